@@ -1,0 +1,72 @@
+"""What a data set is: which pictures, what each shows, and which part each belongs to."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One labelled picture.
+
+    `path` is where its bytes lie; `name` is how people see it (relative to the data's root, with forward slashes);
+    `sha256` is the hexadecimal digest of the file's bytes; `split` is None until splits are assigned.
+    """
+
+    path: Path
+    name: str
+    label: str
+    sha256: str
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A file that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures in sorted order by name. `classes` are sorted by name; a class's position is its index in every output."""
+
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    set_aside: tuple[SetAside, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def part(self, split: Split) -> tuple[Picture, ...]:
+        """Return the pictures of one split, in order."""
+        return tuple(picture for picture in self.pictures if picture.split == split)
+
+    def class_indices(self, pictures: Iterable[Picture]) -> list[int]:
+        """Return each picture's class as its position in `classes`."""
+        positions = {name: index for index, name in enumerate(self.classes)}
+        return [positions[picture.label] for picture in pictures]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over every picture's name, label and content: the same for the same pictures wherever they lie."""
+        digest = hashlib.sha256()
+        for picture in self.pictures:
+            digest.update(f"{picture.name}\0{picture.label}\0{picture.sha256}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def without(self, broken: Iterable[SetAside]) -> "Dataset":
+        """Return the data without these pictures, which join `set_aside`."""
+        broken = tuple(broken)
+        gone = {item.name for item in broken}
+        kept = tuple(picture for picture in self.pictures if picture.name not in gone)
+        return replace(self, pictures=kept, set_aside=self.set_aside + broken)

@@ -1,0 +1,56 @@
+"""The family of errors. Each message is one line: what was wrong, where, and how to mend it.
+
+PawlabError                 anything a user can mend; the command line ends with exit code 2
+    DataError               a folder, archive, table or URL that can't serve as data
+    PictureError            one picture that can't be decoded
+    RecipeError             a recipe that doesn't exist or doesn't fit the data
+    ModelError              a file that isn't a classifier, or is damaged
+    WeightsError            pretrained weights that are missing or not the ones expected
+    OutputError             a place that can't be written
+    MissingExtraError       an optional part of pawlab that isn't installed
+
+Everything else that is raised is our own fault: exit code 1.
+"""
+
+from difflib import get_close_matches
+
+
+class PawlabError(Exception):
+    """Something the user can mend; `str(error)` is one helpful line."""
+
+
+class DataError(PawlabError):
+    """The data can't be used to train or test."""
+
+
+class PictureError(PawlabError):
+    """One picture can't be decoded."""
+
+
+class RecipeError(PawlabError):
+    """The recipe doesn't exist or doesn't fit the data."""
+
+
+class ModelError(PawlabError):
+    """The model file isn't one of ours, or is damaged."""
+
+
+class WeightsError(PawlabError):
+    """Pretrained weights are missing, or aren't the ones expected."""
+
+
+class OutputError(PawlabError):
+    """A result can't be written where it was asked for."""
+
+
+class MissingExtraError(PawlabError):
+    """A part of pawlab that is installed on request is needed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra '{extra}': pip install 'pawlab[{extra}]'")
+
+
+def did_you_mean(given: str, known: list[str]) -> str:
+    """Return ` Did you mean 'x'?` (with a leading space) for the nearest known name, or an empty string."""
+    nearest = get_close_matches(given.lower(), known, n=1)
+    return f" Did you mean '{nearest[0]}'?" if nearest else ""

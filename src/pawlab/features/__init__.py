@@ -1,0 +1,1 @@
+"""Pretrained networks, and the features they compute."""
