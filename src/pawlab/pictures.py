@@ -20,7 +20,9 @@ Pixels = NDArray[np.uint8]
 Source = str | Path | bytes | BinaryIO | Image.Image | Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")  # MPO: what some phones call a JPEG with a second view
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo"})
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
+)
 MAX_PIXELS = 128_000_000  # a 108-megapixel phone photo passes; decoded, this is 384 MB
 
 _ORIENTATION_TAG = 0x0112
@@ -33,6 +35,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_QUARTER_TURNS = {_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]}
 
 # Our own limit above is the one that holds, and it refuses rather than warns.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -79,40 +82,24 @@ def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
 
     Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels.
     """
-    try:
-        image = _open(source)
-        if preprocess is not None:
-            _decode_small(image, preprocess)
-        image.load()
-        turn = _TURNS.get(_orientation(image))
-        rgb = _to_rgb(image)
-        if preprocess is not None:
-            rgb = _fit(rgb, preprocess, sideways=_swaps_sides(turn))
-        if turn is not None:
-            rgb = rgb.transpose(turn)
-        return np.asarray(rgb, dtype=np.uint8)
-    except PictureError:
-        raise
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError, AttributeError,
-            OverflowError, MemoryError, ZeroDivisionError, RuntimeError, NotImplementedError) as error:
-        # Pillow's plugins raise all of these on damaged files; the picture is at fault, not the program.
-        raise PictureError(f"can't be decoded: {_reason(error)}") from error
-    except Exception as error:
-        if type(error).__module__.startswith(("struct", "zlib", "PIL")):
-            raise PictureError(f"can't be decoded: {_reason(error)}") from error
-        raise
+    image = _open(source)
+    _load(image, preprocess)
+    turn = _TURNS.get(_orientation(image))
+    rgb = _to_rgb(image)
+    if preprocess is not None:
+        rgb = _fit(rgb, preprocess, sideways=turn in _QUARTER_TURNS)
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    return np.asarray(rgb, dtype=np.uint8)
 
 
 def inspect(source: Source) -> PictureInfo:
     """Read a picture's header only. Raises PictureError as `decode` does."""
-    try:
-        image = _open(source)
-        width, height = image.size
-        if _swaps_sides(_TURNS.get(_orientation(image))):
-            width, height = height, width
-        return PictureInfo(width, height, image.format or "array")
-    except (OSError, ValueError, SyntaxError) as error:
-        raise PictureError(f"can't be decoded: {_reason(error)}") from error
+    image = _open(source)
+    width, height = image.size
+    if _TURNS.get(_orientation(image)) in _QUARTER_TURNS:
+        width, height = height, width
+    return PictureInfo(width, height, image.format or "array")
 
 
 def looks_like_picture(head: bytes) -> bool:
@@ -151,7 +138,11 @@ def _open_file(source: str | Path | bytes | BinaryIO) -> Image.Image:
     except UnidentifiedImageError as error:
         raise PictureError("isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)") from error
     except Image.DecompressionBombError as error:
-        raise PictureError(f"has more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode") from error
+        raise PictureError(
+            f"has more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"
+        ) from error
+    except Exception as error:
+        raise PictureError(f"can't be decoded: {_reason(error)}") from error
 
 
 def _read(source: str | Path | BinaryIO) -> bytes:
@@ -170,21 +161,23 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _swaps_sides(turn: Image.Transpose | None) -> bool:
-    return turn in (
-        Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270
-    )  # fmt: skip
+def _load(image: Image.Image, preprocess: Preprocess | None) -> None:
+    """Decode the pixels. A JPEG is decoded at 1/2, 1/4 or 1/8 where that is still large enough: much faster."""
+    if preprocess is not None and image.format in ("JPEG", "MPO"):
+        image.draft(None, _smallest_useful_size(image, preprocess))
+    try:
+        image.load()
+    except Exception as error:  # Pillow's plugins raise nearly everything on damaged files; the file is at fault
+        raise PictureError(f"can't be decoded: {_reason(error)}") from error
 
 
-def _decode_small(image: Image.Image, preprocess: Preprocess) -> None:
-    """Have a JPEG decoded at 1/2, 1/4 or 1/8 of its size where that is still at least the size wanted: much faster."""
-    if image.format in ("JPEG", "MPO"):
-        side = (preprocess.width, preprocess.height)
-        if preprocess.fit == "pad":  # the longer side decides; what the shorter becomes follows from it
-            scale = min(side[0] / image.width, side[1] / image.height)
-            side = (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
-        # both ways up, since the orientation is known only after decoding
-        image.draft(None, (max(side), max(side)) if preprocess.fit != "pad" else side)
+def _smallest_useful_size(image: Image.Image, preprocess: Preprocess) -> tuple[int, int]:
+    """Return a (width, height) below which decoding would lose detail; right whichever way up the picture lies."""
+    longer = max(preprocess.width, preprocess.height)
+    if preprocess.fit != "pad":
+        return (longer, longer)
+    scale = longer / max(image.size)  # the longer side decides; what the shorter becomes follows from it
+    return (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
