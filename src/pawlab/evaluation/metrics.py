@@ -1,0 +1,72 @@
+"""Arrays -> numbers with intervals. NumPy only."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Probabilities = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]
+
+_NORMAL_QUANTILE_975 = 1.959963984540054
+_SMALLEST = 1e-7  # keeps the loss of a confident mistake finite, as Keras does
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well predictions fit the labels: share right, mean cross-entropy in nats, and how many pictures it is of."""
+
+    accuracy: float
+    loss: float
+    pictures: int
+
+    @property
+    def ci95(self) -> tuple[float, float]:
+        """Return the 95% confidence interval of the accuracy."""
+        return wilson_interval(round(self.accuracy * self.pictures), self.pictures)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the block that metrics.json holds for a split."""
+        return {
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "pictures": self.pictures,
+            "ci95": [round(bound, 6) for bound in self.ci95],
+        }
+
+
+def score(probabilities: Probabilities, labels: Labels) -> Score:
+    """Score predictions. `probabilities`: (n, classes), rows summing to 1; `labels`: (n,), class positions; n >= 1."""
+    right = int((probabilities.argmax(axis=1) == labels).sum())
+    return Score(right / len(labels), cross_entropy(probabilities, labels), len(labels))
+
+
+def cross_entropy(probabilities: Probabilities, labels: Labels) -> float:
+    """Return the mean of -log p(true class), in nats."""
+    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(true, _SMALLEST, 1.0)).mean())
+
+
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
+    """Return the 95% interval of a share `right` of `total`.
+
+    Wilson 1927: all shares p whose distance from the observed one is at most 1.96 of p's own standard errors. Unlike
+    the usual plus-or-minus it stays within 0 and 1 and isn't empty where everything was right.
+    """
+    if total == 0:
+        return (0.0, 1.0)
+    z, share = _NORMAL_QUANTILE_975, right / total
+    centre = share + z * z / (2 * total)
+    margin = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    low, high = (centre - margin) / scale, (centre + margin) / scale
+    return (max(0.0, low) if right else 0.0, min(1.0, high) if right < total else 1.0)
+
+
+def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
+    """Return counts (classes, classes): row = true class, column = predicted class."""
+    counts = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
