@@ -1,0 +1,129 @@
+"""Pretrained networks as ONNX graphs, each built once and kept in the cache."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pawlab.backbones import Backbone, find_backbone
+from pawlab.errors import RecipeError
+from pawlab.progress import Progress, silent
+from pawlab.storage import cache_dir, replacing_file
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+GRAPH_VERSION = 1  # add one whenever a change alters a graph's numbers: cached graphs and features are then made anew
+
+
+@dataclass(frozen=True)
+class BackboneGraph:
+    """A pretrained network ready to run.
+
+    `path`: an ONNX file. It takes `pictures` uint8 (n, h, w, 3), RGB, 0-255, and gives `feature_map` float32
+    (n, y, x, channels) and `features` float32 (n, channels), its mean over positions. `checksum`: names the weights and
+    what is computed with them; the same on every machine.
+    """
+
+    backbone: Backbone
+    path: Path
+    checksum: str
+
+
+@dataclass(frozen=True)
+class _Source:
+    """`weights_sha256`: of the weights; `file_name`: without the checksums; `build`: makes the graph, in seconds."""
+
+    weights_sha256: str
+    file_name: str
+    build: Callable[[], "ModelProto"]
+
+
+def backbone_graph(
+    name: str,
+    image_size: tuple[int, int],
+    weights: Path | None = None,
+    progress: Progress = silent,
+    *,
+    cut: str | None = None,
+    include_preprocessing: bool = True,
+) -> BackboneGraph:
+    """Return the graph of a backbone for pictures of `image_size` (height, width), from the cache or newly built.
+
+    `weights`: a file to use in place of the ones that are found by themselves. `cut`: ends the network at that inner
+    layer. Without `include_preprocessing` the graph's `pictures` are float32, already scaled as the network wants them.
+
+    Raises KeyError for an unknown name or cut, RecipeError for pictures too small for it, WeightsError where its
+    weights are missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
+    """
+    backbone = find_backbone(name, cut)
+    _check_size(backbone, image_size)
+    find_source = _efficientnet_lite if backbone.extra is None else _keras
+    source = find_source(backbone, image_size, weights, include_preprocessing)
+    identity = [source.weights_sha256, GRAPH_VERSION, cut, include_preprocessing]
+    checksum = sha256(json.dumps(identity).encode()).hexdigest()
+    path = _cached(f"{source.file_name}-{checksum[:16]}", name, source.build, progress)
+    return BackboneGraph(backbone, path, checksum)
+
+
+def _check_size(backbone: Backbone, image_size: tuple[int, int]) -> None:
+    if min(image_size) < backbone.smallest_image:
+        height, width = image_size
+        smallest = backbone.smallest_image
+        raise RecipeError(
+            f"{backbone.name} needs pictures of at least {smallest} x {smallest} pixels, not {height} x {width}."
+        )
+
+
+def _efficientnet_lite(
+    backbone: Backbone, image_size: tuple[int, int], weights: Path | None, include_preprocessing: bool
+) -> _Source:
+    """One graph serves every size. Weights that the user names are looked at even where the graph is in the cache."""
+    from pawlab.features import efficientnet_lite
+
+    tensors = None if weights is None else efficientnet_lite.load_weights(weights)
+
+    def build() -> "ModelProto":
+        return efficientnet_lite.build_graph(tensors or efficientnet_lite.load_weights(), include_preprocessing)
+
+    return _Source(str(backbone.sha256), backbone.name, build)
+
+
+def _keras(
+    backbone: Backbone, image_size: tuple[int, int], weights: Path | None, include_preprocessing: bool
+) -> _Source:
+    raise NotImplementedError
+
+
+def _cached(stem: str, name: str, build: Callable[[], "ModelProto"], progress: Progress) -> Path:
+    """Return a whole file whose name begins with `stem`; build it where there is none.
+
+    A file's name ends with its content's checksum, so that one which was damaged is known and made again, and two
+    processes that build at once do no harm.
+    """
+    folder = cache_dir("backbones")
+    for path in sorted(folder.glob(f"{stem}-*.onnx")):
+        if _is_whole(path):
+            return path
+        with suppress(OSError):  # it may be in use by another process; then it is just passed over
+            path.unlink()
+    with progress(f"Preparing {name}", None, "steps"):
+        content = build().SerializeToString(deterministic=True)
+    target = folder / f"{stem}-{_digest(content)}.onnx"
+    with replacing_file(target) as partial:
+        partial.write_bytes(content)
+    return target
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return path.stem.rpartition("-")[2] == _digest(path.read_bytes())
+    except OSError:
+        return False
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:16]
