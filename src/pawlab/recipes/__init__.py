@@ -3,8 +3,14 @@
 from pawlab.errors import RecipeError, did_you_mean
 from pawlab.recipes.house import FAST
 from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.tutorial_a import TUTORIAL_A
+from pawlab.recipes.tutorial_b import TUTORIAL_B
+from pawlab.recipes.tutorial_c import TUTORIAL_C
+from pawlab.recipes.tutorial_d import TUTORIAL_D
+from pawlab.recipes.tutorial_e import TUTORIAL_E
 
-RECIPES: tuple[Recipe, ...] = (FAST,)
+PUBLISHED: tuple[Recipe, ...] = (*TUTORIAL_A, *TUTORIAL_B, *TUTORIAL_C, *TUTORIAL_D, *TUTORIAL_E)
+RECIPES: tuple[Recipe, ...] = (FAST, *PUBLISHED)
 
 
 def find_recipe(name: str) -> Recipe:

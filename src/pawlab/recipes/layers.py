@@ -1,16 +1,85 @@
-"""The layers that recipes are made of: one function a kind. Options carry Keras's names where Keras has the layer."""
+"""The layers that recipes are made of: one function a kind. Options carry Keras's names where Keras has the layer.
+
+Shapes are those of one picture: (height, width, channels), or (features,) once flat.
+"""
 
 from pawlab.recipes.recipe import Layer
 
+AUGMENTATION = frozenset({"flip", "rotate", "shift", "shear", "zoom"})  # kinds that act in training only
 
-def backbone(name: str) -> Layer:
-    """Frozen pretrained network, in inference mode, its input scaling included: pixels 0-255 -> feature map."""
-    return Layer("backbone", {"name": name})
+
+def backbone(name: str, cut: str | None = None, include_preprocessing: bool = True) -> Layer:
+    """Frozen pretrained network, in inference mode: (h, w, 3) -> its feature map.
+
+    With `include_preprocessing` it takes pixels 0-255 and scales them as its weights want; without, it takes what the
+    layers before it give. `cut` names the inner layer whose output is the feature map; None takes the last one.
+    """
+    return Layer("backbone", {"name": name, "cut": cut, "include_preprocessing": include_preprocessing})
+
+
+def rescale(scale: float, offset: float = 0.0) -> Layer:
+    """Multiply each value by `scale`, then add `offset`."""
+    return Layer("rescale", {"scale": scale, "offset": offset})
+
+
+def flip(mode: str = "horizontal_and_vertical") -> Layer:
+    """Mirror a picture or not, each way in `mode` with an even chance."""
+    return Layer("flip", {"mode": mode})
+
+
+def rotate(lower: float, upper: float, fill_mode: str = "reflect") -> Layer:
+    """Turn counter-clockwise by a random share of a full turn between `lower` and `upper`."""
+    return Layer("rotate", {"lower": lower, "upper": upper, "fill_mode": fill_mode})
+
+
+def shift(height_factor: float, width_factor: float, fill_mode: str = "reflect") -> Layer:
+    """Move by up to these shares of the height and width, either way."""
+    return Layer("shift", {"height_factor": height_factor, "width_factor": width_factor, "fill_mode": fill_mode})
+
+
+def shear(x_factor: float, fill_mode: str = "reflect") -> Layer:
+    """Slant: each row moves sideways by up to `x_factor` pixels for a pixel of height, either way."""
+    return Layer("shear", {"x_factor": x_factor, "fill_mode": fill_mode})
+
+
+def zoom(height_factor: float, width_factor: float, fill_mode: str = "reflect") -> Layer:
+    """Stretch or shrink height and width by up to these shares, independently."""
+    return Layer("zoom", {"height_factor": height_factor, "width_factor": width_factor, "fill_mode": fill_mode})
+
+
+def conv(filters: int, kernel_size: int = 3, activation: str | None = "relu", dtype: str = "float32") -> Layer:
+    """Convolution with a bias, stride 1, no padding: (h, w, c) -> (h - k + 1, w - k + 1, filters)."""
+    return Layer("conv", {"filters": filters, "kernel_size": kernel_size, "activation": activation, "dtype": dtype})
+
+
+def pool(pool_size: int) -> Layer:
+    """Maximum over windows that don't overlap; what is left over at the edge is dropped."""
+    return Layer("pool", {"pool_size": pool_size})
+
+
+def global_max_pool(keepdims: bool = False) -> Layer:
+    """(h, w, channels) -> (channels,), or (1, 1, channels) with `keepdims`: the maximum over all positions."""
+    return Layer("global_max_pool", {"keepdims": keepdims})
 
 
 def global_average_pool() -> Layer:
     """(h, w, channels) -> (channels,): the mean over all positions."""
     return Layer("global_average_pool")
+
+
+def dropout(rate: float) -> Layer:
+    """In training, set a random share of `rate` to 0 and scale the rest up to keep the sum."""
+    return Layer("dropout", {"rate": rate})
+
+
+def flatten() -> Layer:
+    """(h, w, c) -> (h * w * c,), row by row, channels last."""
+    return Layer("flatten")
+
+
+def dense(units: int, activation: str | None = None, dtype: str = "float32") -> Layer:
+    """Fully connected, with a bias: (d,) -> (units,)."""
+    return Layer("dense", {"units": units, "activation": activation, "dtype": dtype})
 
 
 def standardise() -> Layer:

@@ -1,9 +1,17 @@
 """What a recipe is: a model and how it is trained, as plain data that is printed, compared and stored as JSON."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from pawlab.pictures import Preprocess
+
+Loss = Literal[
+    "sparse categorical cross-entropy from logits",
+    "sparse categorical cross-entropy",
+    "binary cross-entropy",
+    "cross-entropy + L2, its strength chosen on validation",
+    "",
+]
 
 
 @dataclass(frozen=True)
@@ -17,14 +25,24 @@ class Layer:
         """Return `{"kind": ..., option: value, ...}`."""
         return {"kind": self.kind, **self.options}
 
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "Layer":
+        """Read back what `to_dict` gave."""
+        return Layer(values["kind"], {name: value for name, value in values.items() if name != "kind"})
+
+    def having(self, **options: Any) -> "Layer":
+        """Return the layer with these options changed."""
+        return Layer(self.kind, {**self.options, **options})
+
 
 @dataclass(frozen=True)
 class Recipe:
     """A model and how it is trained.
 
-    `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one logit a class. `epochs` and `batch_size`
-    are 0 where nothing is trained in epochs (a head fitted in one go). `published`: what its source reports, with
-    "source" naming it; `measured`: what we saw, with machine and date.
+    `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one output a class. `epochs` and
+    `batch_size` are 0 where nothing is trained in epochs (a head fitted in one go). `early_stopping`: stop after so
+    many epochs without a better validation accuracy; 0 trains all epochs. `oddities`: what a reader would take for our
+    mistake, one sentence each. `published`: what its source reports; `measured`: what we saw, with machine and date.
     """
 
     name: str
@@ -38,7 +56,9 @@ class Recipe:
     epochs: int = 0
     optimizer: str = ""
     learning_rate: float = 0.0
-    loss: str = ""
+    loss: Loss = ""
+    early_stopping: int = 0
+    oddities: tuple[str, ...] = ()
     published: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
 
@@ -46,3 +66,44 @@ class Recipe:
     def backbone(self) -> str | None:
         """Return the name of the pretrained network among the layers, if there is one."""
         return next((str(layer.options["name"]) for layer in self.layers if layer.kind == "backbone"), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole recipe as JSON values: what a run stores."""
+        return {
+            **asdict(self),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "oddities": list(self.oddities),
+        }
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "Recipe":
+        """Read back what `to_dict` gave, through JSON or not."""
+        return Recipe(
+            **{
+                **values,
+                "preprocess": Preprocess(**values["preprocess"]),
+                "layers": tuple(Layer.from_dict(layer) for layer in values["layers"]),
+                "oddities": tuple(values["oddities"]),
+            }
+        )
+
+    def for_classes(self, classes: int) -> "Recipe":
+        """Return the recipe for so many classes (2 or more): the last dense layer has at least one output for each.
+
+        Layers that have more outputs than classes keep them, as published. One sigmoid stands for two classes; for more
+        it becomes a softmax, and the loss follows.
+        """
+        last = max((i for i, layer in enumerate(self.layers) if layer.kind == "dense"), default=None)
+        if last is None:
+            return self
+        layer = self.layers[last]
+        if layer.options["activation"] == "sigmoid":
+            return self if classes == 2 else self._with_softmax(last, classes)
+        return self._replacing(last, layer.having(units=max(classes, layer.options["units"])))
+
+    def _with_softmax(self, index: int, classes: int) -> "Recipe":
+        softmax = self.layers[index].having(units=classes, activation="softmax")
+        return replace(self._replacing(index, softmax), loss="sparse categorical cross-entropy")
+
+    def _replacing(self, index: int, layer: Layer) -> "Recipe":
+        return replace(self, layers=(*self.layers[:index], layer, *self.layers[index + 1 :]))

@@ -1,0 +1,120 @@
+"""Tutorial a: the ladder from a small network of one's own to a pretrained one, in four steps.
+
+Source: "Blog Post 5", a student's post on cats and dogs with TensorFlow, dated 2022-02-25.
+Data: 2,000 training photos; of 1,000 validation photos 808 validate and 192 test, but they mix from epoch to epoch.
+It claims: a1 settles at 0.55-0.60 in validation, a2 at 0.55-0.60, a3 at 0.70-0.75, a4 around 0.97; test of a4: 0.9635.
+We measured: see `measured.py`, with machine and date; docs/ladder.md has it as a table.
+
+Faults of the source: a1's printed history starts from a network that had been trained before (loss 0.20 in its first
+epoch). The test pictures of one epoch are validation pictures of another. a4's listing shows a dense layer of 64 that
+its printed summary, its counts and its history don't have; this is the model of the summary.
+"""
+
+from functools import partial
+
+from pawlab.pictures import Preprocess
+from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, pool, rescale, rotate
+from pawlab.recipes.measured import MEASURED
+from pawlab.recipes.recipe import Recipe
+
+_SOURCE = 'Tutorial a, "Blog Post 5", 2022-02-25'
+_TO_UNIT = rescale(scale=1 / 127.5, offset=-1.0)  # [0, 255] -> [-1, 1], as MobileNetV2 wants it
+_AUGMENTATION = (flip(), rotate(-0.2, 0.2))
+_NETWORK = (conv(32), pool(2), conv(32), pool(2), dropout(0.2), conv(64), flatten(), dense(2))
+
+_recipe = partial(  # what all four have in common
+    Recipe,
+    source=_SOURCE,
+    preprocess=Preprocess(height=160, width=160, fit="squash"),
+    trainer="keras",
+    batch_size=32,
+    epochs=20,
+    optimizer="adam",
+    learning_rate=0.001,  # Keras's default
+    loss="sparse categorical cross-entropy from logits",
+)
+
+A1 = _recipe(
+    name="a1",
+    title="Three convolutions on raw pixels",
+    purpose="The first try: a small network, nothing scaled, nothing augmented. It learns its pictures by heart.",
+    layers=_NETWORK,
+    oddities=("Pixels come in as 0-255, unscaled.",),
+    published={
+        "source": _SOURCE,
+        "total": 194_530,
+        "trainable": 194_530,
+        "val_stable": [0.55, 0.60],
+        "val_last": 0.5792,
+        "train_last": 0.9565,
+        "note": "The printed history starts from a network that had been trained before.",
+    },
+    measured=MEASURED.get("a1", {}),
+)
+
+A2 = _recipe(
+    name="a2",
+    title="a1 with flips and turns",
+    purpose="The same network on augmented pictures: it can't learn them by heart any more, nor much else yet.",
+    layers=(*_AUGMENTATION, *_NETWORK),
+    oddities=(
+        "Pixels come in as 0-255, unscaled.",
+        "Photos are flipped upside down too, as no photo it is tested on is.",
+    ),
+    published={
+        "source": _SOURCE,
+        "total": 194_530,
+        "trainable": 194_530,
+        "val_stable": [0.55, 0.60],
+        "val_last": 0.5891,
+        "train_last": 0.5755,
+    },
+    measured=MEASURED.get("a2", {}),
+)
+
+A3 = _recipe(
+    name="a3",
+    title="a2 with pixels scaled to [-1, 1]",
+    purpose="One line more, scaled pixels, and the same network begins to learn what cats and dogs are.",
+    layers=(_TO_UNIT, *_AUGMENTATION, *_NETWORK),
+    oddities=("Photos are flipped upside down too, as no photo it is tested on is.",),
+    published={
+        "source": _SOURCE,
+        "total": 194_530,
+        "trainable": 194_530,
+        "val_stable": [0.70, 0.75],
+        "val_last": 0.7302,
+        "train_last": 0.7200,
+    },
+    measured=MEASURED.get("a3", {}),
+)
+
+A4 = _recipe(
+    name="a4",
+    title="Frozen MobileNetV2 and one dense layer",
+    purpose="Transfer learning: a network that has seen a million photos, and 64,002 weights of one's own on top.",
+    layers=(
+        _TO_UNIT,
+        *_AUGMENTATION,
+        backbone("mobilenet_v2", include_preprocessing=False),
+        dropout(0.2),
+        flatten(),
+        dense(2),
+    ),
+    oddities=(
+        "The published listing has one more dense layer of 64; the published summary, counts and history don't.",
+    ),
+    published={
+        "source": _SOURCE,
+        "total": 2_321_986,
+        "trainable": 64_002,
+        "val_stable": [0.97, 0.97],
+        "val_last": 0.9715,
+        "train_last": 0.9730,
+        "test": 0.9635,
+        "note": "The test pictures had been validation pictures of other epochs.",
+    },
+    measured=MEASURED.get("a4", {}),
+)
+
+TUTORIAL_A = (A1, A2, A3, A4)
