@@ -1,0 +1,58 @@
+# Needs Python 3.11 or newer and make (GNU make 3.81 will do). Everything else is installed into virtual environments
+# in this folder. Another interpreter: `make demo PYTHON=/path/to/python3.12`.
+# On Windows without make, the two commands of the README do what `make demo` does.
+
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+
+ifeq ($(OS),Windows_NT)
+  BIN := Scripts
+else
+  BIN := bin
+endif
+
+DEMO := .venv-demo
+TEST := .venv-test
+TOOLS := pytest ruff mypy
+
+.PHONY: help demo test check docs clean
+
+help:
+	@echo "make demo    install the base alone and train on the built-in pictures"
+	@echo "make test    check, then run all tests, in an environment of their own"
+	@echo "make check   style, formatting and types"
+	@echo "make docs    write docs/cli.md from the program's own help"
+	@echo "make clean   remove the environments and caches of this folder"
+
+demo: $(DEMO)/installed
+	$(DEMO)/$(BIN)/pawlab train sample
+
+test: check
+	$(TEST)/$(BIN)/python -m pytest
+
+check: $(TEST)/installed
+	$(TEST)/$(BIN)/ruff check
+	$(TEST)/$(BIN)/ruff format --check
+	$(TEST)/$(BIN)/mypy
+
+docs: $(DEMO)/installed
+	$(DEMO)/$(BIN)/python -m typer pawlab.cli utils docs --name pawlab --output docs/cli.md
+
+clean:
+	rm -rf $(DEMO) $(TEST) .mypy_cache .pytest_cache .ruff_cache
+
+# An environment is made once, and brought up to date when a version or a dependency changes.
+
+$(DEMO)/installed: pyproject.toml constraints.txt
+	$(call environment,$(DEMO),-e .,a minute)
+
+$(TEST)/installed: pyproject.toml constraints.txt
+	$(call environment,$(TEST),-e '.[keras]' $(TOOLS),a few minutes: TensorFlow is large)
+
+define environment
+@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
+@echo "Installing into $(1) (once, $(3)) ..."
+@$(PYTHON) -m venv $(1)
+@$(1)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(2)
+@touch $@
+endef
