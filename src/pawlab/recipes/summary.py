@@ -112,25 +112,9 @@ def _dense(shape: Shape, options: Options) -> tuple[Shape, int]:
 
 
 def _backbone(shape: Shape, options: Options) -> tuple[Shape, int]:
-    """See `_INCEPTION_STEPS` for the one network whose map can't be had by dividing."""
-    backbone = find_backbone(options["name"])
+    backbone = find_backbone(options["name"], options["cut"])
     height, width, _ = shape
-    if backbone.name == "inception_v3":
-        steps, channels, parameters = _INCEPTION_CUTS[options["cut"]]
-        return (_shrink(height, steps), _shrink(width, steps), channels), parameters
     return (backbone.map_size(height), backbone.map_size(width), backbone.channels), backbone.parameters
-
-
-# InceptionV3 doesn't pad where it shrinks a picture: windows of 3 pixels, with these strides, one after the other.
-_INCEPTION_STEPS = (2, 1, 2, 1, 2, 2, 2)
-# Where it is cut -> how many of those steps come before, channels there, parameters up to there.
-_INCEPTION_CUTS: dict[str | None, tuple[int, int, int]] = {"mixed7": (6, 768, 8_975_264), None: (7, 2048, 21_802_784)}
-
-
-def _shrink(pixels: int, steps: int) -> int:
-    for stride in _INCEPTION_STEPS[:steps]:
-        pixels = (pixels - 3) // stride + 1
-    return pixels
 
 
 _KEEPS_SHAPE = AUGMENTATION | {"rescale", "dropout", "standardise"}
