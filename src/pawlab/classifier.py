@@ -1,7 +1,10 @@
-"""The classifier: one ONNX file that knows its classes and how it wants its pictures. ONNX Runtime, NumPy and Pillow only."""
+"""The classifier: one ONNX file that knows its classes and how it wants its pictures.
+
+ONNX Runtime, NumPy and Pillow only: no training framework is needed to predict.
+"""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -113,17 +116,17 @@ class Classifier:
         return self.card.classes
 
     @overload
-    def predict(self, pictures: Source) -> Prediction: ...
+    def predict(self, pictures: list[Any] | tuple[Any, ...]) -> list[Prediction]: ...
     @overload
-    def predict(self, pictures: Sequence[Source]) -> list[Prediction]: ...
-    def predict(self, pictures: Source | Sequence[Source]) -> Prediction | list[Prediction]:
+    def predict(self, pictures: Source) -> Prediction: ...
+    def predict(self, pictures: Source | list[Any] | tuple[Any, ...]) -> Prediction | list[Prediction]:
         """Answer for one picture, or for each of a list: paths, bytes, open files, Pillow images or uint8 arrays.
 
         Raises PictureError for one picture that can't be read; in a list such a picture's answer carries the error.
         """
         if isinstance(pictures, list | tuple):
             return list(self.predict_each(pictures))
-        answer = self._answer(pictures)  # type: ignore[arg-type]
+        answer = self._answer(pictures)
         if answer.error is not None:
             raise PictureError(f"{answer.picture or 'the picture'}: {answer.error}")
         return answer
@@ -133,7 +136,7 @@ class Classifier:
         return map_in_threads(self._answer, pictures)
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card.preprocess` names."""
+        """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card` names."""
         result: NDArray[np.float32] = self._session.run(["probabilities"], {"pictures": pixels})[0]
         return result
 

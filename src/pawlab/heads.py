@@ -10,10 +10,23 @@ penalty is the one with the smallest validation loss; accuracy would tie between
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pawlab.data.dataset import Dataset
+from pawlab.data.splits import require_trainable
+from pawlab.features.extract import extract_features
+from pawlab.features.graphs import backbone_graph
+from pawlab.fitted import Fitted
+from pawlab.history import Epoch
+from pawlab.metrics import score
+from pawlab.progress import Progress, silent
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.summary import Parameters
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -50,8 +63,8 @@ class Head:
         return result
 
 
-def fit_head(train: Matrix, train_labels: Labels, validation: Matrix, validation_labels: Labels, classes: int) -> Head:
-    """Fit on `train` (n, d) and choose the strength on `validation` (m, d). Labels are class positions, 0 to classes - 1.
+def fit_head(train: Matrix, train_labels: Labels, validation: Matrix, validation_labels: Labels) -> Head:
+    """Fit on `train` (n, d) and choose the strength on `validation` (m, d). Labels are class positions from 0.
 
     Every class must have a training picture. The same arrays give the same bits.
     """
@@ -130,3 +143,44 @@ def _drop_unused(graph: Any) -> None:
             graph.node.remove(node)
         else:
             needed.update(node.input)
+
+
+def train_head(dataset: Dataset, recipe: Recipe, weights: Path | None = None, progress: Progress = silent) -> Fitted:
+    """Fit the recipe's head on the frozen backbone's features. Test pictures aren't touched.
+
+    Raises WeightsError where the backbone's weights can't be had, DataError where too few pictures can be decoded.
+    """
+    preprocess = recipe.preprocess
+    started = perf_counter()
+    graph = backbone_graph(str(recipe.backbone), (preprocess.height, preprocess.width), weights, progress)
+    wanted = dataset.part("train") + dataset.part("validation")
+    extracted = extract_features(wanted, graph, preprocess, progress)
+    readable = dataset.without(extracted.broken)
+    require_trainable(readable)
+    features_done = perf_counter()
+
+    labels = np.array(readable.class_indices(extracted.pictures))
+    in_train = np.array([picture.split == "train" for picture in extracted.pictures])
+    train, train_labels = extracted.features[in_train], labels[in_train]
+    validation, validation_labels = extracted.features[~in_train], labels[~in_train]
+    head = fit_head(train, train_labels, validation, validation_labels)
+    fitted_at = perf_counter()
+
+    return Fitted(
+        graph=join(graph.path.read_bytes(), head),
+        history=(_only_epoch(head, train, train_labels, validation, validation_labels, fitted_at - features_done),),
+        best_epoch=1,
+        parameters=Parameters(total=graph.backbone.parameters + head.parameters, trainable=head.parameters),
+        set_aside=extracted.broken,
+        seconds={"features": features_done - started, "fit": perf_counter() - features_done},
+        validation=head.probabilities(validation),
+        choices={"strength": head.strength, "validation_loss_by_strength": {str(c): v for c, v in head.losses.items()}},
+    )
+
+
+def _only_epoch(
+    head: Head, train: Matrix, train_labels: Labels, validation: Matrix, validation_labels: Labels, seconds: float
+) -> Epoch:
+    before = score(head.probabilities(train), train_labels)
+    after = score(head.probabilities(validation), validation_labels)
+    return Epoch(1, before.loss, before.accuracy, after.loss, after.accuracy, seconds)

@@ -13,7 +13,9 @@ Result = TypeVar("Result")
 class MapBatches(Protocol):
     """Applies a function to every item and yields the results in the items' order."""
 
-    def __call__(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]: ...
+    def __call__(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield the results."""
+        ...
 
 
 def cores() -> int:

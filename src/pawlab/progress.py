@@ -19,7 +19,9 @@ Advance = Callable[[int], None]
 class Progress(Protocol):
     """Opens one bar. `total` is in `unit`s; None where it isn't known beforehand."""
 
-    def __call__(self, title: str, total: int | None, unit: str = "pictures") -> AbstractContextManager[Advance]: ...
+    def __call__(self, title: str, total: int | None, unit: str = "pictures") -> AbstractContextManager[Advance]:
+        """Open a bar with a title."""
+        ...
 
 
 @contextmanager

@@ -1,0 +1,113 @@
+"""Predictions as a table for people, as JSON, as CSV or as Parquet."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pawlab.classifier import Prediction
+from pawlab.errors import OutputError
+from pawlab.storage import replacing_file
+
+Format = Literal["table", "json", "csv", "parquet"]
+
+
+def render(predictions: Iterable[Prediction], form: Format, top: int) -> Iterator[str]:
+    """Yield the text of the answers, piece by piece as they come. Not for Parquet, which isn't text."""
+    if form == "table":
+        return _table(predictions, top)
+    if form == "csv":
+        return _csv(predictions, top)
+    return _json(predictions, top)
+
+
+def write(predictions: Iterable[Prediction], form: Format, top: int, out: Path) -> None:
+    """Write the answers to a file; it appears once it is whole. Raises OutputError."""
+    with replacing_file(out) as partial:
+        if form == "parquet":
+            _write_parquet([_row(prediction, top) for prediction in predictions], columns(top), partial)
+        else:
+            with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+                file.writelines(render(predictions, form, top))
+
+
+def columns(top: int) -> tuple[str, ...]:
+    """Return the columns of CSV and Parquet; the second best answer and so on follow in pairs."""
+    more = (f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "probability"))
+    return ("picture", "label", "probability", "sure", "error", *more)
+
+
+def _row(prediction: Prediction, top: int) -> tuple[Any, ...]:
+    label, probability = (prediction.label, prediction.probability) if prediction.error is None else (None, None)
+    others: list[Any] = [value for pair in prediction.top(top)[1:] for value in pair]
+    row = (prediction.picture, label, probability, prediction.sure, prediction.error, *others)
+    return row + (None,) * (len(columns(top)) - len(row))
+
+
+def _table(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
+    """Yield a line a picture: the answer first, so that the eye finds it whatever the paths' lengths."""
+    for prediction in predictions:
+        yield f"{_answer(prediction, top)}  {_one_line(prediction.picture)}\n"
+
+
+def _answer(prediction: Prediction, top: int) -> str:
+    if prediction.error is not None:
+        return f"{'error':<24} ({prediction.error})"
+    ranked = ", ".join(f"{label} {probability:.1%}" for label, probability in prediction.top(top))
+    return f"{ranked if prediction.sure else f'not sure ({ranked})':<24}"
+
+
+def _one_line(path: str) -> str:
+    return path.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def _csv(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
+    yield _csv_line(columns(top))
+    for prediction in predictions:
+        yield _csv_line(_row(prediction, top))
+
+
+def _csv_line(values: Sequence[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(
+        f"{value:.6f}" if isinstance(value, float) else value for value in values
+    )
+    return line.getvalue()
+
+
+def _json(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
+    """Yield one JSON array, an element a line."""
+    separator = "[\n"
+    for prediction in predictions:
+        yield separator + json.dumps(_document(prediction, top), ensure_ascii=False)
+        separator = ",\n"
+    yield "[]\n" if separator == "[\n" else "\n]\n"
+
+
+def _document(prediction: Prediction, top: int) -> dict[str, Any]:
+    found = prediction.error is None
+    return {
+        "picture": prediction.picture,
+        "label": prediction.label,
+        "probability": prediction.probability if found else None,
+        "sure": prediction.sure,
+        "probabilities": dict(prediction.top(top)) if top > 1 else prediction.probabilities,
+        "error": prediction.error,
+    }
+
+
+def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:
+    import duckdb
+
+    kinds = {"probability": "DOUBLE", "sure": "BOOLEAN"}
+    declared = ", ".join(f'"{name}" {kinds.get(name.split("_")[0], "VARCHAR")}' for name in names)
+    with duckdb.connect() as database:
+        database.execute(f"CREATE TABLE answers ({declared})")
+        if rows:
+            database.executemany(f"INSERT INTO answers VALUES ({', '.join('?' * len(names))})", rows)
+        try:
+            database.table("answers").write_parquet(str(path))
+        except duckdb.IOException as error:
+            raise OutputError(f"can't write {path}: {error}") from error

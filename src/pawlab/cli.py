@@ -1,0 +1,279 @@
+"""The command line: arguments in, one workflow call, one table or line out. Heavy imports wait for the command."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from pawlab import __version__
+from pawlab.errors import PawlabError
+from pawlab.terminal import bar, percent, say, show_json
+
+if TYPE_CHECKING:
+    from pawlab.classifier import Prediction
+    from pawlab.run import Run
+
+app = typer.Typer(
+    help="From a folder of pictures to a classifier you can trust.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Known data sets.")
+app.add_typer(data_app, name="data")
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="A folder with one subfolder a class, or with train/ and validation/ of such; a zip or tar of either; its "
+        "URL; a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs.",
+        show_default=False,
+    ),
+]
+Model = Annotated[str, typer.Argument(help="A run's folder, or its model.onnx.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Seed = Annotated[int, typer.Option(help="Decides the split and all that is drawn at random.")]
+
+
+@app.command()
+def train(
+    data: Data,
+    recipe: Annotated[str, typer.Option(help="Which model to train; `pawlab recipes` lists them.")] = "fast",
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/DATA-RECIPE")] = None,
+    seed: Seed = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the recipe's own number.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The backbone's pretrained weights.", show_default="found by themselves")
+    ] = None,
+    fit: Annotated[
+        Literal["squash", "crop", "pad"] | None,
+        typer.Option(help="How pictures are brought to the recipe's shape.", show_default="the recipe's"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn pictures into a tested classifier."""
+    from pawlab import workflow
+
+    run = workflow.train(
+        data, recipe, out, seed=seed, epochs=epochs, weights=weights, fit=fit, overwrite=overwrite, progress=bar
+    )
+    if as_json:
+        show_json({"run": str(run.folder), **run.metrics})
+    else:
+        _tell_run(run)
+
+
+@app.command()
+def predict(
+    model: Model,
+    pictures: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, globs, or - for a list of paths on standard input.", show_default=False),
+    ],
+    form: Annotated[
+        Literal["table", "json", "csv", "parquet"], typer.Option("--format", help="How to print.")
+    ] = "table",
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file instead of standard output.", show_default=False)
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
+) -> None:
+    """Say what pictures show."""
+    from pawlab.answers import render, write
+    from pawlab.classifier import Classifier
+    from pawlab.sources import find_pictures
+
+    if form == "parquet" and out is None:
+        raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
+    classifier = Classifier.load(model)
+    paths = find_pictures(pictures, sys.stdin)
+    answers = _Watched(classifier.predict_each(paths), len(paths))
+    top = min(top, len(classifier.classes))
+    if out is None:
+        sys.stdout.writelines(render(answers, form, top))
+    else:
+        write(answers, form, top, out)
+    if answers.unreadable == len(paths):
+        raise PawlabError(
+            f"none of the {len(paths)} pictures could be read." if len(paths) > 1 else "the picture could not be read."
+        )
+
+
+@app.command()
+def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
+    """Test a classifier on labelled pictures that it hasn't seen."""
+    from pawlab import workflow
+
+    evaluation, left_out = workflow.evaluate_data(model, data, progress=bar)
+    if as_json:
+        show_json({**evaluation.to_dict(), "left_out_as_seen": left_out})
+        return
+    score = evaluation.score
+    low, high = score.ci95
+    print(
+        f"Accuracy   {percent(score.accuracy)}  (95% interval {percent(low)} to {percent(high)}, {score.pictures:,} pictures)"
+    )
+    for name, values in evaluation.to_dict()["by_class"].items():
+        print(f"  {name}: {_recall(values)}")
+    if left_out:
+        say(f"{left_out:,} pictures were left out: the classifier was trained or tuned on them.")
+    for item in evaluation.broken:
+        say(f"set aside: {item.name}: {item.reason}")
+
+
+@app.command()
+def explore(data: Data, seed: Seed = 0, as_json: AsJson = False) -> None:
+    """Look at pictures before training: counts, baseline, findings."""
+    from pawlab import workflow
+
+    found = workflow.explore(data, seed, progress=bar)
+    if as_json:
+        show_json(found)
+    else:
+        _tell_findings(found)
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Show this one in full.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the models that can be trained, or show one."""
+    from pawlab.listings import print_recipe, print_recipes
+    from pawlab.recipes import RECIPES, find_recipe
+    from pawlab.recipes.summary import recipe_document
+
+    chosen = None if name is None else find_recipe(name)
+    if as_json:
+        show_json(recipe_document(chosen) if chosen else [recipe_document(recipe) for recipe in RECIPES])
+    elif chosen:
+        print_recipe(chosen)
+    else:
+        print_recipes(RECIPES)
+
+
+@data_app.command("list")
+def list_data(as_json: AsJson = False) -> None:
+    """List the known data sets."""
+    from pawlab.data.download import KNOWN_DATA
+    from pawlab.listings import print_known_data
+
+    if as_json:
+        show_json([known.to_dict() for known in KNOWN_DATA])
+    else:
+        print_known_data(KNOWN_DATA)
+
+
+@data_app.command("get")
+def get_data(
+    name: Annotated[str, typer.Argument(help="A name that `pawlab data list` shows.", show_default=False)],
+) -> None:
+    """Fetch or draw a known data set and print where it lies."""
+    from pawlab.data.download import get_known
+
+    print(get_known(name, bar))
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        print(f"pawlab {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+class _Watched:
+    """Passes predictions on, counts those that failed, and shows a bar where there are many."""
+
+    _MANY = 50
+
+    def __init__(self, predictions: "Iterable[Prediction]", total: int) -> None:
+        self._predictions = predictions
+        self._total = total
+        self.unreadable = 0
+
+    def __iter__(self) -> "Iterator[Prediction]":
+        with bar("Predicting", self._total if self._total >= self._MANY else 0) as advance:
+            for prediction in self._predictions:
+                advance(1)
+                self.unreadable += prediction.error is not None
+                yield prediction
+
+
+def _tell_run(run: "Run") -> None:
+    metrics = run.metrics
+    counts = {split: sum(by_class.values()) for split, by_class in metrics["counts"].items()}
+    low, high = metrics["test"]["ci95"]
+    total = sum(counts.values())
+    print(
+        f"Pictures   {total:,} in {len(metrics['classes'])} classes: {_splits(counts)}; overlap: {metrics['overlap']}"
+    )
+    print(
+        f"Test       {percent(metrics['test']['accuracy'])} right on {counts['test']:,} unseen pictures "
+        f"(95% interval {percent(low)} to {percent(high)}; always guessing one class: {percent(metrics['baseline_accuracy'])})"
+    )
+    for sentence in metrics["verdict"].get("sentences", ()):
+        print(f"           {sentence}")
+    if metrics["set_aside"]:
+        print(f"Set aside  {metrics['set_aside']:,} files; {run.folder / 'run.json'} says which and why")
+    print(f"Results    {run.folder}  ({metrics['seconds']['total']:.0f} s)")
+    print(f"Next       pawlab predict {run.folder} PICTURE")
+
+
+def _splits(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {split}" for split, count in counts.items())
+
+
+def _recall(values: dict[str, Any]) -> str:
+    if not values["pictures"]:
+        return "no pictures"
+    return f"{percent(values['recall'])} of {values['pictures']:,} recognised"
+
+
+def _tell_findings(found: dict[str, Any]) -> None:
+    from pawlab.listings import print_counts
+
+    print_counts(found)
+    print(f"Baseline   {percent(found['baseline_accuracy'])} (always guessing the most frequent class)")
+    print(f"Overlap    {found['overlap']} (pictures that stand in two splits)")
+    for finding in found["findings"]:
+        print(f"Finding    {finding['sentence']}")
+    if not found["findings"]:
+        print("Findings   none")
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done; 2 a mistake that the user can mend, told in one line; 1 our own fault."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # odd file names must not end a run
+    try:
+        code = app(standalone_mode=False)
+    except (PawlabError, typer.TyperException) as error:
+        code = _tell_mistake(error)
+    except (KeyboardInterrupt, typer.Abort):
+        say("pawlab: stopped.")
+        code = 130
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        say("pawlab: this is our own fault, not yours. Please report it with the lines above.")
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tell_mistake(error: Exception) -> int:
+    message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+    say(f"pawlab: {' '.join(message.split())}")
+    return 2

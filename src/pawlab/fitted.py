@@ -1,0 +1,35 @@
+"""What fitting hands over, whatever was fitted: a head on frozen features, or a whole network."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.data.dataset import SetAside
+from pawlab.history import Epoch
+from pawlab.recipes.summary import Parameters
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model and how it came about.
+
+    `graph`: from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes). `history`: one row an epoch;
+    `best_epoch`: whose weights these are. `set_aside`: training and validation pictures that can't be decoded.
+    `validation`: float32 (n, classes), probabilities of the validation pictures that can be, in order; None where the
+    saved file is to be asked. `seconds`: wall time by stage. `choices`: what was chosen on validation.
+    """
+
+    graph: "ModelProto"
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    parameters: Parameters
+    set_aside: tuple[SetAside, ...]
+    seconds: dict[str, float]
+    validation: NDArray[np.float32] | None = None
+    choices: dict[str, Any] = field(default_factory=dict)
+    interrupted: bool = False

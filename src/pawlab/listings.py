@@ -1,0 +1,80 @@
+"""Tables for people: recipes, data sets, counts."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.summary import count_parameters, recipe_document, summarise
+
+if TYPE_CHECKING:
+    from pawlab.data.download import KnownData
+
+_RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test"})
+
+
+def print_recipes(recipes: Iterable[Recipe]) -> None:
+    """Print a line a recipe."""
+    rows = []
+    for recipe in recipes:
+        counts = count_parameters(recipe)
+        size = f"{recipe.preprocess.height} x {recipe.preprocess.width}"
+        rows.append((recipe.name, recipe.title, size, f"{counts.total:,}", f"{counts.trainable:,}"))
+    _print(("name", "model", "pictures", "parameters", "trainable"), rows)
+
+
+def print_recipe(recipe: Recipe) -> None:
+    """Print one recipe: what it is for, its layers with shapes and counts, how it is trained, what was published."""
+    console = _console()
+    document = recipe_document(recipe)
+    console.print(f"{recipe.name}: {recipe.title}", style="bold", highlight=False)
+    console.print(recipe.purpose, highlight=False)
+    console.print(f"Source: {recipe.source}", highlight=False)
+    console.print(
+        f"Pictures: {recipe.preprocess.height} x {recipe.preprocess.width}, {recipe.preprocess.fit}", highlight=False
+    )
+    rows = [
+        (line.kind, _options(line.options), " x ".join(map(str, line.output_shape)), f"{line.parameters:,}")
+        for line in summarise(recipe)
+    ]
+    _print(("layer", "options", "output shape", "parameters"), rows)
+    counts = document["parameters"]
+    console.print(f"{counts['total']:,} parameters, {counts['trainable']:,} trainable (two classes)", highlight=False)
+    for title in ("published", "measured"):
+        if document.get(title):
+            facts = ", ".join(f"{key}: {value}" for key, value in document[title].items())
+            console.print(f"{title.capitalize()}: {facts}", highlight=False)
+
+
+def print_known_data(known: Iterable["KnownData"]) -> None:
+    """Print a line a data set."""
+    rows = [(item.name, f"{item.pictures:,}", item.licence, item.origin) for item in known]
+    _print(("name", "pictures", "licence", "origin"), rows)
+
+
+def print_counts(found: dict[str, Any]) -> None:
+    """Print pictures by class and split."""
+    splits = list(found["counts"])
+    rows = [(name, *(f"{found['counts'][split].get(name, 0):,}" for split in splits)) for name in found["classes"]]
+    totals = (f"{sum(found['counts'][split].values()):,}" for split in splits)
+    _print(("class", *splits), [*rows, ("all", *totals)])
+
+
+def _options(options: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items())
+
+
+def _print(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in header:
+        table.add_column(name, justify="right" if name in _RIGHT else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    _console().print(table)
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False)
