@@ -1,5 +1,6 @@
 """Builds ONNX graphs a node at a time: each call adds one node and returns the name of what it computes."""
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from pawlab.backbones import Backbone
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 OPSET = 17  # read by ONNX Runtime 1.12 and newer
 IR_VERSION = 8
@@ -20,14 +21,15 @@ Shape = tuple[int | str, ...]  # a string names a length that is open
 
 
 class GraphBuilder:
-    """Collects nodes and constants in the order of their work."""
+    """Collects nodes and constants in the order of their work. `prefix` begins all names but inputs' and outputs'."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._nodes: list[NodeProto] = []
         self._constants: list[TensorProto] = []
         self._inputs: list[ValueInfoProto] = []
         self._outputs: list[ValueInfoProto] = []
-        self._named: dict[tuple[bytes, str, tuple[int, ...]], str] = {}
+        self._named: dict[tuple[str, str, tuple[int, ...]], str] = {}
 
     def input(self, name: str, dtype: Any, shape: Shape) -> str:
         """Declare an input."""
@@ -44,9 +46,9 @@ class GraphBuilder:
         from onnx import numpy_helper
 
         array = np.ascontiguousarray(np.asarray(array, dtype=dtype)).reshape(np.shape(array))
-        key = (array.tobytes(), array.dtype.str, array.shape)
+        key = (sha256(array.data).hexdigest(), array.dtype.str, array.shape)
         if key not in self._named:
-            self._named[key] = f"constant_{len(self._constants)}"
+            self._named[key] = f"{self._prefix}constant_{len(self._constants)}"
             self._constants.append(numpy_helper.from_array(array, self._named[key]))
         return self._named[key]
 
@@ -54,7 +56,7 @@ class GraphBuilder:
         """Add a node of an ONNX kind and return its (first) output."""
         from onnx import helper
 
-        output = name or f"{kind.lower()}_{len(self._nodes)}"
+        output = name or f"{self._prefix}{kind.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
 
@@ -67,6 +69,38 @@ class GraphBuilder:
         model = helper.make_model(graph, producer_name="pawlab", opset_imports=opsets, ir_version=IR_VERSION)
         checker.check_model(model, full_check=True)
         return model
+
+
+def chain(first: "ModelProto", second: "ModelProto") -> "ModelProto":
+    """Return one graph in which `second`'s input is `first`'s output of the same name; its outputs are `second`'s.
+
+    Both come from this module, so they speak the same ONNX; their inner names mustn't meet (see GraphBuilder's prefix).
+    Raises ValueError where nothing joins them.
+    """
+    from onnx import ModelProto, checker
+
+    whole = ModelProto()
+    whole.CopyFrom(first)
+    joint = second.graph.input[0].name
+    if joint not in [output.name for output in first.graph.output]:
+        raise ValueError(f"the first graph has no output '{joint}' to feed the second")
+    del whole.graph.output[:]
+    whole.graph.node.extend(second.graph.node)
+    whole.graph.initializer.extend(second.graph.initializer)
+    whole.graph.output.extend(second.graph.output)
+    _drop_unused(whole.graph)
+    checker.check_model(whole, full_check=True)
+    return whole
+
+
+def _drop_unused(graph: "GraphProto") -> None:
+    """Remove nodes that no output needs. Nodes stand in the order of their work, so one pass backwards suffices."""
+    needed = {output.name for output in graph.output}
+    for node in reversed(list(graph.node)):
+        if needed.isdisjoint(node.output):
+            graph.node.remove(node)
+        else:
+            needed.update(node.input)
 
 
 def picture_planes(

@@ -1,0 +1,49 @@
+"""The one way Keras is imported: on TensorFlow, and without TensorFlow's talk on the user's terminal."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from pawlab.errors import MissingExtraError
+
+_PACKAGES = ("keras", "tensorflow")
+
+
+def import_keras(what: str) -> ModuleType:
+    """Return the module `keras`. Takes seconds the first time.
+
+    `what`: begins the sentence of the MissingExtraError where Keras or TensorFlow isn't installed.
+    """
+    if "keras" not in sys.modules:
+        os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with _silent_stderr():
+            import tensorflow  # noqa: F401
+        import keras
+    except ModuleNotFoundError as error:
+        if error.name not in _PACKAGES:
+            raise
+        raise MissingExtraError(what, "keras") from error
+    return keras  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Send standard error nowhere for a while: TensorFlow's C++ code greets there before it can be told not to."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without a terminal may have no standard error
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        sys.stderr.flush()
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
