@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pawlab.backbones import Backbone, find_backbone
 from pawlab.errors import RecipeError
@@ -15,6 +15,8 @@ from pawlab.storage import cache_dir, replacing_file
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+Random = Literal["random"]
 
 GRAPH_VERSION = 1  # add one whenever a change alters a graph's numbers: cached graphs and features are then made anew
 
@@ -45,7 +47,7 @@ class _Source:
 def backbone_graph(
     name: str,
     image_size: tuple[int, int],
-    weights: Path | None = None,
+    weights: Path | Random | None = None,
     progress: Progress = silent,
     *,
     cut: str | None = None,
@@ -53,8 +55,9 @@ def backbone_graph(
 ) -> BackboneGraph:
     """Return the graph of a backbone for pictures of `image_size` (height, width), from the cache or newly built.
 
-    `weights`: a file to use in place of the ones that are found by themselves. `cut`: ends the network at that inner
-    layer. Without `include_preprocessing` the graph's `pictures` are float32, already scaled as the network wants them.
+    `weights`: a file to use in place of the ones that are found by themselves; "random", which only Keras's networks
+    take, leaves the network untrained, for tests of its wiring. `cut`: ends the network at that inner layer. Without
+    `include_preprocessing` the graph's `pictures` are float32, already scaled as the network wants them.
 
     Raises KeyError for an unknown name or cut, RecipeError for pictures too small for it, WeightsError where its
     weights are missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
@@ -79,12 +82,12 @@ def _check_size(backbone: Backbone, image_size: tuple[int, int]) -> None:
 
 
 def _efficientnet_lite(
-    backbone: Backbone, image_size: tuple[int, int], weights: Path | None, include_preprocessing: bool
+    backbone: Backbone, image_size: tuple[int, int], weights: Path | Random | None, include_preprocessing: bool
 ) -> _Source:
     """One graph serves every size. Weights that the user names are looked at even where the graph is in the cache."""
     from pawlab.features import efficientnet_lite
 
-    tensors = None if weights is None else efficientnet_lite.load_weights(weights)
+    tensors = None if weights is None else efficientnet_lite.load_weights(Path(weights))
 
     def build() -> "ModelProto":
         return efficientnet_lite.build_graph(tensors or efficientnet_lite.load_weights(), include_preprocessing)
@@ -93,9 +96,18 @@ def _efficientnet_lite(
 
 
 def _keras(
-    backbone: Backbone, image_size: tuple[int, int], weights: Path | None, include_preprocessing: bool
+    backbone: Backbone, image_size: tuple[int, int], weights: Path | Random | None, include_preprocessing: bool
 ) -> _Source:
-    raise NotImplementedError
+    from pawlab.features import keras_backbones
+
+    used = weights if weights == "random" else keras_backbones.find_weights(backbone, image_size, weights)
+    height, width = image_size
+    parts = [backbone.name, *([backbone.cut] if backbone.cut else []), f"{height}x{width}"]
+
+    def build() -> "ModelProto":
+        return keras_backbones.build_graph(backbone, image_size, used, include_preprocessing)
+
+    return _Source(keras_backbones.weights_sha256(used), "-".join(parts), build)
 
 
 def _cached(stem: str, name: str, build: Callable[[], "ModelProto"], progress: Progress) -> Path:
