@@ -1,0 +1,167 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from pawlab.classifier import Card, Classifier, Prediction, save_classifier
+from pawlab.errors import ModelError, PictureError
+from pawlab.pictures import Preprocess, decode
+from pawlab.runtime import open_session
+
+CARD = Card(("blue", "green", "red"), Preprocess(4, 6), "test", "0.1.0", threshold=0.6)
+
+
+def colour_graph():  # type: ignore[no-untyped-def]  # onnx has no types
+    """Probabilities are the softmax of the mean of each colour / 16, blue first: a classifier whose answers we know."""
+    reverse = np.eye(3, dtype=np.float32)[::-1] / 16
+    nodes = [
+        helper.make_node("Cast", ["pictures"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats"], ["means"], axes=[1, 2], keepdims=0),
+        helper.make_node("MatMul", ["means", "reverse"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
+    answers = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])
+    graph = helper.make_graph(nodes, "colours", [pictures], [answers], [numpy_helper.from_array(reverse, "reverse")])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    save_classifier(colour_graph(), CARD, tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+def paint(path: Path, colour: tuple[int, int, int]) -> Path:
+    Image.new("RGB", (30, 20), colour).save(path)
+    return path
+
+
+def test_file_holds_classes_and_preprocess(model: Path) -> None:
+    assert Classifier.load(model).card == CARD
+    assert Classifier.load(model.parent).card == CARD
+
+
+def test_file_answers_from_its_own_metadata_alone(model: Path) -> None:
+    """Nothing but the file is needed to know what its outputs mean."""
+    values = json.loads(open_session(model).get_modelmeta().custom_metadata_map["pawlab"])
+    assert values == {
+        "format": 1,
+        "classes": ["blue", "green", "red"],
+        "preprocess": {"height": 4, "width": 6, "fit": "squash"},
+        "recipe": "test",
+        "version": "0.1.0",
+        "threshold": 0.6,
+    }
+
+
+def test_prediction_of_a_known_picture(model: Path, tmp_path: Path) -> None:
+    picture = paint(tmp_path / "red.png", (200, 40, 8))
+    answer = Classifier.load(model).predict(picture)
+    exponentials = np.exp(np.array([200, 40, 8]) / 16)
+    expected = exponentials / exponentials.sum()
+    assert (answer.picture, answer.label, answer.sure, answer.error) == (str(picture), "red", True, None)
+    assert answer.probability == pytest.approx(expected[0], abs=1e-6)
+    assert list(answer.probabilities) == ["red", "green", "blue"]
+    assert answer.top(2) == [("red", answer.probability), ("green", pytest.approx(expected[1], abs=1e-6))]
+
+
+def test_below_the_threshold_it_is_not_sure(model: Path, tmp_path: Path) -> None:
+    answer = Classifier.load(model).predict(paint(tmp_path / "gray.png", (100, 100, 100)))
+    assert answer.probability == pytest.approx(1 / 3)
+    assert not answer.sure
+
+
+def test_one_picture_in_many_forms_gets_one_answer(model: Path, tmp_path: Path) -> None:
+    path = paint(tmp_path / "x.png", (10, 90, 60))
+    classifier = Classifier.load(model)
+    with path.open("rb") as file:
+        answers = classifier.predict([path, str(path), path.read_bytes(), file, Image.open(path), decode(path)])
+    assert len({answer.probability for answer in answers}) == 1
+
+
+def test_a_broken_picture_in_a_list_fails_alone(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_text("no picture")
+    good = paint(tmp_path / "good.png", (0, 0, 250))
+    first, second, third = Classifier.load(model).predict([good, tmp_path / "broken.jpg", tmp_path / "absent.png"])
+    assert first.label == "blue"
+    assert second == Prediction(
+        str(tmp_path / "broken.jpg"), None, 0.0, {}, sure=False,
+        error="isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)",
+    )  # fmt: skip
+    assert third.error == "can't be read: No such file or directory"
+
+
+def test_a_broken_picture_alone_raises(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(PictureError) as caught:
+        Classifier.load(model).predict(tmp_path / "absent.png")
+    assert str(caught.value) == f"{tmp_path / 'absent.png'}: can't be read: No such file or directory"
+
+
+def test_answers_keep_the_order_of_many_pictures(model: Path) -> None:
+    colours = [np.full((8, 8, 3), (shade, 0, 0), np.uint8) for shade in range(0, 256, 2)]
+    answers = Classifier.load(model).predict(colours)
+    redness = [answer.probabilities["red"] for answer in answers]
+    assert redness == sorted(redness)
+    assert len(set(redness)) > 100
+
+
+def test_a_picture_is_answered_alike_alone_and_in_company(model: Path) -> None:
+    classifier = Classifier.load(model)
+    pictures = np.random.default_rng(0).integers(0, 256, (7, 4, 6, 3), dtype=np.uint8)
+    together = classifier.probabilities(pictures)
+    alone = np.concatenate([classifier.probabilities(picture[np.newaxis]) for picture in pictures])
+    np.testing.assert_allclose(together, alone, atol=1e-7)
+
+
+def test_load_says_what_is_wrong(model: Path, tmp_path: Path) -> None:
+    truncated = tmp_path / "truncated.onnx"
+    truncated.write_bytes(model.read_bytes()[:-40])
+    foreign = tmp_path / "foreign.onnx"
+    foreign.write_bytes(colour_graph().SerializeToString())
+    (tmp_path / "empty").mkdir()
+    give = "Give a folder that `pawlab train` made, or its model.onnx."
+    sentences = {
+        tmp_path / "absent": f"there is no model at {tmp_path / 'absent'}. {give}",
+        tmp_path / "empty": f"there is no model.onnx in the folder {tmp_path / 'empty'}. "
+        "Give a folder that `pawlab train` made.",
+        truncated: f"{truncated} isn't a model file that can be read: it is damaged, cut off or something else. "
+        "Copy it again, or train anew.",
+        foreign: f"{foreign} is an ONNX file, but not one of pawlab's: it doesn't name its classes. {give}",
+    }
+    for path, sentence in sentences.items():
+        with pytest.raises(ModelError) as caught:
+            Classifier.load(path)
+        assert str(caught.value) == sentence
+
+
+def test_a_file_cut_off_anywhere_is_refused(model: Path, tmp_path: Path) -> None:
+    whole = model.read_bytes()
+    part = tmp_path / "part.onnx"
+    for length in range(0, len(whole), max(1, len(whole) // 60)):
+        part.write_bytes(whole[:length])
+        with pytest.raises(ModelError):
+            Classifier.load(part)
+
+
+def test_class_names_must_match_the_outputs(tmp_path: Path) -> None:
+    card = Card(("only", "two"), Preprocess(4, 6), "test", "0.1.0", 0.6)
+    save_classifier(colour_graph(), card, tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match="its outputs don't match its class names"):
+        Classifier.load(tmp_path)
+
+
+def test_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
+    graph = colour_graph()
+    save_classifier(graph, CARD, tmp_path / "model.onnx")
+    newer = json.loads(CARD.to_json()) | {"format": 2, "version": "9.0"}
+    graph.metadata_props[0].value = json.dumps(newer)
+    (tmp_path / "model.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(ModelError) as caught:
+        Classifier.load(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'model.onnx'} can't be used: it was made by a newer pawlab (9.0). Update pawlab, or train anew."
+    )
