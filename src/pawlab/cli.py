@@ -1,6 +1,7 @@
 """The command line: arguments in, one workflow call, one table or line out. Heavy imports wait for the command."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -114,13 +115,9 @@ def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
     if as_json:
         show_json({**evaluation.to_dict(), "left_out_as_seen": left_out})
         return
-    score = evaluation.score
-    low, high = score.ci95
-    print(
-        f"Accuracy   {percent(score.accuracy)}  (95% interval {percent(low)} to {percent(high)}, {score.pictures:,} pictures)"
-    )
+    print(f"Accuracy   {_with_interval(evaluation.score.to_dict())}")
     for name, values in evaluation.to_dict()["by_class"].items():
-        print(f"  {name}: {_recall(values)}")
+        print(f"           {name}: {_recall(values)}")
     if left_out:
         say(f"{left_out:,} pictures were left out: the classifier was trained or tuned on them.")
     for item in evaluation.broken:
@@ -161,7 +158,7 @@ def recipes(
 @data_app.command("list")
 def list_data(as_json: AsJson = False) -> None:
     """List the known data sets."""
-    from pawlab.data.download import KNOWN_DATA
+    from pawlab.data.known import KNOWN_DATA
     from pawlab.listings import print_known_data
 
     if as_json:
@@ -175,7 +172,7 @@ def get_data(
     name: Annotated[str, typer.Argument(help="A name that `pawlab data list` shows.", show_default=False)],
 ) -> None:
     """Fetch or draw a known data set and print where it lies."""
-    from pawlab.data.download import get_known
+    from pawlab.data.known import get_known
 
     print(get_known(name, bar))
 
@@ -211,21 +208,24 @@ class _Watched:
 def _tell_run(run: "Run") -> None:
     metrics = run.metrics
     counts = {split: sum(by_class.values()) for split, by_class in metrics["counts"].items()}
-    low, high = metrics["test"]["ci95"]
-    total = sum(counts.values())
-    print(
-        f"Pictures   {total:,} in {len(metrics['classes'])} classes: {_splits(counts)}; overlap: {metrics['overlap']}"
-    )
-    print(
-        f"Test       {percent(metrics['test']['accuracy'])} right on {counts['test']:,} unseen pictures "
-        f"(95% interval {percent(low)} to {percent(high)}; always guessing one class: {percent(metrics['baseline_accuracy'])})"
-    )
-    for sentence in metrics["verdict"].get("sentences", ()):
+    classes = len(metrics["classes"])
+    print(f"Pictures   {sum(counts.values()):,} in {classes} classes: {_splits(counts)}; overlap: {metrics['overlap']}")
+    print(f"Test       {_with_interval(metrics['test'])}, never seen before")
+    print(f"Baseline   {percent(metrics['baseline_accuracy'])}, by always guessing the most frequent class")
+    for sentence in metrics["verdict"]["sentences"]:
         print(f"           {sentence}")
     if metrics["set_aside"]:
         print(f"Set aside  {metrics['set_aside']:,} files; {run.folder / 'run.json'} says which and why")
-    print(f"Results    {run.folder}  ({metrics['seconds']['total']:.0f} s)")
-    print(f"Next       pawlab predict {run.folder} PICTURE")
+    print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
+    print(f"Next       pawlab predict {shlex.quote(str(run.folder))} PICTURE")
+
+
+def _with_interval(score: dict[str, Any]) -> str:
+    low, high = score["ci95"]
+    return (
+        f"{percent(score['accuracy'])} right (95% interval {percent(low)} to {percent(high)}) "
+        f"of {score['pictures']:,} pictures"
+    )
 
 
 def _splits(counts: dict[str, int]) -> str:

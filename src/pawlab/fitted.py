@@ -20,8 +20,8 @@ class Fitted:
 
     `graph`: from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes). `history`: one row an epoch;
     `best_epoch`: whose weights these are. `set_aside`: training and validation pictures that can't be decoded.
-    `validation`: float32 (n, classes), probabilities of the validation pictures that can be, in order; None where the
-    saved file is to be asked. `seconds`: wall time by stage. `choices`: what was chosen on validation.
+    `validation`: float32 (n, classes), probabilities of the validation pictures that can be, in order.
+    `seconds`: wall time by stage. `choices`: what was chosen on validation.
     """
 
     graph: "ModelProto"
@@ -30,6 +30,6 @@ class Fitted:
     parameters: Parameters
     set_aside: tuple[SetAside, ...]
     seconds: dict[str, float]
-    validation: NDArray[np.float32] | None = None
+    validation: NDArray[np.float32]
     choices: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False

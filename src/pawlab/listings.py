@@ -11,7 +11,7 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 
 if TYPE_CHECKING:
-    from pawlab.data.download import KnownData
+    from pawlab.data.known import KnownData
 
 _RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test"})
 

@@ -40,7 +40,7 @@ def _in_folder(name: str) -> list[str]:
 
 
 def _matching(pattern: str) -> list[str]:
-    matches = sorted(glob(pattern, recursive=True))
+    matches = sorted(glob(pattern, recursive=True))  # noqa: PTH207  (Path.glob refuses absolute patterns)
     if not matches:
         raise DataError(f"no file matches {pattern}.")
     return [path for match in matches for path in (_in_folder(match) if Path(match).is_dir() else [match])]

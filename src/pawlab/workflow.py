@@ -135,8 +135,7 @@ def _fit(dataset: Dataset, recipe: Recipe, weights: Path | None, progress: Progr
 
 def _on_validation(fitted: Fitted, dataset: Dataset) -> Evaluation:
     pictures = dataset.part("validation")
-    labels = np.array(dataset.class_indices(pictures))
-    return Evaluation(dataset.classes, pictures, labels, fitted.validation, ())
+    return Evaluation(dataset.classes, pictures, np.array(dataset.class_indices(pictures)), fitted.validation, ())
 
 
 def _save(fitted: Fitted, validation: Evaluation, recipe: Recipe, path: Path) -> Classifier:

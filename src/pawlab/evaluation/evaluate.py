@@ -18,13 +18,13 @@ from pawlab.progress import Progress, silent
 class Evaluation:
     """The answers for labelled pictures that could be read, and the score over them.
 
-    `probabilities`: float64 (n, classes) in the classifier's order of classes; `labels`: (n,), class positions.
+    `probabilities`: (n, classes) in the classifier's order of classes; `labels`: (n,), class positions.
     """
 
     classes: tuple[str, ...]
     pictures: tuple[Picture, ...]
     labels: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
+    probabilities: NDArray[np.floating[Any]]
     broken: tuple[SetAside, ...]
 
     @property
