@@ -1,3 +1,61 @@
-"""pawlab: from a folder of pictures to a classifier you can trust."""
+"""pawlab: from a folder of pictures to a classifier you can trust.
+
+    run = pawlab.train("photos/")
+    run.metrics["test"]["accuracy"]
+    classifier = pawlab.load(run.folder)
+    classifier.predict("cat.jpg")
+
+Nothing heavy is imported before it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pawlab.classifier import Classifier, Prediction
+    from pawlab.errors import PawlabError
+    from pawlab.pictures import Preprocess
+    from pawlab.recipes import RECIPES, find_recipe
+    from pawlab.run import Run
+    from pawlab.workflow import explore, train
+
+    load = Classifier.load
+
+_HOMES = {
+    "Classifier": "pawlab.classifier",
+    "PawlabError": "pawlab.errors",
+    "Prediction": "pawlab.classifier",
+    "Preprocess": "pawlab.pictures",
+    "RECIPES": "pawlab.recipes",
+    "Run": "pawlab.run",
+    "explore": "pawlab.workflow",
+    "find_recipe": "pawlab.recipes",
+    "train": "pawlab.workflow",
+}
+
+__all__ = [
+    "RECIPES",
+    "Classifier",
+    "PawlabError",
+    "Prediction",
+    "Preprocess",
+    "Run",
+    "explore",
+    "find_recipe",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "load":
+        return import_module("pawlab.classifier").Classifier.load
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'pawlab' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
