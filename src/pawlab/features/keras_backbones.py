@@ -145,8 +145,9 @@ def _fitting_name(path: Path) -> Iterator[Path]:
     Keras's own downloads are in its older HDF5 format, `.h5`; what Keras 3 saves ends with `.weights.h5`.
     """
     with import_module("h5py").File(path) as file:
-        ending = ".h5" if "layer_names" in file.attrs else ".weights.h5"
-    if path.name.endswith(".weights.h5") == (ending == ".weights.h5"):
+        older = "layer_names" in file.attrs or "model_weights" in file  # weights alone, or a whole model
+    ending = ".h5" if older else ".weights.h5"
+    if path.name.endswith(".weights.h5") != older:
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
