@@ -5,6 +5,8 @@ Training, testing, prediction and the service all come through here, so a pictur
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
@@ -19,11 +21,16 @@ Fit = Literal["squash", "crop", "pad"]
 Pixels = NDArray[np.uint8]
 Source = str | Path | bytes | BinaryIO | Image.Image | Pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")  # MPO: what some phones call a JPEG with a second view
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # MPO, a JPEG with a second view in it, is opened as JPEG
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
 )
 MAX_PIXELS = 128_000_000  # a 108-megapixel phone photo passes; decoded, this is 384 MB
+
+_TOO_MANY = f"more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -35,10 +42,10 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_QUARTER_TURNS = {_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]}
+_SIDEWAYS = (5, 6, 7, 8)
 
-# Our own limit above is the one that holds, and it refuses rather than warns.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow warns of damage that it then reads past. What can't be read past becomes a PictureError, the rest is no news.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class Preprocess:
             raise ValueError(f"a picture has at least one pixel each way, not {self.height} x {self.width}")
 
     def to_dict(self) -> dict[str, Any]:
+        """Return `{"height": ..., "width": ..., "fit": ...}`."""
         return asdict(self)
 
 
@@ -76,28 +84,28 @@ class PictureInfo:
 def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
     """Return an upright picture as (height, width, 3) uint8, RGB, 0-255.
 
-    `source`: a path, a file's bytes, an open binary file, a Pillow image, or an array (height, width), (height, width, 3)
-    or (height, width, 4) of uint8. Without `preprocess` the picture keeps its size. Animations and multi-page files
-    give their first frame; transparency is laid on white; 16-bit gray is brought to 8 bits.
+    `source`: a path, a file's bytes, an open binary file, a Pillow image, or an array (height, width),
+    (height, width, 3) or (height, width, 4) of uint8. Without `preprocess` the picture keeps its size. Animations and
+    multi-page files give their first frame; transparency is laid on white; 16-bit gray is brought to 8 bits; colour
+    profiles are ignored, as they were when the pretrained networks learned.
 
     Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels.
     """
     image = _open(source)
-    _load(image, preprocess)
-    turn = _TURNS.get(_orientation(image))
-    rgb = _to_rgb(image)
-    if preprocess is not None:
-        rgb = _fit(rgb, preprocess, sideways=turn in _QUARTER_TURNS)
-    if turn is not None:
-        rgb = rgb.transpose(turn)
-    return np.asarray(rgb, dtype=np.uint8)
+    with _the_file_at_fault():
+        if preprocess is not None and image is not source:  # a caller's own image is left as it is
+            _draft(image, preprocess)
+        image.load()
+        rgb = _to_rgb(image)
+    upright = _turned(rgb, _orientation(image))
+    return np.asarray(upright if preprocess is None else _fitted(upright, preprocess))
 
 
 def inspect(source: Source) -> PictureInfo:
-    """Read a picture's header only. Raises PictureError as `decode` does."""
+    """Read what a picture's header says; the pixels aren't checked. Raises PictureError as `decode` does."""
     image = _open(source)
     width, height = image.size
-    if _TURNS.get(_orientation(image)) in _QUARTER_TURNS:
+    if _orientation(image) in _SIDEWAYS and image.format != "TIFF":  # there Pillow has swapped them already
         width, height = height, width
     return PictureInfo(width, height, image.format or "array")
 
@@ -105,44 +113,46 @@ def inspect(source: Source) -> PictureInfo:
 def looks_like_picture(head: bytes) -> bool:
     """Say whether a file's first 16 bytes are those of a format that `decode` reads."""
     return (
-        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"))
+        head.startswith(_SIGNATURES)
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-        or (head[:2] == b"BM" and head[6:10] == b"\0\0\0\0")
+        or (head[:2] == b"BM" and int.from_bytes(head[14:16], "little") in _BMP_HEADER_SIZES)
     )
 
 
 def _open(source: Source) -> Image.Image:
     if isinstance(source, Image.Image):
-        image = source.copy()
+        image = source
     elif isinstance(source, np.ndarray):
-        if source.dtype != np.uint8:
-            raise PictureError(f"an array of {source.dtype} was given; pictures are arrays of uint8, 0-255")
-        image = Image.fromarray(source)
+        image = _from_array(source)
     else:
-        image = _open_file(source)
+        image = _from_file(source)
     width, height = image.size
     if width * height > MAX_PIXELS:
-        raise PictureError(
-            f"has {width} x {height} pixels, more than the {MAX_PIXELS // 1_000_000} million that are safe to decode"
-        )
+        raise PictureError(f"has {width} x {height}, {_TOO_MANY}")
+    if width * height == 0:
+        raise PictureError(f"has {width} x {height} pixels; a picture has at least one each way")
     return image
 
 
-def _open_file(source: str | Path | bytes | BinaryIO) -> Image.Image:
+def _from_array(array: Pixels) -> Image.Image:
+    if array.dtype != np.uint8:
+        raise PictureError(f"an array of {array.dtype} was given; pictures are arrays of uint8, 0-255")
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise PictureError(
+            f"an array of shape {array.shape} was given; pictures are (height, width[, 3 or 4 channels])"
+        )
+    return Image.fromarray(array)
+
+
+def _from_file(source: str | Path | bytes | BinaryIO) -> Image.Image:
     """Open a file's header. All bytes are read at once: no file stays open, and the disk is read in one go."""
     data = source if isinstance(source, bytes) else _read(source)
     if not data:
         raise PictureError("the file is empty")
-    try:
+    if not looks_like_picture(data[:16]):
+        raise PictureError("isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)")
+    with _the_file_at_fault():
         return Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise PictureError("isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(
-            f"has more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"
-        ) from error
-    except Exception as error:
-        raise PictureError(f"can't be decoded: {_reason(error)}") from error
 
 
 def _read(source: str | Path | BinaryIO) -> bytes:
@@ -152,23 +162,39 @@ def _read(source: str | Path | BinaryIO) -> bytes:
         return Path(source).read_bytes()
     except OSError as error:
         raise PictureError(f"can't be read: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a NUL in it
+        raise PictureError(f"can't be read: {error}") from error
+
+
+@contextmanager
+def _the_file_at_fault() -> Iterator[None]:
+    """Name the file's fault, whatever is raised: on damaged files Pillow's plugins raise nearly everything."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise PictureError("can't be decoded: its header is damaged") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"has {_TOO_MANY}") from error
+    except Exception as error:
+        raise PictureError(f"can't be decoded: {_reason(error)}") from error
 
 
 def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1, upright, where nothing sensible is said."""
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
     except Exception:  # a damaged EXIF block says nothing about which way is up; the pixels may be fine
         return 1
 
 
-def _load(image: Image.Image, preprocess: Preprocess | None) -> None:
-    """Decode the pixels. A JPEG is decoded at 1/2, 1/4 or 1/8 where that is still large enough: much faster."""
-    if preprocess is not None and image.format in ("JPEG", "MPO"):
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+
+
+def _draft(image: Image.Image, preprocess: Preprocess) -> None:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8 where that is still large enough: much faster."""
+    if image.format in ("JPEG", "MPO"):
         image.draft(None, _smallest_useful_size(image, preprocess))
-    try:
-        image.load()
-    except Exception as error:  # Pillow's plugins raise nearly everything on damaged files; the file is at fault
-        raise PictureError(f"can't be decoded: {_reason(error)}") from error
 
 
 def _smallest_useful_size(image: Image.Image, preprocess: Preprocess) -> tuple[int, int]:
@@ -181,15 +207,13 @@ def _smallest_useful_size(image: Image.Image, preprocess: Preprocess) -> tuple[i
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
     if image.mode.startswith(("I", "F")):
         image = _to_8_bits(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if image.has_transparency_data:
         with_alpha = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, with_alpha).convert("RGB")
-    return image.convert("RGB")
+        image = Image.alpha_composite(white, with_alpha)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
@@ -197,8 +221,8 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
     Integers are taken as 16-bit unless they all fit in 8 bits already; floats as 0-1 unless they exceed 1.
     """
-    values = np.asarray(image).astype(np.float64)
-    top = float(values.max(initial=0.0))
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0)
+    top = float(values.max())
     if image.mode == "F":
         scale = 255.0 if top <= 1.0 else 1.0
     else:
@@ -206,9 +230,8 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
 
 
-def _fit(image: Image.Image, preprocess: Preprocess, sideways: bool) -> Image.Image:
-    """Bring an image to the size; `sideways` where a quarter turn follows, which is cheaper on the small image."""
-    size = (preprocess.height, preprocess.width) if sideways else (preprocess.width, preprocess.height)
+def _fitted(image: Image.Image, preprocess: Preprocess) -> Image.Image:
+    size = (preprocess.width, preprocess.height)
     if preprocess.fit == "crop":
         return image.resize(size, Image.Resampling.BILINEAR, box=_central_box(image.size, size))
     if preprocess.fit == "pad":
@@ -218,7 +241,7 @@ def _fit(image: Image.Image, preprocess: Preprocess, sideways: bool) -> Image.Im
 
 def _central_box(have: tuple[int, int], want: tuple[int, int]) -> tuple[float, float, float, float]:
     scale = min(have[0] / want[0], have[1] / want[1])
-    width, height = want[0] * scale, want[1] * scale
+    width, height = min(have[0], want[0] * scale), min(have[1], want[1] * scale)  # rounding must not lead outside
     left, top = (have[0] - width) / 2, (have[1] - height) / 2
     return (left, top, left + width, top + height)
 
@@ -232,5 +255,7 @@ def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split())
+    if not isinstance(error, OSError | SyntaxError | ValueError) or not text:  # those whose texts speak for themselves
+        text = f"{type(error).__name__} {text}".strip()
     return text if len(text) <= 160 else text[:157] + "..."
