@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pawlab.classifier import Prediction
-from pawlab.errors import OutputError
 from pawlab.storage import replacing_file
 
 Format = Literal["table", "json", "csv", "parquet"]
@@ -24,7 +23,7 @@ def render(predictions: Iterable[Prediction], form: Format, top: int) -> Iterato
 
 
 def write(predictions: Iterable[Prediction], form: Format, top: int, out: Path) -> None:
-    """Write the answers to a file; it appears once it is whole. Raises OutputError."""
+    """Write the answers to a file; it appears once it is whole. Raises OutputError where it can't be written."""
     with replacing_file(out) as partial:
         if form == "parquet":
             _write_parquet([_row(prediction, top) for prediction in predictions], columns(top), partial)
@@ -49,14 +48,15 @@ def _row(prediction: Prediction, top: int) -> tuple[Any, ...]:
 def _table(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
     """Yield a line a picture: the answer first, so that the eye finds it whatever the paths' lengths."""
     for prediction in predictions:
-        yield f"{_answer(prediction, top)}  {_one_line(prediction.picture)}\n"
+        error = "" if prediction.error is None else f": {prediction.error}"
+        yield f"{_answer(prediction, top):<24}  {_one_line(prediction.picture)}{error}\n"
 
 
 def _answer(prediction: Prediction, top: int) -> str:
     if prediction.error is not None:
-        return f"{'error':<24} ({prediction.error})"
+        return "error"
     ranked = ", ".join(f"{label} {probability:.1%}" for label, probability in prediction.top(top))
-    return f"{ranked if prediction.sure else f'not sure ({ranked})':<24}"
+    return ranked if prediction.sure else f"not sure ({ranked})"
 
 
 def _one_line(path: str) -> str:
@@ -71,10 +71,15 @@ def _csv(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
 
 def _csv_line(values: Sequence[Any]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(
-        f"{value:.6f}" if isinstance(value, float) else value for value in values
-    )
+    csv.writer(line, lineterminator="\n").writerow(_csv_value(value) for value in values)
     return line.getvalue()
+
+
+def _csv_value(value: Any) -> Any:
+    """Six decimals are what a probability is good for; true and false are spelt as in JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6f}" if isinstance(value, float) else value
 
 
 def _json(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
@@ -99,15 +104,12 @@ def _document(prediction: Prediction, top: int) -> dict[str, Any]:
 
 
 def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:
-    import duckdb
+    from arro3.core import Array, DataType, Table
+    from arro3.io import write_parquet
 
-    kinds = {"probability": "DOUBLE", "sure": "BOOLEAN"}
-    declared = ", ".join(f'"{name}" {kinds.get(name.split("_")[0], "VARCHAR")}' for name in names)
-    with duckdb.connect() as database:
-        database.execute(f"CREATE TABLE answers ({declared})")
-        if rows:
-            database.executemany(f"INSERT INTO answers VALUES ({', '.join('?' * len(names))})", rows)
-        try:
-            database.table("answers").write_parquet(str(path))
-        except duckdb.IOException as error:
-            raise OutputError(f"can't write {path}: {error}") from error
+    kinds = {"probability": DataType.float64(), "sure": DataType.bool()}
+    table = {
+        name: Array([row[index] for row in rows], type=kinds.get(name.split("_")[0], DataType.utf8()))
+        for index, name in enumerate(names)
+    }
+    write_parquet(Table.from_pydict(table), str(path))

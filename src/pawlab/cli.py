@@ -274,6 +274,16 @@ def main() -> None:
 
 
 def _tell_mistake(error: Exception) -> int:
-    message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+    if isinstance(error, typer.TyperException):
+        message = f"{error.format_message()} `{_command_named()} --help` tells more."
+    else:
+        message = str(error)
     say(f"pawlab: {' '.join(message.split())}")
     return 2
+
+
+def _command_named() -> str:
+    """Return `pawlab COMMAND` where one was given that exists, so that the hint leads to its help."""
+    given = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    return f"pawlab {given}" if given in known else "pawlab"
