@@ -111,6 +111,7 @@ FILES: dict[str, tuple[bytes, str, Array, int]] = {
     "png RGBA, wholly clear": (encode(see_through(COLOUR, 0), "PNG"), "PNG", on_white(COLOUR, 0), 0),
     "png LA": (encode(gray_alpha(64), "PNG"), "PNG", on_white(as_rgb(GRAY), 64), 1),
     "png gray 16-bit": (png(GRAY16, 0), "PNG", as_rgb(GRAY), 0),
+    "png gray 16-bit, dark": (png(GRAY.astype(np.uint16), 0), "PNG", as_rgb(GRAY // 128), 0),
     "png RGB 16-bit": (png(COLOUR16, 2), "PNG", COLOUR, 0),
     "png LA 16-bit": (png(gray_alpha(64).astype(np.uint16) * 257, 4), "PNG", on_white(as_rgb(GRAY), 64), 1),
     "png RGBA 16-bit": (png(see_through(COLOUR, 64).astype(np.uint16) * 257, 6), "PNG", on_white(COLOUR, 64), 1),
@@ -128,6 +129,7 @@ FILES: dict[str, tuple[bytes, str, Array, int]] = {
     "bmp palette": (encode(palette(COLOUR), "BMP"), "BMP", COLOUR, 0),
     "tiff": (encode(COLOUR, "TIFF"), "TIFF", COLOUR, 0),
     "tiff LZW": (encode(COLOUR, "TIFF", compression="tiff_lzw"), "TIFF", COLOUR, 0),
+    "tiff, the big form": (encode(COLOUR, "TIFF", big_tiff=True), "TIFF", COLOUR, 0),
     "tiff deflate": (encode(COLOUR, "TIFF", compression="tiff_adobe_deflate"), "TIFF", COLOUR, 0),
     "tiff of two pages": (encode(COLOUR, "TIFF", **first_of_two()), "TIFF", COLOUR, 0),
     "tiff CMYK": (encode(CMYK, "TIFF"), "TIFF", COLOUR, 1),
@@ -309,17 +311,21 @@ def watch_resize(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("fit", FITS)
-@pytest.mark.parametrize(("width", "height"), [(1200, 800), (800, 1200), (3000, 300), (900, 900), (460, 230)])
+@pytest.mark.parametrize(("width", "height"), [(1200, 800), (800, 1200), (2400, 300), (900, 900), (800, 1600)])
+@pytest.mark.parametrize("orientation", [1, 6])
 def test_draft_mode_never_decodes_below_the_size(
-    monkeypatch: pytest.MonkeyPatch, fit: Fit, width: int, height: int
+    monkeypatch: pytest.MonkeyPatch, fit: Fit, width: int, height: int, orientation: int
 ) -> None:
-    drafted = encode(smooth(width, height), "JPEG", **JPEG)
+    """`width` and `height` as seen; orientation 6 stores them the other way round."""
+    stored = smooth(width, height) if orientation == 1 else smooth(height, width)
+    drafted = encode(stored, "JPEG", exif=exif(orientation), **JPEG)
     resized_from = watch_resize(monkeypatch)
-    wanted = Preprocess(height=100, width=140, fit=fit)
+    wanted = Preprocess(height=100, width=400, fit=fit)
     pixels = decode(drafted, wanted)
     exact = decode(decode(drafted), wanted)
-    scale = (max if fit == "crop" else min)(140 / width, 100 / height)
-    needed = (140, 100) if fit == "squash" else (int(width * scale), int(height * scale))
+    scale = (max if fit == "crop" else min)(400 / width, 100 / height)
+    asked = (400, 100) if fit == "squash" else (int(width * scale), int(height * scale))
+    needed = min(asked[0], width), min(asked[1], height)
     have = resized_from[0]
     assert have[0] >= needed[0]
     assert have[1] >= needed[1]
@@ -329,9 +335,10 @@ def test_draft_mode_never_decodes_below_the_size(
 
 def test_draft_mode_is_used_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     resized_from = watch_resize(monkeypatch)
-    for form in ("JPEG", "MPO"):
-        decode(encode(smooth(1600, 1200), form), Preprocess(150, 150))
-    assert resized_from == [(200, 150), (200, 150)]
+    decode(encode(smooth(1600, 1200), "JPEG"), Preprocess(150, 150))
+    decode(encode(smooth(1600, 1200), "MPO", **first_of_two()), Preprocess(150, 150))
+    decode(encode(smooth(1600, 400), "JPEG"), Preprocess(150, 150, "pad"))
+    assert resized_from == [(200, 150), (200, 150), (200, 50)]
 
 
 def test_every_kind_of_source_gives_the_same(tmp_path: Path) -> None:
@@ -406,6 +413,24 @@ def test_a_cut_off_file_is_refused(name: str, part: float) -> None:
     assert said.startswith("can't be decoded: ")
     assert len(said) < 200
     assert "object at 0x" not in said
+
+
+def test_whatever_goes_wrong_inside_is_told_in_one_short_line() -> None:
+    class Broken(Image.Image):
+        error: Exception
+
+        def load(self) -> Any:
+            raise self.error
+
+    def said(error: Exception) -> str:
+        image = Broken()
+        image._size, image.error = (4, 4), error
+        return refusal(image)
+
+    assert said(OSError("one\n  two")) == "can't be decoded: one two"
+    assert said(ValueError("x" * 500)) == f"can't be decoded: {'x' * 157}..."
+    assert said(KeyError(273)) == "can't be decoded: KeyError 273"
+    assert said(MemoryError()) == "can't be decoded: MemoryError"
 
 
 def test_more_pixels_than_are_safe_are_refused_before_they_are_decoded() -> None:
