@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pawlab.classifier import Prediction
     from pawlab.run import Run
 
+_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
 app = typer.Typer(
     help="From a folder of pictures to a classifier you can trust.",
     add_completion=False,
@@ -56,13 +58,23 @@ def train(
         typer.Option(help="How pictures are brought to the recipe's shape.", show_default="the recipe's"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Turn pictures into a tested classifier."""
     from pawlab import workflow
 
     run = workflow.train(
-        data, recipe, out, seed=seed, epochs=epochs, weights=weights, fit=fit, overwrite=overwrite, progress=bar
+        data,
+        recipe,
+        out,
+        seed=seed,
+        epochs=epochs,
+        weights=weights,
+        fit=fit,
+        overwrite=overwrite,
+        report=report,
+        progress=bar,
     )
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})
@@ -259,8 +271,7 @@ def main() -> None:
     except (PawlabError, typer.TyperException) as error:
         code = _tell_mistake(error)
     except (KeyboardInterrupt, typer.Abort):
-        say("pawlab: stopped.")
-        code = 130
+        code = _INTERRUPTED
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
@@ -270,6 +281,8 @@ def main() -> None:
         traceback.print_exc()
         say("pawlab: this is our own fault, not yours. Please report it with the lines above.")
         code = 1
+    if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
+        say("pawlab: stopped.")
     sys.exit(code if isinstance(code, int) else 0)
 
 

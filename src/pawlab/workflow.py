@@ -60,13 +60,15 @@ def train(
     weights: str | Path | None = None,
     fit: Fit | None = None,
     overwrite: bool = False,
+    report: bool = True,
     progress: Progress = silent,
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
     `data`: whatever `pawlab train` takes. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the
     split and everything drawn at random; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`
-    and `fit` (squash, crop or pad) replace the recipe's own. Raises the errors of `pawlab.errors`.
+    and `fit` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and report.html.
+    Raises the errors of `pawlab.errors`.
     """
     watch = _Stopwatch()
     chosen = _adapt(find_recipe(recipe), fit)
