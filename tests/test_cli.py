@@ -1,6 +1,5 @@
 import io
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -75,11 +74,11 @@ def test_predict_takes_folders_globs_and_standard_input(
     code, out, _ = pawlab("predict", run.folder, *arguments, "--format", "json")
     assert code == 0
     answers = json.loads(out)
-    names = [str(Path(answer["picture"]).relative_to(learnable_folder)) for answer in answers]
+    names = [Path(answer["picture"]).relative_to(learnable_folder).as_posix() for answer in answers]
     assert names == [
-        *(os.path.join("cold-squares", f"{number:02}.png") for number in range(30)),
-        *(os.path.join(label, f"0{number}.png") for label in ("cold-squares", "warm-circles") for number in (1, 2)),
-        os.path.join("warm-circles", "00.png"),
+        *(f"cold-squares/{number:02}.png" for number in range(30)),
+        *(f"{label}/0{number}.png" for label in ("cold-squares", "warm-circles") for number in (1, 2)),
+        "warm-circles/00.png",
     ]
     assert all(answer["label"] in answer["picture"] for answer in answers)
 
