@@ -6,14 +6,15 @@ A `Progress` is called with a title and the number of steps, and gives a context
         ...
         advance(1)
 
-The terminal's bars live in `cli`; `silent` is for everyone who doesn't ask for them.
+Work that has more to tell than how far it is calls `advance(1, "loss 0.512")`; the note stands beside the bar until the
+next one. The terminal's bars live in `cli`; `silent` is for everyone who doesn't ask for them.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-Advance = Callable[[int], None]
+Advance = Callable[..., None]  # of the steps done and, where there is something to tell, a note
 
 
 class Progress(Protocol):
@@ -27,4 +28,4 @@ class Progress(Protocol):
 @contextmanager
 def silent(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
     """Show nothing."""
-    yield lambda steps: None
+    yield lambda steps, note="": None

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
     """Show a bar with rate and time left, where standard error is a terminal; a `Progress`."""
     if total == 0 or not sys.stderr.isatty():
-        yield lambda steps: None
+        yield lambda steps, note="": None
         return
     with _bars(unit) as bars:
         task = bars.add_task(title, total=total)
-        yield lambda steps: bars.advance(task, steps)
+        yield lambda steps, note="": bars.update(task, advance=steps, description=f"{title}  {note}".rstrip())
 
 
 def _bars(unit: str) -> "Bars":

@@ -1,0 +1,1 @@
+"""Networks trained in epochs. The only folder, with `keras_runtime`, that imports Keras and TensorFlow."""
