@@ -64,6 +64,14 @@ def test_a_broken_file_in_the_cache_is_built_again(cache: Path, damage: Any) -> 
     assert list(cache.iterdir()) == [first.path]
 
 
+def test_a_broken_file_of_another_name_is_cleared_away(cache: Path) -> None:
+    first = backbone_graph(NAME, SIZE)
+    broken = first.path.with_stem(first.path.stem[:-16] + "0" * 16)  # sorts before the whole one
+    broken.write_bytes(b"broken")
+    assert backbone_graph(NAME, SIZE) == first
+    assert list(cache.iterdir()) == [first.path]
+
+
 def test_a_build_that_fails_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_to_build(monkeypatch)
     with pytest.raises(AssertionError, match="it was built again"):

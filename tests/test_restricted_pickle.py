@@ -156,6 +156,21 @@ def test_a_cut_off_file_is_named_so() -> None:
     )
 
 
+def test_a_storage_that_announces_another_length_is_refused() -> None:
+    lying = HEADER + named(x=tensor("a", 6, 0, (6,), (1,))) + pickle.dumps(["a"], 2) + struct.pack("<q", 5)
+    with pytest.raises(WeightsError, match="a storage has another length than announced"):
+        read_tensors(lying + SIX.tobytes())
+
+
+def test_a_file_that_begins_otherwise_is_refused() -> None:
+    for other in (
+        pickle.dumps(1, 2) + WHOLE[len(pickle.dumps(0x1950A86A20F9469CFC6C, 2)) :],
+        WHOLE.replace(b"\x88", b"\x89"),
+    ):
+        with pytest.raises(WeightsError, match=r"it doesn't begin like a PyTorch file of before 1\.6"):
+            read_tensors(other)
+
+
 def test_bytes_after_the_end_are_refused() -> None:
     with pytest.raises(WeightsError, match="something follows the last storage"):
         read_tensors(WHOLE + b"\0")
