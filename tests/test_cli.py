@@ -180,7 +180,7 @@ def test_mistakes_get_one_line_and_exit_code_2(
         (("train", learnable_folder, "--recipe", "fsat"), "there is no recipe 'fsat'. Did you mean 'fast'?"),
         (("train", learnable_folder, "--out", file / "run"), f"can't write the run to {file / 'run'}"),
         (("train", learnable_folder, "--fit", "stretch"), "`pawlab train --help` tells more."),
-        (("train",), "Missing argument 'data'."),
+        (("train",), "say which pictures to train on"),
         (("trian", learnable_folder), "No such command 'trian'. Did you mean 'train'?"),
         (("predict", "absent", warm), "there is no model at absent"),
         (("predict", warm, warm), "isn't a model file that can be read"),

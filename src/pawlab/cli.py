@@ -28,14 +28,11 @@ app = typer.Typer(
 data_app = typer.Typer(help="Known data sets.")
 app.add_typer(data_app, name="data")
 
-Data = Annotated[
-    str,
-    typer.Argument(
-        help="A folder with one subfolder a class, or with train/ and validation/ of such; a zip or tar of either; its "
-        "URL; a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs.",
-        show_default=False,
-    ),
-]
+_DATA_HELP = (
+    "A folder with one subfolder a class, or with train/ and validation/ of such; a zip or tar of either; its URL; "
+    "a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs."
+)
+Data = Annotated[str, typer.Argument(help=_DATA_HELP, show_default=False)]
 Model = Annotated[str, typer.Argument(help="A run's folder, or its model.onnx.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Seed = Annotated[int, typer.Option(help="Decides the split and all that is drawn at random.")]
@@ -43,7 +40,7 @@ Seed = Annotated[int, typer.Option(help="Decides the split and all that is drawn
 
 @app.command()
 def train(
-    data: Data,
+    data: Annotated[str | None, typer.Argument(help=_DATA_HELP, show_default=False)] = None,
     recipe: Annotated[str, typer.Option(help="Which model to train; `pawlab recipes` lists them.")] = "fast",
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/DATA-RECIPE")] = None,
     seed: Seed = 0,
@@ -59,23 +56,35 @@ def train(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with a run that was stopped; nothing else is needed.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn pictures into a tested classifier."""
     from pawlab import workflow
 
-    run = workflow.train(
-        data,
-        recipe,
-        out,
-        seed=seed,
-        epochs=epochs,
-        weights=weights,
-        fit=fit,
-        overwrite=overwrite,
-        report=report,
-        progress=bar,
-    )
+    if resume is not None:
+        run = workflow.resume(resume, progress=bar)
+    elif data is not None:
+        run = workflow.train(
+            data,
+            recipe,
+            out,
+            seed=seed,
+            epochs=epochs,
+            weights=weights,
+            fit=fit,
+            overwrite=overwrite,
+            report=report,
+            tensorboard=tensorboard,
+            progress=bar,
+        )
+    else:
+        raise PawlabError(
+            "say which pictures to train on, as in `pawlab train photos/`; `pawlab train sample` tries it."
+        )
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})
     else:

@@ -2,13 +2,15 @@
 
 import csv
 import json
-import os
 import platform
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from pawlab.classifier import FILE_NAME, Classifier
@@ -75,8 +77,14 @@ def _require_free(folder: Path, overwrite: bool) -> None:
         return
     if not (folder / RUN_FILE).is_file():
         raise OutputError(f"{folder} holds something other than a run. Choose another --out.")
-    if not overwrite:
-        raise OutputError(f"{folder} holds a run already. Choose another --out, or add --overwrite to replace it.")
+    if overwrite:
+        return
+    if not (folder / METRICS_FILE).is_file():
+        raise OutputError(
+            f"{folder} holds a run that isn't finished. Go on with `pawlab train --resume {folder}`, "
+            "choose another --out, or add --overwrite to replace it."
+        )
+    raise OutputError(f"{folder} holds a run already. Choose another --out, or add --overwrite to replace it.")
 
 
 def _require_writable(folder: Path) -> None:
@@ -84,9 +92,40 @@ def _require_writable(folder: Path) -> None:
     existing = folder.absolute()
     while not existing.exists():
         existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        reason = "isn't a folder" if not existing.is_dir() else "can't be written to"
-        raise OutputError(f"can't write the run to {folder}: {existing} {reason}. Choose another --out.")
+    try:
+        Path(mkdtemp(dir=existing, prefix=".pawlab-")).rmdir()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"can't write the run to {folder}: {existing}: {reason}. Choose another --out.") from error
+
+
+@contextmanager
+def making_folder(folder: Path) -> Iterator[None]:
+    """Make a run's folder for work that goes on in it. What stood there before is gone once the work is done.
+
+    Where the work fails before an epoch is done, the folder vanishes and what stood there before is back.
+    """
+    previous = folder.with_name(f".{folder.name}.previous")
+    if folder.exists():
+        folder.replace(previous)
+    folder.mkdir(parents=True)
+    try:
+        yield
+    except BaseException:
+        if not (folder / HISTORY_FILE).is_file():
+            shutil.rmtree(folder)
+            if previous.exists():
+                previous.replace(folder)
+        raise
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def require_unfinished(run: Run) -> None:
+    """Raise OutputError unless the run was begun and not finished."""
+    if not (run.folder / RUN_FILE).is_file():
+        raise OutputError(f"there is no run in {run.folder}. Give the folder of a run that was stopped.")
+    if (run.folder / METRICS_FILE).is_file():
+        raise OutputError(f"the run in {run.folder} is finished; there is nothing to resume.")
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:

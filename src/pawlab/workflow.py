@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,10 +17,12 @@ from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
 from pawlab.data.splits import assign_splits, count_overlap, require_trainable
 from pawlab.data.stats import describe
+from pawlab.errors import DataError
 from pawlab.evaluation.calibration import confidence_threshold
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.verdict import judge
 from pawlab.fitted import Fitted
+from pawlab.heads import train_head
 from pawlab.history import write_history
 from pawlab.metrics import Score
 from pawlab.pictures import Fit
@@ -37,7 +39,9 @@ from pawlab.run import (
     Run,
     choose_folder,
     machine,
+    making_folder,
     read_seen,
+    require_unfinished,
     versions,
     write_json,
     write_rows,
@@ -48,6 +52,20 @@ from pawlab.storage import replacing_folder
 _PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
 _LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file answers
 _COMPARED_PICTURES = 16
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for; run.json keeps it, so that a run can be repeated or resumed."""
+
+    data: str
+    recipe: str
+    seed: int
+    epochs: int | None
+    weights: str | None
+    fit: Fit | None
+    report: bool
+    tensorboard: bool
 
 
 def train(
@@ -61,40 +79,96 @@ def train(
     fit: Fit | None = None,
     overwrite: bool = False,
     report: bool = True,
+    tensorboard: bool = False,
     progress: Progress = silent,
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
     `data`: whatever `pawlab train` takes. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the
     split and everything drawn at random; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`
-    and `fit` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and report.html.
+    and `fit` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and report.html;
+    `tensorboard`: whether to log for TensorBoard, where the recipe trains in epochs.
+
     Raises the errors of `pawlab.errors`.
     """
+    order = Order(str(data), recipe, seed, epochs, _text(weights), fit, report, tensorboard)
     watch = _Stopwatch()
-    chosen = _adapt(find_recipe(recipe), fit)
+    chosen = _chosen(order)
     if out is not None:
         choose_folder(out, "", "", overwrite)  # a place that can't be written is told before the work
-    with watch.stage("discover"):
-        dataset = assign_splits(discover(data, progress), seed)
-        require_trainable(dataset)
+    dataset = _dataset(order, watch, progress)
     folder = choose_folder(out, dataset.name, chosen.name, overwrite)
+    if chosen.trainer == "head":
+        fitted = train_head(dataset, chosen, _path(order.weights), progress)
+        with replacing_folder(folder) as partial:
+            _finish(order, chosen, dataset, fitted, partial, watch, progress)
+    else:
+        with making_folder(folder):
+            write_json(_beginning(order, dataset), folder / RUN_FILE)
+            _train_in_place(order, chosen, dataset, folder, watch, progress)
+    return Run(folder)
 
-    fitted = _fit(dataset, chosen, Path(weights) if weights else None, progress)
+
+def resume(folder: str | Path, progress: Progress = silent) -> Run:
+    """Go on with a run that was killed, after its last whole epoch; it ends as if it hadn't been.
+
+    Raises OutputError where the folder holds no unfinished run, DataError where the pictures have changed since.
+    """
+    run = Run(Path(folder))
+    require_unfinished(run)
+    order = Order(**run.record["order"])
+    watch = _Stopwatch()
+    dataset = _dataset(order, watch, progress)
+    if dataset.fingerprint != run.record["data"]["fingerprint"]:
+        raise DataError(f"{order.data} has changed since {folder} was begun. Bring the pictures back, or train anew.")
+    _train_in_place(order, _chosen(order), dataset, run.folder, watch, progress)
+    return Run(run.folder)
+
+
+def _train_in_place(
+    order: Order, recipe: Recipe, dataset: Dataset, folder: Path, watch: "_Stopwatch", progress: Progress
+) -> None:
+    """Train epoch by epoch in the run's own folder, so that history.csv can be watched and a killed run resumed."""
+    from pawlab.training.checkpoint import clear
+    from pawlab.training.fit import train_keras
+
+    fitted = train_keras(
+        dataset,
+        recipe,
+        folder=folder,
+        seed=order.seed,
+        epochs=order.epochs,
+        weights=_path(order.weights),
+        progress=progress,
+        tensorboard=order.tensorboard,
+    )
+    _finish(order, recipe, dataset, fitted, folder, watch, progress)
+    clear(folder)
+
+
+def _finish(
+    order: Order,
+    recipe: Recipe,
+    dataset: Dataset,
+    fitted: Fitted,
+    folder: Path,
+    watch: "_Stopwatch",
+    progress: Progress,
+) -> None:
+    """Save the classifier, score it once on the test pictures, and write the run's files; metrics.json comes last."""
     watch.add(fitted.seconds)
     dataset = dataset.without(fitted.set_aside)
-    with replacing_folder(folder) as partial:
-        with watch.stage("evaluate"):
-            validation = _on_validation(fitted, dataset)
-            classifier = _save(fitted, validation, chosen, partial / FILE_NAME)
-            test = evaluate(classifier, dataset.part("test"), progress)
-        dataset = dataset.without(test.broken)
-        metrics = _metrics(dataset, fitted, validation.score, test.score)
-        write_history(fitted.history, partial / HISTORY_FILE)
-        write_split(dataset, partial / SPLIT_FILE)
-        write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, test), partial / PREDICTIONS_FILE)
-        write_json(_record(data, dataset, chosen, fitted, seed), partial / RUN_FILE)
-        write_json({**metrics, "seconds": watch.to_dict()}, partial / METRICS_FILE)
-    return Run(folder)
+    with watch.stage("evaluate"):
+        validation = _on_validation(fitted, dataset)
+        classifier = _save(fitted, validation, recipe, folder / FILE_NAME)
+        test = evaluate(classifier, dataset.part("test"), progress)
+    dataset = dataset.without(test.broken)
+    metrics = _metrics(dataset, fitted, validation.score, test.score)
+    write_history(fitted.history, folder / HISTORY_FILE)
+    write_split(dataset, folder / SPLIT_FILE)
+    write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, test), folder / PREDICTIONS_FILE)
+    write_json(_record(order, dataset, recipe, fitted), folder / RUN_FILE)
+    write_json({**metrics, "seconds": watch.to_dict()}, folder / METRICS_FILE)
 
 
 def evaluate_data(model: str | Path, data: str | Path, progress: Progress = silent) -> tuple[Evaluation, int]:
@@ -125,14 +199,24 @@ def explore(data: str | Path, seed: int = 0, progress: Progress = silent) -> dic
     }
 
 
-def _adapt(recipe: Recipe, fit: Fit | None) -> Recipe:
-    return recipe if fit is None else replace(recipe, preprocess=replace(recipe.preprocess, fit=fit))
+def _chosen(order: Order) -> Recipe:
+    recipe = find_recipe(order.recipe)
+    return recipe if order.fit is None else replace(recipe, preprocess=replace(recipe.preprocess, fit=order.fit))
 
 
-def _fit(dataset: Dataset, recipe: Recipe, weights: Path | None, progress: Progress) -> Fitted:
-    from pawlab.heads import train_head
+def _dataset(order: Order, watch: "_Stopwatch", progress: Progress) -> Dataset:
+    with watch.stage("discover"):
+        dataset = assign_splits(discover(order.data, progress), order.seed)
+        require_trainable(dataset)
+    return dataset
 
-    return train_head(dataset, recipe, weights, progress)
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def _text(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _on_validation(fitted: Fitted, dataset: Dataset) -> Evaluation:
@@ -188,17 +272,25 @@ def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:
             yield picture.name, picture.split, picture.label, evaluation.classes[best], f"{row[best]:.6f}"
 
 
-def _record(data: str | Path, dataset: Dataset, recipe: Recipe, fitted: Fitted, seed: int) -> dict[str, Any]:
+def _beginning(order: Order, dataset: Dataset) -> dict[str, Any]:
     return {
-        "recipe": recipe_document(recipe, len(dataset.classes)),
-        "seed": seed,
-        "chosen_on_validation": fitted.choices,
-        "best_epoch": fitted.best_epoch,
-        "data": {"given": str(data), "name": dataset.name, "fingerprint": dataset.fingerprint},
-        "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.set_aside],
+        "order": asdict(order),
+        "seed": order.seed,
+        "data": {"given": order.data, "name": dataset.name, "fingerprint": dataset.fingerprint},
         "versions": versions(),
         "machine": machine(),
         "command": sys.argv,
+    }
+
+
+def _record(order: Order, dataset: Dataset, recipe: Recipe, fitted: Fitted) -> dict[str, Any]:
+    return {
+        **_beginning(order, dataset),
+        "recipe": recipe_document(recipe, len(dataset.classes)),
+        "chosen_on_validation": fitted.choices,
+        "best_epoch": fitted.best_epoch,
+        "interrupted": fitted.interrupted,
+        "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.set_aside],
     }
 
 
