@@ -53,6 +53,6 @@ define environment
 @test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
 @echo "Installing into $(1) (once, $(3)) ..."
 @$(PYTHON) -m venv $(1)
-@$(1)/$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(2)
+@$(1)/$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt $(2)
 @touch $@
 endef
