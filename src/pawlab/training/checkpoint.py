@@ -89,3 +89,10 @@ def _names(kind: str, count: int) -> list[str]:
 
 def _weights_file(folder: Path, epoch: int) -> Path:
     return folder / f"epoch-{epoch:04}.npz"
+
+
+def clear(folder: Path) -> None:
+    """Remove what only a run that isn't finished needs: its state, and pixels and features that didn't fit in memory."""
+    for pattern in (_STATE_FILE, "epoch-*.npz", "*.npy"):
+        for file in folder.glob(pattern):
+            file.unlink()
