@@ -107,7 +107,7 @@ def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
             head = file.read(512)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return "zip"
-        if head.startswith(tuple(_UNPACKERS)) or head[257:262] == b"ustar" or tarfile.is_tarfile(path):
+        if head.startswith(tuple(_UNPACKERS)) or head[257:262] == b"ustar" or (any(head) and tarfile.is_tarfile(path)):
             return "tar"
     except (OSError, *_DAMAGE):
         pass

@@ -33,6 +33,7 @@ from urllib.request import (
 
 from pawlab import __version__
 from pawlab.data.archives import MAX_BYTES
+from pawlab.data.reading import printable
 from pawlab.errors import DataError, OutputError
 from pawlab.progress import Advance, Progress, silent
 from pawlab.storage import cache_dir
@@ -71,15 +72,15 @@ def download(url: str, progress: Progress = silent, sha256: str | None = None) -
 
 
 def cached_path(url: str) -> Path:
-    """Return where a file from `url` is kept, whether it's there or not."""
+    """Return where a file from `url` is kept, whether it's there or not. Raises DataError where it's no address."""
+    url = _clean(url)
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", unquote(urlsplit(url).path).rpartition("/")[2])[-80:].lstrip(".")
-    return cache_dir("downloads", hashlib.sha256(url.encode("utf-8", "backslashreplace")).hexdigest()[:16]) / (
-        name or "file"
-    )
+    return cache_dir("downloads", hashlib.sha256(url.encode()).hexdigest()[:16]) / (name or "file")
 
 
 def _clean(url: str) -> str:
     """Return an address that can be sent: its parts quoted where needed, without fragment. Raises DataError."""
+    url = "".join(printable(url).splitlines())
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode("ascii")

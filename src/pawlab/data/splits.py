@@ -77,8 +77,14 @@ def require_trainable(dataset: Dataset) -> None:
 def _require_classes(dataset: Dataset, classes: Sequence[str]) -> None:
     if len(classes) >= 2:
         return
-    what = f"only one class, '{classes[0]}'" if classes else "no pictures"
-    raise DataError(f"{dataset.name} has {what}; a classifier needs at least two. Add a folder of other pictures.")
+    if not classes:
+        raise DataError(
+            f"{dataset.name} has no pictures; a classifier needs at least two classes of them. Add a folder for each."
+        )
+    raise DataError(
+        f"{dataset.name} has only one class, '{classes[0]}'; a classifier needs at least two. "
+        "Add a folder of other pictures."
+    )
 
 
 def _require_enough(dataset: Dataset, label: str, distinct: int) -> None:
