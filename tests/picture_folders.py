@@ -1,5 +1,6 @@
 """Folders of files with pictures' names, for tests of what is found where; nothing here is ever decoded."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pawlab.data.dataset import Dataset, Picture, Split
