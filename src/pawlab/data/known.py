@@ -37,6 +37,14 @@ class KnownData:
 
 KNOWN_DATA = (
     KnownData(
+        name="sample",
+        pictures=480,
+        classes=("cats", "dogs"),
+        size=0,
+        licence="Apache-2.0",
+        origin="drawn on the spot by pawlab itself; no network is needed",
+    ),
+    KnownData(
         name="cats-and-dogs",
         pictures=3000,
         classes=("cats", "dogs"),
