@@ -264,10 +264,14 @@ def _metrics(dataset: Dataset, fitted: Fitted, validation: Score, test: Score) -
         "train": {"accuracy": best.accuracy, "loss": best.loss},
         "validation": validation.to_dict(),
         "test": test.to_dict(),
-        "verdict": judge(fitted.history, stats.baseline_accuracy).to_dict(),
+        "verdict": judge(fitted.history, stats.baseline_accuracy, _trained_and_validated(dataset)).to_dict(),
         "overlap": count_overlap(dataset),
         "set_aside": len(dataset.set_aside),
     }
+
+
+def _trained_and_validated(dataset: Dataset) -> tuple[int, int]:
+    return len(dataset.part("train")), len(dataset.part("validation"))
 
 
 def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:
