@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import pawlab
-from pawlab import workflow
+from pawlab import heads, workflow
 from pawlab.classifier import Classifier
 from pawlab.errors import DataError, OutputError, RecipeError
+from pawlab.features.extract import extract_features
 from pawlab.run import Run
 
 
@@ -134,13 +135,10 @@ def test_only_new_pictures_are_computed(learnable_folder: Path, tmp_path: Path, 
 @pytest.fixture
 def computed(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many features each call computed."""
-    from pawlab import heads
-
     counts: list[int] = []
-    original = heads.extract_features
 
     def counted(*arguments: Any, **named: Any) -> Any:
-        extracted = original(*arguments, **named)
+        extracted = extract_features(*arguments, **named)
         counts.append(extracted.computed)
         return extracted
 
@@ -155,21 +153,13 @@ def test_the_test_pictures_are_not_touched_before_the_score(
     data = tmp_path / "data"
     shutil.copytree(learnable_folder, data)
     tests = [row["path"] for row in rows_of(run.folder / "split.csv") if row["split"] == "test"]
-    from pawlab import heads
 
-    original = heads.fit_head
-
-    def fit_after_deletion(*arguments: Any) -> Any:
-        return original(*arguments)
-
-    def extract_after_deletion(*arguments: Any, **named: Any) -> Any:
+    def extract_without_tests(*arguments: Any, **named: Any) -> Any:
         for name in tests:
-            (data / name).unlink(missing_ok=True)
-        return heads_extract(*arguments, **named)
+            (data / name).unlink()
+        return extract_features(*arguments, **named)
 
-    heads_extract = heads.extract_features
-    monkeypatch.setattr(heads, "extract_features", extract_after_deletion)
-    monkeypatch.setattr(heads, "fit_head", fit_after_deletion)
+    monkeypatch.setattr(heads, "extract_features", extract_without_tests)
     with pytest.raises(DataError, match=f"none of the {len(tests)} pictures can be read"):
         workflow.train(data, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -108,7 +108,7 @@ def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Pa
     from arro3.io import write_parquet
 
     kinds = {"probability": DataType.float64(), "sure": DataType.bool()}
-    table = {
+    table: dict[str, Any] = {
         name: Array([row[index] for row in rows], type=kinds.get(name.split("_")[0], DataType.utf8()))
         for index, name in enumerate(names)
     }
