@@ -1,13 +1,15 @@
-"""Where pawlab keeps things, and how it writes them: beside the target first, then renamed, so nothing is half-written."""
+"""Where pawlab keeps things, and how it writes them: beside the target, then renamed, so nothing is half-written."""
 
+import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from pawlab.errors import OutputError
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def cache_dir(*parts: str) -> Path:
@@ -23,64 +25,90 @@ def cache_dir(*parts: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        reason = error.strerror or error
         raise OutputError(
-            f"can't make the cache folder {folder}: {error.strerror or error}. Set PAWLAB_CACHE_DIR to a folder you can write."
+            f"can't make the cache folder {folder}: {reason}. Set PAWLAB_CACHE_DIR to a folder you can write."
         ) from error
     return folder
 
 
-@contextmanager
-def replacing_file(target: Path) -> Iterator[Path]:
-    """Yield a path beside `target` to write to; it becomes `target` on success and vanishes on failure."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(f"can't write {target}: {error.strerror or error}. Choose a place you can write.") from error
-    partial = Path(name)
-    try:
-        yield partial
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+def replacing_file(target: Path) -> AbstractContextManager[Path]:
+    """Give an empty file beside `target` to write to; it becomes `target` on success and vanishes on failure.
 
-
-@contextmanager
-def replacing_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target`; it takes `target`'s place on success and vanishes on failure.
-
-    What stood at `target` before stays untouched until the new folder is whole.
+    Raises OutputError where the place can't be written or the disk fills up.
     """
+    return _replacing(target, folder=False)
+
+
+def replacing_folder(target: Path) -> AbstractContextManager[Path]:
+    """Give an empty folder beside `target`; it takes `target`'s place on success and vanishes on failure.
+
+    What stood at `target` before stays untouched until the new folder is whole. Raises OutputError as `replacing_file`.
+    """
+    return _replacing(target, folder=True)
+
+
+@contextmanager
+def _replacing(target: Path, folder: bool) -> Iterator[Path]:
+    real = target.resolve()  # what a link points to is replaced, not the link
+    partial = real.with_name(f".{real.name[:40]}.{os.urandom(6).hex()}.partial")
+    parents_to_make = [parent for parent in real.parents if not parent.exists()]
+    _check_kind(target, real, folder)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-    except OSError as error:
-        raise OutputError(f"can't write {target}: {error.strerror or error}. Choose a place you can write.") from error
-    try:
-        yield partial
-        partial.chmod(0o777 & ~_umask())
-        _swap_in(partial, target)
+        with _told(target):
+            real.parent.mkdir(parents=True, exist_ok=True)
+            partial.mkdir() if folder else partial.touch(exist_ok=False)
+        with _told(target, only=_DISK_FULL):
+            yield partial
+        with _told(target):
+            _swap_in(partial, real) if folder else partial.replace(real)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
+        _remove_empty(parents_to_make)
+
+
+def _check_kind(target: Path, real: Path, folder: bool) -> None:
+    """Say at once, rather than after an hour's work, that something else is in the way: a folder, a device."""
+    if real.exists() and not (real.is_dir() if folder else real.is_file()):
+        kind = "folder" if folder else "file"
+        raise OutputError(f"can't write {target}: what stands there is no {kind}. Choose another name.")
+
+
+@contextmanager
+def _told(target: Path, only: tuple[int, ...] | None = None) -> Iterator[None]:
+    """Turn the system's errors, or `only` those of these numbers, into an OutputError that names the target."""
+    try:
+        yield
+    except OSError as error:
+        if only is not None and error.errno not in only:
+            raise
+        raise OutputError(f"can't write {target}: {error.strerror or error}. Choose a place you can write.") from error
 
 
 def _swap_in(partial: Path, target: Path) -> None:
-    if not target.exists():
-        partial.replace(target)
-        return
+    """Put a folder in another's place. It takes two renames: for a moment nothing stands there."""
     previous = partial.with_suffix(".previous")
-    target.replace(previous)
+    with suppress(FileNotFoundError):
+        target.replace(previous)
     try:
         partial.replace(target)
     except OSError:
-        previous.replace(target)
-        raise
-    shutil.rmtree(previous, ignore_errors=True)
+        if not target.exists():
+            previous.replace(target)
+            raise
+        # Another writer's folder, whole, came in between: as if ours had come just before it.
+    _remove(previous)
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:  # the deepest first
+        with suppress(OSError):
+            folder.rmdir()
