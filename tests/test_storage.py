@@ -49,6 +49,16 @@ def test_success_replaces_what_stood_there(tmp_path: Path, replacing: Replacing)
     assert names(tmp_path) == ["target"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file can't be replaced there")
+def test_who_reads_the_old_file_meanwhile_reads_it_whole(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("old", encoding="utf-8")
+    with target.open(encoding="utf-8") as reader:
+        with replacing_file(target) as partial:
+            put(partial, "new", replacing_file)
+        assert reader.read() == "old"
+
+
 def test_a_new_folder_keeps_nothing_of_the_old(tmp_path: Path) -> None:
     target = tmp_path / "target"
     for name in ("old", "new"):
@@ -242,7 +252,7 @@ def test_a_full_disk_is_the_users_to_mend_other_errors_are_ours(tmp_path: Path, 
 
 @BOTH
 def test_names_may_be_long_or_strange(tmp_path: Path, replacing: Replacing) -> None:
-    for name in ("Katze für Ännchen 🐈 " * 4, "x" * 200, ".hidden", "two  spaces"):
+    for name in ("Katze für Ännchen 🐈 " * 4, "x" * 250, ".hidden", "two  spaces"):
         target = tmp_path / name.strip()
         with replacing(target) as partial:
             put(partial, "new", replacing)
@@ -263,6 +273,13 @@ def test_the_cache_lies_where_it_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "cache"))
     assert cache_dir("a", "b") == tmp_path / "cache" / "a" / "b"
     assert (tmp_path / "cache" / "a" / "b").is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the home folder is told otherwise there")
+def test_the_cache_may_be_named_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", "~/mine")
+    assert cache_dir() == tmp_path / "mine"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the place differs by system")
