@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pawlab.data.dataset import Dataset, Picture, Split
+from pawlab.progress import Advance
 
 JPEG = b"\xff\xd8\xff"
 Row = tuple[str, str, str, Split | None]  # name, label, content, split
@@ -56,3 +57,25 @@ def many(count: int, label: str, split: Split | None = None) -> Iterator[Row]:
     for number in range(count):
         name = f"{label}/{number:04}.jpg"
         yield (f"{split}/{name}" if split else name), label, f"{label}-{split}-{number}", split
+
+
+class Bar:
+    """A `Progress` that remembers its last bar."""
+
+    title: str | None = None
+    total: int | None = None
+    unit: str | None = None
+    done = 0
+
+    def __call__(self, title: str, total: int | None, unit: str = "pictures") -> "Bar":
+        self.title, self.total, self.unit, self.done = title, total, unit, 0
+        return self
+
+    def __enter__(self) -> Advance:
+        return self._advance
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _advance(self, steps: int) -> None:
+        self.done += steps

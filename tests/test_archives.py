@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from pawlab.data import archives
 from pawlab.data.archives import archive_kind, stem, unpack
 from pawlab.data.discover import discover
 from pawlab.errors import DataError, OutputError
-from picture_folders import JPEG, content, layout, left_out, write
+from picture_folders import JPEG, Bar, content, layout, left_out, write
 
 NAMES = ("photos/train/cats/1.jpg", "photos/train/dogs/1.jpg", "photos/val/cats/2.jpg", "photos/val/dogs/2.jpg")
 
@@ -335,7 +336,7 @@ def test_damage_of_every_kind_gives_a_sentence(tmp_path: Path, cache: Path) -> N
     outcomes = {"read": 0, "refused": 0}
     for form in [form for form in FORMS if form.startswith("photos.")]:
         data = FORMS[form](tmp_path / form).read_bytes()
-        for _ in range(40):
+        for _ in range(20):
             damaged = bytearray(data)
             for place in random.integers(0, len(data), random.integers(1, 4)):
                 damaged[place] = random.integers(0, 256)
@@ -345,7 +346,7 @@ def test_damage_of_every_kind_gives_a_sentence(tmp_path: Path, cache: Path) -> N
             except DataError as error:
                 outcomes["refused"] += 1
                 assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
-    assert min(outcomes.values()) > 20
+    assert min(outcomes.values()) > 10
     assert not list(cache.rglob("*.partial"))
 
 
@@ -375,6 +376,7 @@ def test_a_full_disk_is_told(tmp_path: Path, cache: Path, monkeypatch: pytest.Mo
 UNPACK_SLOWLY = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from pawlab.data import archives
 write = archives._write
 def slow(*arguments):
@@ -404,6 +406,22 @@ def test_a_kill_leaves_nothing_that_is_taken_for_whole(tmp_path: Path, cache: Pa
     assert len(discover(archive)) == 4
 
 
+def test_another_process_that_was_quicker_is_left_in_peace(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = zip_of(tmp_path / "photos.zip", *NAMES)
+    really_unpack = archives._unpack_into
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.setattr(archives, "_unpack_into", really_unpack)
+        unpack(archive).folder.with_name("theirs").touch()
+        really_unpack(*arguments)
+
+    monkeypatch.setattr(archives, "_unpack_into", overtaken)
+    assert unpack(archive).folder.with_name("theirs").exists()
+    assert not list(cache.rglob("*.partial"))
+
+
 def test_what_killed_runs_left_is_removed_after_a_day(tmp_path: Path, cache: Path) -> None:
     for name, age in ((".old.partial", 90_000), (".young.partial", 10)):
         partial = cache / "archives" / name
@@ -422,8 +440,6 @@ def test_a_damaged_manifest_is_not_trusted(tmp_path: Path, cache: Path) -> None:
 
 
 def test_the_bar_reaches_its_end(tmp_path: Path) -> None:
-    from test_discover import Bar
-
     for make in (zip_of, tar_of):
         archive = make(tmp_path / "photos.archive", *NAMES)
         bar = Bar()

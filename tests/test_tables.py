@@ -57,6 +57,8 @@ def test_every_form_of_csv(folder: Path, delimiter: str, encoding: str, end: str
 def test_columns_stand_in_any_order_and_case(folder: Path) -> None:
     text = 'id, Label ,PATH\n1,"cats",a/1.jpg\n2, cats ,"a/2.jpg"\n\n3,dogs,b/3.jpg\n4,dogs,b/4.jpg\n'
     assert layout(discover(table(folder, text))) == FOUR
+    swapped = "".join(f"{label}, {name}\n" for name, (label, _) in FOUR.items())
+    assert layout(discover(table(folder, f"label, path\n{swapped}"))) == FOUR
 
 
 def test_fields_may_hold_delimiters_and_line_breaks(folder: Path) -> None:
@@ -106,7 +108,7 @@ def test_parquet(folder: Path) -> None:
 def test_a_parquet_name_is_no_pattern(folder: Path) -> None:
     query = "SELECT * FROM (VALUES ('a/1.jpg', '{0}'), ('b/3.jpg', 'dogs')) AS rows(path, label)"
     parquet(folder, query.format("wrong"), "labels a.parquet")
-    right = parquet(folder, query.format("cats"), "labels [ab*]?.parquet")
+    right = parquet(folder, query.format("cats"), "labels ?.parquet")
     assert discover(right).classes == ("cats", "dogs")
 
 

@@ -18,7 +18,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
@@ -57,6 +57,10 @@ _DAMAGE = (
 _NAME_FAULTS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.ENOENT}
 
 
+class _UnpackedMeanwhileError(Exception):
+    """Another process was quicker with the same archive."""
+
+
 @dataclass(frozen=True)
 class Unpacked:
     """Where an archive's pictures lie now, and which members were left out."""
@@ -92,8 +96,10 @@ def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
     unpacked = _unpacked_before(target)
     if unpacked is None:
         _remove_leavings(target.parent)
-        with replacing_folder(target) as partial:
+        with suppress(_UnpackedMeanwhileError), replacing_folder(target) as partial:
             _unpack_into(partial, archive, kind, progress)
+            if _unpacked_before(target):  # by another process, which may be reading it: leave it where it is
+                raise _UnpackedMeanwhileError
         unpacked = _unpacked_before(target)
     if unpacked is None:
         raise OutputError(f"the unpacked pictures vanished from {target}. Is something clearing the cache folder?")

@@ -198,8 +198,8 @@ def _receive(answer: _Answer, partial: Path, advance: Advance) -> None:
             done = answer.start + _copy(answer.body, file, advance)
             if answer.total in (None, done):
                 file.truncate()
-    except BaseException:
-        if answer.mark is None:
+    except BaseException as error:
+        if answer.mark is None or isinstance(error, DataError):
             partial.unlink(missing_ok=True)
         raise
     if answer.total is not None and done != answer.total:
@@ -259,21 +259,22 @@ def _explained(url: str) -> Iterator[None]:
         yield
     except HTTPError as error:
         error.close()
+        answer = " ".join(f"{error.code} {error.reason}".split())
         if error.code in _PASSING:
-            raise _InterruptedError(f"the server answers {error.code} {error.reason}") from error
-        raise DataError(_refusal(url, error)) from error
+            raise _InterruptedError(f"the server answers {answer}") from error
+        raise DataError(_refusal(url, error.code, answer)) from error
     except URLError as error:
         raise _unreachable(url, error.reason) from error
     except (HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
         raise _InterruptedError(f"the connection broke ({error or type(error).__name__})") from error
 
 
-def _refusal(url: str, error: HTTPError) -> str:
-    if error.code in (404, 410):
-        return f"there's nothing at {url} ({error.code} {error.reason}). Check the address."
-    if error.code in (401, 403, 407):
-        return f"{url} may not be fetched without signing in ({error.code} {error.reason}). Download it in a browser."
-    return f"can't fetch {url}: the server answers {error.code} {error.reason}."
+def _refusal(url: str, code: int, answer: str) -> str:
+    if code in (404, 410):
+        return f"there's nothing at {url} ({answer}). Check the address."
+    if code in (401, 403, 407):
+        return f"{url} may not be fetched without signing in ({answer}). Download it in a browser."
+    return f"can't fetch {url}: the server answers {answer.rstrip('.')}."
 
 
 def _unreachable(url: str, reason: object) -> Exception:
