@@ -92,6 +92,35 @@ def train(
 
 
 @app.command()
+def compare(
+    data: Data,
+    recipes: Annotated[
+        str, typer.Option(help="Names with commas between; `all` stands for the seventeen published ones.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for one run a recipe.", show_default="runs/DATA-compared")
+    ] = None,
+    seed: Seed = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipes' own.", show_default=False)] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The backbone's pretrained weights.", show_default="found by themselves")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train several recipes on the same split, side by side; what is done already is not done again."""
+    from pawlab.compare import compare as compare_recipes
+    from pawlab.listings import print_comparison
+
+    names = [name.strip() for name in recipes.split(",") if name.strip()]
+    compared = compare_recipes(data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar)
+    rows = [item.to_dict() for item in compared]
+    if as_json:
+        show_json({"recipes": rows})
+    else:
+        print_comparison(rows)
+
+
+@app.command()
 def predict(
     model: Model,
     pictures: Annotated[

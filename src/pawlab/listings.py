@@ -13,7 +13,7 @@ from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 if TYPE_CHECKING:
     from pawlab.data.known import KnownData
 
-_RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test"})
+_RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test", "seconds"})
 
 
 def print_recipes(recipes: Iterable[Recipe]) -> None:
@@ -61,6 +61,41 @@ def print_counts(found: dict[str, Any]) -> None:
     rows = [(name, *(f"{found['counts'][split].get(name, 0):,}" for split in splits)) for name in found["classes"]]
     totals = (f"{sum(found['counts'][split].values()):,}" for split in splits)
     _print(("class", *splits), [*rows, ("all", *totals)])
+
+
+def print_comparison(rows: Iterable[dict[str, Any]]) -> None:
+    """Print a line a recipe: ours, and what was published beside it."""
+    header = (
+        "recipe",
+        "parameters",
+        "trainable",
+        "seconds",
+        "settled",
+        "published",
+        "test",
+        "95% interval",
+        "overfits",
+    )
+    _print(header, [_compared(row) for row in rows])
+
+
+def _compared(row: dict[str, Any]) -> tuple[str, ...]:
+    published = row["published"].get("val_stable")
+    return (
+        row["recipe"],
+        f"{row['parameters']['total']:,}",
+        f"{row['parameters']['trainable']:,}",
+        f"{row['seconds']:.0f}",
+        _range(row["stable_range"]),
+        _range(published) if published else "",
+        f"{row['test']['accuracy']:.3f}",
+        _range(row["test"]["ci95"]),
+        "yes" if row["overfit"] else "no",
+    )
+
+
+def _range(bounds: Sequence[float]) -> str:
+    return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
 
 
 def _options(options: dict[str, Any]) -> str:

@@ -91,7 +91,7 @@ def train(
 
     Raises the errors of `pawlab.errors`.
     """
-    order = Order(_named(data), recipe, seed, epochs, _text(weights), fit, report, tensorboard)
+    order = Order(data_text(data), recipe, seed, epochs, _text(weights), fit, report, tensorboard)
     watch = _Stopwatch()
     chosen = _chosen(order)
     if out is not None:
@@ -211,7 +211,7 @@ def _dataset(order: Order, watch: "_Stopwatch", progress: Progress) -> Dataset:
     return dataset
 
 
-def _named(data: str | Path) -> str:
+def data_text(data: str | Path) -> str:
     """Return data as text. A Path is a place even where it is called like a known data set."""
     return data if isinstance(data, str) else str(data.absolute())
 

@@ -1,0 +1,97 @@
+"""Several recipes on the same pictures, side by side. What is done already is not done again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pawlab import workflow
+from pawlab.data.archives import stem
+from pawlab.errors import OutputError
+from pawlab.history import Epoch, read_history
+from pawlab.progress import Progress, silent
+from pawlab.recipes import RECIPES, find_recipe
+from pawlab.recipes.recipe import Recipe
+from pawlab.run import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run, write_json
+
+COMPARISON_FILE = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One recipe's run among others."""
+
+    recipe: Recipe
+    run: Run
+
+    @property
+    def history(self) -> tuple[Epoch, ...]:
+        """Return the run's epochs."""
+        return read_history(self.run.folder / HISTORY_FILE)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row of the table: ours, and what was published beside it."""
+        metrics = self.run.metrics
+        return {
+            "recipe": self.recipe.name,
+            "title": self.recipe.title,
+            "run": str(self.run.folder),
+            "parameters": metrics["parameters"],
+            "seconds": metrics["seconds"]["total"],
+            "stable_range": metrics["verdict"]["stable_range"],
+            "overfit": metrics["verdict"]["overfit"],
+            "validation": metrics["validation"],
+            "test": metrics["test"],
+            "published": self.recipe.published,
+        }
+
+
+def compare(
+    data: str | Path,
+    recipes: Sequence[str],
+    out: str | Path | None = None,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    weights: str | Path | None = None,
+    report: bool = True,
+    progress: Progress = silent,
+) -> tuple[Compared, ...]:
+    """Train each recipe on the same split and return the runs, in the order asked for.
+
+    `recipes`: names; "all" stands for the published ones. `out`: a folder with one run a recipe and comparison.json;
+    runs/DATA-compared by default. A recipe that is finished there is taken as it is, one that was cut off goes on.
+    Raises OutputError where `out` holds runs of other data, another seed or another number of epochs.
+    """
+    chosen = [find_recipe(name) for name in _expand(recipes)]
+    folder = Path(out) if out is not None else Path("runs") / f"{stem(Path(data).name)}-compared"
+    asked = {"data": workflow.data_text(data), "seed": seed, "epochs": epochs}
+    compared = []
+    for recipe in chosen:
+        place = folder / recipe.name
+        if (place / RUN_FILE).is_file():
+            _require_same(place, asked)
+            run = Run(place) if (place / METRICS_FILE).is_file() else workflow.resume(place, progress)
+        else:
+            run = workflow.train(
+                data, recipe.name, place, seed=seed, epochs=epochs, weights=weights, report=report, progress=progress
+            )
+        compared.append(Compared(recipe, run))
+        write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
+    return tuple(compared)
+
+
+def _expand(names: Sequence[str]) -> list[str]:
+    """Replace "all" by the published recipes, and leave out what is named twice."""
+    published = [recipe.name for recipe in RECIPES if recipe.published]
+    expanded = [name for given in names for name in (published if given == "all" else [given])]
+    return list(dict.fromkeys(expanded))
+
+
+def _require_same(place: Path, asked: dict[str, Any]) -> None:
+    order = Run(place).record["order"]
+    for name, value in asked.items():
+        if order[name] != value:
+            raise OutputError(
+                f"{place} holds a run with another {name}: {order[name]}, not {value}. Choose another --out, or delete it."
+            )

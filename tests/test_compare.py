@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pawlab.compare import compare
+from pawlab.errors import OutputError, RecipeError
+from pawlab.recipes import RECIPES
+
+
+def test_what_is_done_is_not_done_again(learnable_folder: Path, tmp_path: Path) -> None:
+    (first,) = compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    written = (first.run.folder / "model.onnx").stat().st_mtime_ns
+    (second,) = compare(learnable_folder, ["fast", "fast"], tmp_path / "out", report=False)
+    assert (second.run.folder / "model.onnx").stat().st_mtime_ns == written
+    rows = json.loads((tmp_path / "out" / "comparison.json").read_text())["recipes"]
+    assert [row["recipe"] for row in rows] == ["fast"]
+    assert rows[0]["test"] == first.run.metrics["test"]
+
+
+def test_other_data_or_seed_is_refused(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path / "out", seed=3, report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run with another seed: 0, not 3. Choose another --out, or delete it."
+    )
+
+
+def test_all_means_the_seventeen_published_ones() -> None:
+    assert sum(bool(recipe.published) for recipe in RECIPES) == 17
+
+
+def test_every_name_is_looked_at_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="there is no recipe 'a11'"):
+        compare(tmp_path / "absent", ["fast", "a11"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
