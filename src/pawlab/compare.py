@@ -93,5 +93,6 @@ def _require_same(place: Path, asked: dict[str, Any]) -> None:
     for name, value in asked.items():
         if order[name] != value:
             raise OutputError(
-                f"{place} holds a run with another {name}: {order[name]}, not {value}. Choose another --out, or delete it."
+                f"{place} holds a run with another {name}: {order[name]}, not {value}. "
+                "Choose another --out, or delete it."
             )
