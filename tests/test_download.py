@@ -176,6 +176,13 @@ def test_without_a_mark_of_its_version_nothing_is_resumed(site: Site, weak: bool
     assert files(path) == ["photos.zip"]
 
 
+def test_what_cannot_be_resumed_is_not_kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ATTEMPTS", 1)
+    site.etag, site.cuts = False, [1_000_000]
+    sentence(lambda: download(f"{site.address}/photos.zip"))
+    assert not list(cached_path(f"{site.address}/photos.zip").parent.iterdir())
+
+
 def test_versions_never_mix(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ATTEMPTS", 1)
     site.cuts = [2_000_000]
