@@ -28,7 +28,7 @@ def build(layers: Sequence[Layer], input_shape: tuple[int, ...], seed: int, back
             values = backbone(values, training=False)
         else:
             values = _KERAS_LAYERS[layer.kind](keras, layer.options, _Place(layer.kind, position, seed))(values)
-    return keras.Model(inputs, values)
+    return keras.Model(inputs, values, name="network")  # else Keras counts the models of a process
 
 
 def compile_for(model: Model, recipe: Recipe) -> None:

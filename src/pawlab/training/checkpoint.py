@@ -28,7 +28,7 @@ def best_epoch(history: Sequence[Epoch]) -> int:
 def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:
     """Keep the state after the last epoch of `history`. `identity`: JSON values that tell one run from another."""
     last, best = history[-1].epoch, best_epoch(history)
-    _write_arrays(_weights_file(folder, last), model.get_weights(), _optimizer_state(model))
+    _write_arrays(_weights_file(folder, last), model.weights, model.optimizer.variables)
     with replacing_file(folder / _STATE_FILE) as partial:
         state = {"identity": identity, "history": [asdict(row) for row in history]}
         partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
@@ -55,7 +55,7 @@ def resume(folder: Path, identity: dict[str, Any], model: Any) -> tuple[Epoch, .
 def load_weights(folder: Path, epoch: int, model: Any, with_optimizer: bool = False) -> None:
     """Give the model the weights it had after an epoch that is kept."""
     with np.load(_weights_file(folder, epoch), allow_pickle=False) as arrays:
-        model.set_weights([arrays[name] for name in _names("weight", len(model.get_weights()))])
+        model.set_weights([arrays[name] for name in _names("weight", len(model.weights))])
         if with_optimizer:
             variables = model.optimizer.variables
             for name, variable in zip(_names("optimizer", len(variables)), variables, strict=True):
@@ -72,15 +72,14 @@ def _require_same(kept: dict[str, Any], given: dict[str, Any], folder: Path) -> 
         )
 
 
-def _optimizer_state(model: Any) -> list[NDArray[Any]]:
-    return [variable.numpy() for variable in model.optimizer.variables]
-
-
-def _write_arrays(path: Path, weights: list[NDArray[Any]], optimizer: list[NDArray[Any]]) -> None:
-    arrays: dict[str, Any] = dict(zip(_names("weight", len(weights)), weights, strict=True))
-    arrays |= dict(zip(_names("optimizer", len(optimizer)), optimizer, strict=True))
+def _write_arrays(path: Path, weights: Sequence[Any], optimizer: Sequence[Any]) -> None:
+    arrays: dict[str, Any] = _named("weight", weights) | _named("optimizer", optimizer)
     with replacing_file(path) as partial, partial.open("wb") as file:
         np.savez(file, **arrays)
+
+
+def _named(kind: str, variables: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    return {name: variable.numpy() for name, variable in zip(_names(kind, len(variables)), variables, strict=True)}
 
 
 def _names(kind: str, count: int) -> list[str]:
@@ -92,7 +91,7 @@ def _weights_file(folder: Path, epoch: int) -> Path:
 
 
 def clear(folder: Path) -> None:
-    """Remove what only a run that isn't finished needs: its state, and pixels and features that didn't fit in memory."""
+    """Remove what only an unfinished run needs: its state, and pixels and features that didn't fit in memory."""
     for pattern in (_STATE_FILE, "epoch-*.npz", "*.npy"):
         for file in folder.glob(pattern):
             file.unlink()
