@@ -453,5 +453,6 @@ def test_kinds_are_told_by_bytes_and_stems_by_names(tmp_path: Path) -> None:
     assert archive_kind(zip_of(tmp_path / "a.tar", *NAMES)) == "zip"
     assert archive_kind(tar_of(tmp_path / "a.zip", *NAMES, packing="gz")) == "tar"
     assert archive_kind(write(tmp_path / "a.zip", b"text")) is None
-    assert archive_kind(tmp_path / "nowhere.zip") is None
+    with pytest.raises(DataError, match=r"^can't read .*nowhere\.zip: No such file or directory\.$"):
+        archive_kind(tmp_path / "nowhere.zip")
     assert [stem(name) for name in ("a.tar.gz", "a.b.ZIP", "a.tgz", "a.csv", "a")] == ["a", "a.b", "a", "a", "a"]

@@ -107,10 +107,13 @@ def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
 
 
 def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
-    """Tell a file's kind from its bytes, not its name; None where it's no archive, or can't be read."""
+    """Tell a file's kind from its bytes, not its name; None where it's no archive. Raises DataError."""
     try:
         with path.open("rb") as file:
             head = file.read(512)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return "zip"
         if head.startswith(tuple(_UNPACKERS)) or head[257:262] == b"ustar" or (any(head) and tarfile.is_tarfile(path)):
@@ -132,7 +135,11 @@ def _digest(archive: Path) -> str:
     try:
         return file_sha256(archive)
     except OSError as error:
-        raise DataError(f"can't read {printable(str(archive))}: {error.strerror or error}.") from error
+        raise _unreadable(archive, error) from error
+
+
+def _unreadable(archive: Path, error: OSError) -> DataError:
+    return DataError(f"can't read {printable(str(archive))}: {error.strerror or error}.")
 
 
 def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> None:

@@ -191,19 +191,19 @@ def _partial(target: Path, mark: str | None) -> Path:
 
 
 def _receive(answer: _Answer, partial: Path, advance: Advance) -> None:
+    """Write what comes behind what's there; on failure keep only what the next attempt can build on."""
     try:
         with partial.open("r+b" if partial.exists() else "xb") as file:
             file.seek(answer.start)
             advance(answer.start)
             done = answer.start + _copy(answer.body, file, advance)
-            if answer.total in (None, done):
-                file.truncate()
+            if answer.total not in (None, done):
+                raise _InterruptedError(f"it broke off after {done:,} of {answer.total:,} bytes")
+            file.truncate()
     except BaseException as error:
         if answer.mark is None or isinstance(error, DataError):
             partial.unlink(missing_ok=True)
         raise
-    if answer.total is not None and done != answer.total:
-        raise _InterruptedError(f"it broke off after {done:,} of {answer.total:,} bytes")
 
 
 def _copy(body: Any, file: IO[bytes], advance: Advance) -> int:
