@@ -36,7 +36,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Pictures in sorted order by name. `classes` are sorted by name; a class's position is its index in every output."""
+    """Pictures and `classes`, each sorted by name; a class's position is its index in every output."""
 
     name: str
     root: Path
