@@ -104,12 +104,12 @@ def _document(prediction: Prediction, top: int) -> dict[str, Any]:
 
 
 def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:
-    from arro3.core import Array, DataType, Table
-    from arro3.io import write_parquet
+    import duckdb
 
-    kinds = {"probability": DataType.float64(), "sure": DataType.bool()}
-    table: dict[str, Any] = {
-        name: Array([row[index] for row in rows], type=kinds.get(name.split("_")[0], DataType.utf8()))
-        for index, name in enumerate(names)
-    }
-    write_parquet(Table.from_pydict(table), str(path))
+    kinds = {"probability": "DOUBLE", "sure": "BOOLEAN"}
+    declared = ", ".join(f'"{name}" {kinds.get(name.split("_")[0], "VARCHAR")}' for name in names)
+    with duckdb.connect() as database:
+        database.execute(f"CREATE TABLE answers ({declared})")
+        if rows:
+            database.executemany(f"INSERT INTO answers VALUES ({', '.join('?' * len(names))})", rows)
+        database.table("answers").write_parquet(str(path))
