@@ -1,3 +1,4 @@
+import colorsys
 import csv
 import hashlib
 import json
@@ -5,7 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import pawlab
 from pawlab import heads, workflow
@@ -123,8 +126,6 @@ def test_only_new_pictures_are_computed(learnable_folder: Path, tmp_path: Path, 
     shutil.copytree(learnable_folder, data)
     workflow.train(data, out=tmp_path / "first")
     assert computed[-1] == 0  # by the module's own run before
-    from PIL import Image
-
     for number in range(3):
         Image.new("RGB", (96, 96), (250, 40 + number, 0)).save(data / "warm-circles" / f"new-{number}.png")
     second = workflow.train(data, out=tmp_path / "second")
@@ -245,3 +246,37 @@ def test_explore_counts_and_finds(learnable_folder: Path) -> None:
 def test_public_names_lead_to_the_workflow(run: Run) -> None:
     assert pawlab.train is workflow.train
     assert pawlab.load(run.folder).card == run.classifier.card
+
+
+def test_twenty_classes_of_five_pictures(tmp_path: Path) -> None:
+    """Each class is one colour on noise, so there is an answer to learn even from three pictures."""
+    random = np.random.default_rng(0)
+    for number in range(20):
+        folder = tmp_path / "data" / f"colour {number:02}"
+        folder.mkdir(parents=True)
+        colour = colorsys.hsv_to_rgb(number / 20, 1.0, 1.0 if number % 2 else 0.6)
+        for copy in range(5):
+            pixels = random.normal(np.array(colour) * 230, 12, (64, 64, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{copy}.png")
+    run = workflow.train(tmp_path / "data", out=tmp_path / "run", report=False)
+    assert len(run.metrics["classes"]) == 20
+    assert all(min(by_class.values()) >= 1 for by_class in run.metrics["counts"].values())
+    assert run.metrics["baseline_accuracy"] <= 0.1
+    assert run.metrics["test"]["accuracy"] >= 0.7
+    answer = run.classifier.predict(tmp_path / "data" / "colour 07" / "0.png")
+    assert answer.label == "colour 07"
+    assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_data_in_every_form_gives_the_same_model(run: Run, learnable_folder: Path, tmp_path: Path) -> None:
+    """A zip, a tar and a table of the same pictures are split and learnt alike."""
+    zipped = shutil.make_archive(str(tmp_path / "zipped"), "zip", learnable_folder)
+    tarred = shutil.make_archive(str(tmp_path / "tarred"), "gztar", learnable_folder)
+    table = tmp_path / "table.csv"
+    names = [row["path"] for row in rows_of(run.folder / "split.csv")]
+    lines = [f"{learnable_folder / name},{name.split('/')[0]}\n" for name in names]
+    table.write_text("path,label\n" + "".join(lines), encoding="utf-8")
+    expected = (run.folder / "model.onnx").read_bytes()
+    for number, data in enumerate((zipped, tarred, table)):
+        again = workflow.train(data, out=tmp_path / f"run-{number}", report=False)
+        assert (again.folder / "model.onnx").read_bytes() == expected
