@@ -267,6 +267,8 @@ def _tell_run(run: "Run") -> None:
     if metrics["set_aside"]:
         print(f"Set aside  {metrics['set_aside']:,} files; {run.folder / 'run.json'} says which and why")
     print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
+    if (run.folder / "report.html").is_file():
+        print(f"Report     {run.folder / 'report.html'}")
     print(f"Next       pawlab predict {shlex.quote(str(run.folder))} PICTURE")
 
 

@@ -1,5 +1,6 @@
 """The story: discover, split, fit, save, evaluate. What the command line, the notebook and scripts call."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,8 @@ from pawlab.data.checks import run_checks
 from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
 from pawlab.data.splits import assign_splits, count_overlap, require_trainable
-from pawlab.data.stats import describe
-from pawlab.errors import DataError
+from pawlab.data.stats import Stats, describe
+from pawlab.errors import DataError, PawlabError
 from pawlab.evaluation.calibration import confidence_threshold
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.verdict import judge
@@ -30,6 +31,7 @@ from pawlab.progress import Progress, silent
 from pawlab.recipes import find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import recipe_document
+from pawlab.report.report import Material, missing_library, write_report
 from pawlab.run import (
     HISTORY_FILE,
     METRICS_FILE,
@@ -48,10 +50,13 @@ from pawlab.run import (
     write_split,
 )
 from pawlab.storage import replacing_folder
+from pawlab.training.augmentation import augment
 
 _PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
 _LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file answers
 _COMPARED_PICTURES = 16
+
+_log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def train(
     if chosen.trainer == "head":
         fitted = train_head(dataset, chosen, _path(order.weights), progress)
         with replacing_folder(folder) as partial:
-            _finish(order, chosen, dataset, fitted, partial, watch, progress)
+            _finish(order, chosen, dataset, fitted, partial, folder, watch, progress)
     else:
         with making_folder(folder):
             write_json(_beginning(order, dataset), folder / RUN_FILE)
@@ -142,7 +147,7 @@ def _train_in_place(
         progress=progress,
         tensorboard=order.tensorboard,
     )
-    _finish(order, recipe, dataset, fitted, folder, watch, progress)
+    _finish(order, recipe, dataset, fitted, folder, folder, watch, progress)
     clear(folder)
 
 
@@ -152,10 +157,14 @@ def _finish(
     dataset: Dataset,
     fitted: Fitted,
     folder: Path,
+    place: Path,
     watch: "_Stopwatch",
     progress: Progress,
 ) -> None:
-    """Save the classifier, score it once on the test pictures, and write the run's files; metrics.json comes last."""
+    """Save the classifier, score it once on the test pictures, and write the run's files; metrics.json comes last.
+
+    `folder`: where they are written; `place`: where they will lie once the run is whole.
+    """
     watch.add(fitted.seconds)
     dataset = dataset.without(fitted.set_aside)
     with watch.stage("evaluate"):
@@ -163,12 +172,33 @@ def _finish(
         classifier = _save(fitted, validation, recipe, folder / FILE_NAME)
         test = evaluate(classifier, dataset.part("test"), progress)
     dataset = dataset.without(test.broken)
-    metrics = _metrics(dataset, fitted, validation.score, test.score)
+    stats = describe(dataset)
+    metrics = _metrics(dataset, stats, fitted, validation.score, test.score)
     write_history(fitted.history, folder / HISTORY_FILE)
     write_split(dataset, folder / SPLIT_FILE)
     write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, test), folder / PREDICTIONS_FILE)
-    write_json(_record(order, dataset, recipe, fitted), folder / RUN_FILE)
+    record = _record(order, dataset, recipe, fitted)
+    write_json(record, folder / RUN_FILE)
+    if order.report:
+        with watch.stage("report"):
+            findings, seconds = run_checks(dataset), watch.to_dict()
+            material = Material(place, dataset, stats, findings, recipe, metrics, record, seconds, fitted.history, test)
+            _report(material, folder, progress)
     write_json({**metrics, "seconds": watch.to_dict()}, folder / METRICS_FILE)
+
+
+def _report(material: Material, folder: Path, progress: Progress) -> None:
+    """Write plots and report.html. A run is worth more than its page: where that fails, all else is kept."""
+    missing = missing_library()
+    if missing:
+        _log.warning("pawlab: plots and report were left out: %s can't be imported. Install it again.", missing)
+        return
+    try:
+        write_report(material, folder, augment, progress)
+    except (PawlabError, OSError):
+        raise
+    except Exception:
+        _log.exception("pawlab: the report was left out; all else is done. This is our own fault: please report it.")
 
 
 def evaluate_data(model: str | Path, data: str | Path, progress: Progress = silent) -> tuple[Evaluation, int]:
@@ -253,8 +283,7 @@ def _require_same_answers(classifier: Classifier, validation: Evaluation) -> Non
         raise RuntimeError(f"the saved classifier answers otherwise than what was fitted, by {difference:.2g}")
 
 
-def _metrics(dataset: Dataset, fitted: Fitted, validation: Score, test: Score) -> dict[str, Any]:
-    stats = describe(dataset)
+def _metrics(dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, test: Score) -> dict[str, Any]:
     best = fitted.history[fitted.best_epoch - 1]
     return {
         "classes": list(dataset.classes),

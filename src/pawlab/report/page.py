@@ -1,0 +1,106 @@
+"""A template and its values -> one page that needs nothing but itself."""
+
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from pawlab import __version__
+from pawlab.report.shown import data_uri
+from pawlab.report.style import css_variables
+from pawlab.storage import replacing_file
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_NO_OPTIONS = frozenset({"kind", "output_shape", "parameters", "trainable"})
+
+
+def write_page(template: str, values: Mapping[str, Any], path: Path) -> None:
+    """Fill a template of this folder and write it; names that aren't valid Unicode get question marks."""
+    page = _environment().get_template(template).render(values)
+    with replacing_file(path) as partial:
+        partial.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(version=__version__, today=_today, css_variables=css_variables)
+    environment.filters.update(
+        percent=percent,
+        percent_or_dash=lambda share: "–" if share is None else percent(share),
+        span=lambda bounds: f"{bounds[0] * 100:.1f}–{percent(bounds[1])}",
+        sureness=sureness,
+        number=lambda number: f"{number:,}",
+        place=lambda share: f"{share * 100:.2f}",
+        listed=listed,
+        total=lambda counts: sum(sum(by_class.values()) for by_class in counts.values()),
+        of_class=lambda counts, name: sum(by_class[name] for by_class in counts.values()),
+        options=_options,
+        marked=_marked,
+        sentence=lambda text: f"{text[:1].upper()}{text[1:].rstrip('.')}.",
+        quoted=quoted,
+        python=lambda text: json.dumps(text, ensure_ascii=False),  # a Python string literal too
+        uri=data_uri,
+    )
+    return environment
+
+
+def percent(share: float) -> str:
+    """Return a share as people read it: 98.5%."""
+    return f"{share:.1%}"
+
+
+def sureness(probability: float) -> str:
+    """Return a probability as people read it; 100% is kept for what is certain."""
+    return ">99.9%" if 0.9995 <= probability < 1 else percent(probability)
+
+
+def listed(names: Iterable[str], conjunction: str = "and") -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
+
+
+def quoted(text: str) -> str:
+    """Return an argument of a command as it is typed, in double quotes where that will do in every shell."""
+    if quote(text) == text or not text.isprintable():
+        return quote(text)
+    return quote(text) if any(mark in text for mark in '"$`\\!%') else f'"{text}"'
+
+
+def _options(layer: Mapping[str, Any]) -> str:
+    return ", ".join(_option(key, value) for key, value in layer.items() if _worth_saying(key, value))
+
+
+def _option(key: str, value: Any) -> str:
+    if key == "name":
+        return str(value)
+    words = key.replace("_", " ")
+    return words if value is True else f"no {words}" if value is False else f"{words} {value}"
+
+
+def _worth_saying(key: str, value: Any) -> bool:
+    return key not in _NO_OPTIONS and value is not None and (key, value) != ("dtype", "float32")
+
+
+def _marked(answers: Iterable[Any]) -> str:
+    wrong = sum(not item.right for item in answers)
+    return f"; {wrong} of them {'is' if wrong == 1 else 'are'} wrong" if wrong else "; all of them are right"
+
+
+def _today() -> str:
+    today = datetime.datetime.now(datetime.UTC).date()
+    return f"{today.day} {today:%B %Y}"

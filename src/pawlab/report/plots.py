@@ -1,0 +1,422 @@
+"""Records -> figures, in one style. The only user of matplotlib, which is imported when a figure is drawn.
+
+Each function returns a matplotlib `Figure` of its own; nothing global is touched. `save_png` writes it as a file that
+stands alone, on white paper; `to_svg` gives it for a page, in the page's own colours and letters.
+"""
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, wraps
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.history import Epoch
+from pawlab.metrics import wilson_interval
+from pawlab.pictures import Pixels
+from pawlab.report.drawing import as_element
+from pawlab.report.style import DASHES, LIGHT, SERIES
+from pawlab.storage import replacing_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_NARROW = 4.2  # inches; a plot of this width is still read at 320 pixels
+_WIDE = 7.4
+_MOST_NUMBERED = 24  # classes whose counts are written into the confusion matrix
+
+# Letters that the plots' own font lacks are taken from the first of these that is installed.
+_OTHER_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Arial Unicode MS",
+)
+_STYLE = {
+    "font.size": 9.5,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.labelsize": 9.5,
+    "axes.edgecolor": LIGHT["line"],
+    "axes.labelcolor": LIGHT["muted"],
+    "axes.titlecolor": LIGHT["ink"],
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": LIGHT["grid"],
+    "grid.linewidth": 1.0,
+    "text.color": LIGHT["ink"],
+    "text.parse_math": False,  # a class may be called $x$
+    "xtick.color": LIGHT["line"],
+    "ytick.color": LIGHT["line"],
+    "xtick.labelcolor": LIGHT["muted"],
+    "ytick.labelcolor": LIGHT["muted"],
+    "ytick.left": False,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "pawlab",  # the same figure gives the same file
+}
+
+_Parameters = ParamSpec("_Parameters")
+
+
+class Bin(Protocol):
+    """Answers of about the same probability: their number, their mean probability, and the share that was right."""
+
+    @property
+    def count(self) -> int: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+    @property
+    def accuracy(self) -> float: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One picture of a sheet. `pixels`: uint8 (h, w, 3), RGB, or None where it can't be read.
+
+    `right`: whether the answer was; None where nothing was asked.
+    """
+
+    pixels: Pixels | None
+    caption: str
+    right: bool | None = None
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    """Draw in our style whatever the user's own settings are, and without remarks about letters no font has."""
+    import matplotlib.style
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with matplotlib.style.context(["default", {**_STYLE, "font.family": _fonts()}]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*[Gg]lyph")
+        yield
+
+
+@cache
+def _fonts() -> list[str]:
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(name for name in _OTHER_FONTS if name in installed)]
+
+
+def _in_style(draw: Callable[_Parameters, "Figure"]) -> Callable[_Parameters, "Figure"]:
+    @wraps(draw)
+    def drawn(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> "Figure":
+        with _styled():
+            return draw(*arguments, **named)
+
+    return drawn
+
+
+def _figure(width: float, height: float, dots_per_inch: int = 150) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=dots_per_inch)
+
+
+# Curves
+
+
+@_in_style
+def history_figure(epochs: Sequence[Epoch], best_epoch: int, baseline: float) -> "Figure":
+    """Draw accuracy and loss side by side, for training and validation, with the best epoch marked."""
+    figure = _figure(2 * _NARROW, 3.2)
+    left, right = figure.subplots(1, 2)
+    _draw_accuracy(left, epochs, best_epoch, baseline)
+    _draw_loss(right, epochs, best_epoch)
+    return figure
+
+
+@_in_style
+def accuracy_figure(epochs: Sequence[Epoch], best_epoch: int, baseline: float) -> "Figure":
+    """Draw accuracy alone, with `baseline`, the share of the largest class."""
+    figure = _figure(_NARROW, 3.0)
+    _draw_accuracy(figure.subplots(), epochs, best_epoch, baseline)
+    return figure
+
+
+@_in_style
+def loss_figure(epochs: Sequence[Epoch], best_epoch: int) -> "Figure":
+    """Draw loss alone."""
+    figure = _figure(_NARROW, 3.0)
+    _draw_loss(figure.subplots(), epochs, best_epoch)
+    return figure
+
+
+def _draw_accuracy(axes: "Axes", epochs: Sequence[Epoch], best_epoch: int, baseline: float) -> None:
+    training, validation = [row.accuracy for row in epochs], [row.val_accuracy for row in epochs]
+    axes.set_title("Accuracy")
+    axes.axhline(baseline, color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="baseline")
+    lowest = min(*training, *validation, baseline)
+    axes.set_ylim(max(0.0, lowest - 0.04), 1.0 + (1.0 - lowest) * 0.02)
+    _percent(axes.yaxis)
+    _draw_pair(axes, epochs, training, validation, best_epoch)
+    _name_ends(axes, {"guessing": (baseline, "muted"), **_ends(training, validation)})
+
+
+def _draw_loss(axes: "Axes", epochs: Sequence[Epoch], best_epoch: int) -> None:
+    training, validation = [row.loss for row in epochs], [row.val_loss for row in epochs]
+    axes.set_title("Loss")
+    axes.set_ylim(0, max(*training, *validation) * 1.06 or 1.0)
+    _draw_pair(axes, epochs, training, validation, best_epoch)
+    _name_ends(axes, _ends(training, validation))
+
+
+def _draw_pair(
+    axes: "Axes", epochs: Sequence[Epoch], training: list[float], validation: list[float], best_epoch: int
+) -> None:
+    numbers = [row.epoch for row in epochs]
+    marker = "o" if len(numbers) == 1 else ""
+    axes.axvline(best_epoch, color=LIGHT["line"], linewidth=1, label="best epoch")
+    axes.plot(numbers, training, color=LIGHT["orange"], dashes=(4, 2), marker=marker, markersize=5, label="training")
+    axes.plot(numbers, validation, color=LIGHT["blue"], marker=marker, markersize=5, label="validation")
+    best = validation[numbers.index(best_epoch)]
+    axes.plot([best_epoch], [best], "o", markersize=7, color=LIGHT["blue"], label="best")
+    _epoch_axis(axes, numbers[-1])
+    if len(numbers) > 1:
+        axes.set_xlabel(f"epoch ({best_epoch} was best)")
+
+
+def _ends(training: list[float], validation: list[float]) -> dict[str, tuple[float, str]]:
+    return {"training": (training[-1], "orange"), "validation": (validation[-1], "blue")}
+
+
+@_in_style
+def strength_figure(losses: Mapping[float, float], chosen: float) -> "Figure":
+    """Draw validation loss for each strength C that was tried; for heads that are fitted in one go."""
+    figure = _figure(_NARROW, 3.0)
+    axes = figure.subplots()
+    strengths = sorted(losses)
+    axes.set_title("Validation loss by strength C")
+    axes.set_xscale("log")
+    axes.plot(strengths, [losses[c] for c in strengths], color=LIGHT["blue"], marker="o", markersize=4, label="loss")
+    axes.plot([chosen], [losses[chosen]], "o", markersize=9, color=LIGHT["blue"], label="chosen")
+    axes.annotate(
+        "chosen", (chosen, losses[chosen]), (0, 11), textcoords="offset points", ha="center", color=LIGHT["blue"]
+    )
+    axes.set_ylim(0, max(losses.values()) * 1.06)
+    axes.set_xlabel("C: larger lets the head follow the training pictures closer")
+    axes.xaxis.set_major_formatter(lambda strength, position: f"{strength:g}")
+    axes.minorticks_off()
+    return figure
+
+
+@_in_style
+def comparison_figure(histories: Mapping[str, Sequence[Epoch]]) -> "Figure":
+    """Draw the validation accuracy of every run in one plot; one fitted in one go is a level line."""
+    figure = _figure(_WIDE, 2.6 + 0.16 * len(histories))
+    axes = figure.subplots()
+    last = max(rows[-1].epoch for rows in histories.values())
+    ends = {}
+    looks = cycle([(colour, dashes) for dashes in DASHES for colour in SERIES])
+    for (name, rows), (colour, dashes) in zip(histories.items(), looks, strict=False):
+        accuracies = [row.val_accuracy for row in rows]
+        xs, ys = ([1, max(last, 2)], accuracies * 2) if len(rows) == 1 else ([row.epoch for row in rows], accuracies)
+        axes.plot(xs, ys, color=LIGHT[colour], dashes=dashes, label=_shortened(name, 24))
+        ends[f"{_shortened(name, 24)}  {ys[-1]:.1%}"] = (ys[-1], colour)
+    lowest = min(row.val_accuracy for rows in histories.values() for row in rows)
+    axes.set_ylim(max(0.0, lowest - 0.04), 1.0 + (1.0 - lowest) * 0.02)
+    axes.set_title("Validation accuracy")
+    _percent(axes.yaxis)
+    _epoch_axis(axes, last)
+    _name_ends(axes, ends)
+    return figure
+
+
+def _percent(axis: Any) -> None:
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def _epoch_axis(axes: "Axes", last: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlim((0.5, 1.5) if last == 1 else (1, last))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    axes.set_xlabel("epoch")
+
+
+def _name_ends(axes: "Axes", ends: Mapping[str, tuple[float, str]]) -> None:
+    """Write each line's name where it ends, beside the plot, instead of in a legend."""
+    low, high = axes.get_ylim()
+    heights = _spread([(value - low) / (high - low) for value, _ in ends.values()], gap=0.07)
+    for (name, (_, colour)), height in zip(ends.items(), heights, strict=True):
+        axes.text(1.02, height, name, transform=axes.transAxes, va="center", color=LIGHT[colour], label="name")
+
+
+def _spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Return heights near the wanted ones, `gap` apart or more, in the same order, as far as they go below 1."""
+    order = np.argsort(wanted, kind="stable")
+    placed: list[float] = []
+    for index in order:
+        placed.append(max(wanted[index], placed[-1] + gap) if placed else max(wanted[index], 0.0))
+    ceiling = 1.0
+    for position in reversed(range(len(placed))):
+        placed[position] = min(placed[position], ceiling)
+        ceiling = placed[position] - gap
+    heights = dict(zip(order, placed, strict=True))
+    return [float(heights[index]) for index in range(len(wanted))]
+
+
+# What the answers are worth
+
+
+@_in_style
+def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -> "Figure":
+    """Draw counts (classes, classes), row = true class, column = answer, shaded by their share of the row."""
+    number = len(classes)
+    cell = 1.1 if number <= 3 else 0.7 if number <= 6 else 0.42 if number <= _MOST_NUMBERED else 6.5 / number
+    names = [_shortened(name, 18) for name in classes]
+    figure = _figure(cell * number + 2.2, cell * number + (1.4 if number <= 6 else 2.2))
+    axes = figure.subplots()
+    axes.imshow(_shades(counts))
+    axes.set_title("Confusion")
+    axes.set_xlabel("answer")
+    axes.set_ylabel("label")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    if number <= _MOST_NUMBERED:
+        axes.set_xticks(range(number), names, rotation=0 if number <= 3 else 90)
+        axes.set_yticks(range(number), names)
+        _write_counts(axes, counts, 13 if number <= 3 else 10 if number <= 6 else 8)
+    return figure
+
+
+def _shades(counts: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Return RGBA (classes, classes, 4): one blue, the more opaque the larger the share; pale enough for dark print."""
+    red, green, blue = (int(LIGHT["cell"][at : at + 2], 16) / 255 for at in (1, 3, 5))
+    shades = np.empty((*counts.shape, 4))
+    shades[..., :3] = red, green, blue
+    shades[..., 3] = 0.06 + 0.94 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shades
+
+
+def _write_counts(axes: "Axes", counts: NDArray[np.integer[Any]], size: int) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        if count or len(counts) <= 6:
+            weight = "bold" if row == column else "normal"
+            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, fontweight=weight)
+
+
+@_in_style
+def calibration_figure(bins: Sequence[Bin], classes: int) -> "Figure":
+    """Draw how often answers were right against how sure they were, with 95% intervals, and how many there were."""
+    figure = _figure(_NARROW, 4.0)
+    axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    filled = [entry for entry in bins if entry.count]
+    sureness, right = [entry.confidence for entry in filled], [entry.accuracy for entry in filled]
+    axes.set_title("Calibration")
+    axes.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="perfect")
+    axes.errorbar(sureness, right, yerr=_margins(filled), fmt="none", ecolor=LIGHT["blue"], elinewidth=1.2)
+    axes.plot(sureness, right, "o", color=LIGHT["blue"], markersize=6, label="answers")
+    axes.set_ylim(0, 1.03)
+    axes.set_ylabel("share right")
+    below.bar(sureness, [entry.count for entry in filled], width=0.5 / len(bins), color=LIGHT["blue"])
+    below.set_ylabel("pictures")
+    below.set_xlabel("probability of the answer")
+    below.set_xlim(1 / classes - 0.02, 1.02)
+    _percent(axes.yaxis)
+    _percent(below.xaxis)
+    return figure
+
+
+def _margins(bins: Sequence[Bin]) -> NDArray[np.float64]:
+    """Return (2, bins): how far the 95% intervals reach below and above."""
+    bounds = [wilson_interval(round(entry.accuracy * entry.count), entry.count) for entry in bins]
+    margins = [(entry.accuracy - low, high - entry.accuracy) for entry, (low, high) in zip(bins, bounds, strict=True)]
+    reach: NDArray[np.float64] = np.maximum(np.array(margins).reshape(-1, 2).T, 0.0)
+    return reach
+
+
+# Sheets of pictures
+
+
+@_in_style
+def sheet_figure(tiles: Sequence[Tile], columns: int, title: str) -> "Figure":
+    """Lay pictures out in rows of `columns`, each with its caption; right and wrong answers carry a mark."""
+    rows = -(-len(tiles) // columns)
+    width, height, gap = 1.0, 1.34, 0.08  # of a picture's width
+    figure = _figure(1.5 * columns, 1.5 * height * rows + 0.5, dots_per_inch=110)
+    axes = figure.subplots()
+    axes.set_title(title)
+    axes.axis("off")
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
+        _lay(axes, tile, left=column * width, top=row * height, side=width - gap)
+    axes.set_xlim(0, columns * width)
+    axes.set_ylim(rows * height, 0)
+    axes.set_aspect("equal")
+    return figure
+
+
+def _lay(axes: "Axes", tile: Tile, left: float, top: float, side: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    if tile.pixels is None:
+        axes.add_patch(Rectangle((left, top), side, side, color=LIGHT["wash"]))
+        axes.text(left + side / 2, top + side / 2, "can't be shown", ha="center", va="center", fontsize=7)
+    else:
+        height, width = (side * length / max(tile.pixels.shape[:2]) for length in tile.pixels.shape[:2])
+        x, y = left + (side - width) / 2, top + (side - height) / 2
+        axes.imshow(tile.pixels, extent=(x, x + width, y + height, y), interpolation="antialiased")
+    if tile.right is False:
+        axes.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=LIGHT["orange"], linewidth=3))
+    mark = {True: "\N{CHECK MARK} ", False: "\N{BALLOT X} ", None: ""}[tile.right]
+    colour = LIGHT["orange"] if tile.right is False else LIGHT["ink"]
+    lines = "\n".join(_shortened(line, 20) for line in f"{mark}{tile.caption}".split("\n"))
+    axes.text(left, top + side + 0.03, lines, va="top", fontsize=7.5, color=colour)
+
+
+def _shortened(text: str, length: int) -> str:
+    """Return a name that fits, its middle left out where it must be, without what no font can draw."""
+    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    half = (length - 1) // 2
+    return text if len(text) <= length else f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
+
+
+# Files
+
+
+def save_png(figure: "Figure", path: Path) -> None:
+    """Write a figure as a PNG file on white."""
+    with _styled(), replacing_file(path) as partial:
+        figure.savefig(partial, format="png", dpi="figure", metadata={"Software": None})
+
+
+def to_svg(figure: "Figure", name: str, says: str) -> str:
+    """Return a figure as an `svg` element for a page.
+
+    `name`: starts the ids in it, so that several fit in one page. `says`: what the plot shows, for those who can't see.
+    """
+    with _styled():
+        figure.savefig(drawing := io.StringIO(), format="svg", transparent=True)
+    return as_element(drawing.getvalue(), name, says)

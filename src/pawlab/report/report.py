@@ -1,0 +1,257 @@
+"""What a run found out -> its plots and report.html: one self-contained page."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pawlab.data.checks import Finding
+from pawlab.data.dataset import Dataset
+from pawlab.data.stats import Stats
+from pawlab.history import Epoch
+from pawlab.progress import Progress, silent
+from pawlab.recipes.recipe import Recipe
+from pawlab.report import plots
+from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings
+from pawlab.report.page import percent, quoted, sureness, write_page
+from pawlab.report.shown import Answered, Shown, drawn, mistakes, samples, with_squares, with_whole
+
+REPORT_FILE = "report.html"
+PLOTS_FOLDER = "plots"
+
+_ANSWERS = 25
+_MISTAKES = 12
+_CONFUSED = 8
+_SECTIONS = {
+    "pictures": "The pictures",
+    "model": "The model",
+    "learning": "How it learnt",
+    "score": "The score",
+    "answers": "Its answers",
+    "mistakes": "Its mistakes",
+    "use": "Use it",
+    "repeat": "Repeat it",
+}
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a run's page tells of.
+
+    `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
+    metrics.json and run.json hold; `seconds`: wall time by stage, so far. `test`: the answers for the test pictures.
+    """
+
+    run: Path
+    dataset: Dataset
+    stats: Stats
+    findings: Sequence[Finding]
+    recipe: Recipe
+    metrics: dict[str, Any]
+    record: dict[str, Any]
+    seconds: dict[str, float]
+    history: Sequence[Epoch]
+    test: Answered
+
+
+@dataclass(frozen=True)
+class _Gallery:
+    """The pictures of the page, decoded."""
+
+    samples: list[tuple[str, list[Shown]]]
+    preview: Preview
+    answers: list[Shown]
+    mistakes: list[Shown]
+    mistakes_in_all: int
+
+
+def missing_library() -> str | None:
+    """Return the name of a library that pages need and that can't be imported, or None."""
+    for name in ("matplotlib", "jinja2"):
+        try:
+            import_module(name)
+        except ImportError:
+            return name
+    return None
+
+
+def write_report(material: Material, folder: Path, augment: Augment, progress: Progress = silent) -> None:
+    """Write report.html and plots/ into `folder`. `augment`: the function that training changes pictures with."""
+    with progress("Writing the report", total=4, unit="parts") as advance:
+        gallery = _gallery(material, augment)
+        advance(1)
+        _write_sheets(material, gallery, folder / PLOTS_FOLDER)
+        advance(1)
+        _write_plots(material, folder / PLOTS_FOLDER)
+        advance(1)
+        write_page("report.html.j2", _values(material, gallery), folder / REPORT_FILE)
+        advance(1)
+
+
+def _gallery(material: Material, augment: Augment) -> _Gallery:
+    seed = material.record["seed"]
+    wrong = mistakes(material.test)
+    return _Gallery(
+        samples=[(label, with_squares(row)) for label, row in samples(material.dataset)],
+        preview=preview(material.dataset, material.recipe, augment, seed),
+        answers=with_squares(drawn(material.test, _ANSWERS, seed)),
+        mistakes=with_whole(wrong[:_MISTAKES]),
+        mistakes_in_all=len(wrong),
+    )
+
+
+# plots/
+
+
+def _write_sheets(material: Material, gallery: _Gallery, folder: Path) -> None:
+    columns = max(len(row) for _, row in gallery.samples)
+    tiles = [plots.Tile(item.pixels, label) for label, row in gallery.samples for item in row]
+    plots.save_png(plots.sheet_figure(tiles, columns, "Samples, a row a class"), folder / "samples.png")
+
+    tiles = preview_tiles(gallery.preview, material.recipe)
+    title = "" if gallery.preview.variants else ": none in this recipe"
+    plots.save_png(plots.sheet_figure(tiles, 5, f"Augmentation{title}"), folder / "augmentation.png")
+
+    tiles = [_answer_tile(item) for item in gallery.answers]
+    title = f"{len(tiles)} test pictures, drawn at random"
+    plots.save_png(plots.sheet_figure(tiles, 5, title), folder / "predictions.png")
+
+
+def _answer_tile(item: Shown) -> plots.Tile:
+    label = "" if item.right else f"\nlabelled {item.picture.label}"
+    return plots.Tile(item.pixels, f"{item.answer} {sureness(item.probability)}{label}", item.right)
+
+
+def _write_plots(material: Material, folder: Path) -> None:
+    history, losses = material.history, _strengths(material.record)
+    if losses:
+        figure = plots.strength_figure(losses, _chosen_strength(material.record))
+    else:
+        figure = plots.history_figure(history, material.record["best_epoch"], material.metrics["baseline_accuracy"])
+    plots.save_png(figure, folder / "history.png")
+    plots.save_png(plots.confusion_figure(material.test.confusion, material.test.classes), folder / "confusion.png")
+
+
+def _strengths(record: dict[str, Any]) -> dict[float, float]:
+    """Return validation loss by strength for a head that was fitted in one go, else nothing."""
+    tried = record["chosen_on_validation"].get("validation_loss_by_strength", {})
+    return {float(strength): loss for strength, loss in tried.items()}
+
+
+def _chosen_strength(record: dict[str, Any]) -> float:
+    return float(record["chosen_on_validation"]["strength"])
+
+
+# report.html
+
+
+def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
+    recipe = {**material.record["recipe"], "name": material.recipe.name}
+    return {
+        "sections": _SECTIONS,
+        "run": str(material.run),
+        "metrics": material.metrics,
+        "record": material.record,
+        "seconds": material.seconds,
+        "recipe": recipe,
+        "stats": material.stats,
+        "findings": shown_findings(_worth_showing(material.findings), material.dataset),
+        "samples": gallery.samples,
+        "preview": gallery.preview,
+        "curves": _curves(material),
+        "by_class": _by_class(material.test),
+        "confusion": material.test.confusion.tolist(),
+        "confusion_svg": "",
+        "confused": _confused(material.test),
+        "calibration": None,
+        "answers": gallery.answers,
+        "mistakes": gallery.mistakes,
+        "mistakes_in_all": gallery.mistakes_in_all,
+        "suspects": None,
+        "command": _command(material.record["order"]),
+    }
+
+
+def _worth_showing(findings: Sequence[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.check != "set aside"]  # they have a place of their own
+
+
+def _curves(material: Material) -> list[dict[str, str]]:
+    losses = _strengths(material.record)
+    if losses:
+        return [_strength_plot(losses, _chosen_strength(material.record))]
+    history, best = material.history, material.record["best_epoch"]
+    accuracy = plots.accuracy_figure(history, best, material.metrics["baseline_accuracy"])
+    loss = plots.loss_figure(history, best)
+    return [
+        {"svg": plots.to_svg(accuracy, "accuracy", _accuracy_says(history, best)), "caption": ""},
+        {"svg": plots.to_svg(loss, "loss", _loss_says(history, best)), "caption": ""},
+    ]
+
+
+def _strength_plot(losses: dict[float, float], chosen: float) -> dict[str, str]:
+    says = f"Validation loss for {len(losses)} strengths C; the smallest, {losses[chosen]:.3f}, is at C = {chosen:g}."
+    caption = (
+        "The head is fitted in one go, so there are no epochs to watch. What was chosen is how closely it may follow "
+        f"the training pictures: the strength C with the smallest loss on the validation pictures, {chosen:g}."
+    )
+    return {"svg": plots.to_svg(plots.strength_figure(losses, chosen), "strength", says), "caption": caption}
+
+
+def _accuracy_says(history: Sequence[Epoch], best: int) -> str:
+    first, last, at_best = history[0], history[-1], history[best - 1]
+    return (
+        f"Accuracy over {len(history)} epochs: in training from {percent(first.accuracy)} to {percent(last.accuracy)}, "
+        f"in validation from {percent(first.val_accuracy)} to {percent(last.val_accuracy)}; "
+        f"the best epoch is {best} with {percent(at_best.val_accuracy)}."
+    )
+
+
+def _loss_says(history: Sequence[Epoch], best: int) -> str:
+    first, last, at_best = history[0], history[-1], history[best - 1]
+    return (
+        f"Loss over {len(history)} epochs: in training from {first.loss:.3f} to {last.loss:.3f}, "
+        f"in validation from {first.val_loss:.3f} to {last.val_loss:.3f}; at epoch {best} it is {at_best.val_loss:.3f}."
+    )
+
+
+def _by_class(answered: Answered) -> list[dict[str, Any]]:
+    counts = answered.confusion
+    return [
+        {
+            "name": name,
+            "pictures": int(counts[index].sum()),
+            "recall": _share(counts[index, index], counts[index].sum()),
+            "precision": _share(counts[index, index], counts[:, index].sum()),
+        }
+        for index, name in enumerate(answered.classes)
+    ]
+
+
+def _share(part: int, of: int) -> float | None:
+    return float(part / of) if of else None
+
+
+def _confused(answered: Answered) -> list[dict[str, Any]]:
+    """Return which label was most often taken for which other."""
+    classes, counts = answered.classes, answered.confusion
+    pairs = Counter(
+        {
+            (row, column): int(counts[row, column])
+            for row in range(len(classes))
+            for column in range(len(classes))
+            if row != column and counts[row, column]
+        }
+    )
+    return [
+        {"label": classes[row], "answer": classes[column], "count": count, "of": int(counts[row].sum())}
+        for (row, column), count in pairs.most_common(_CONFUSED)
+    ]
+
+
+def _command(order: dict[str, Any]) -> str:
+    """Return the command that repeats the run."""
+    options = [f" --{name} {quoted(str(order[name]))}" for name in ("epochs", "weights", "fit") if order.get(name)]
+    return f"pawlab train {quoted(order['data'])} --recipe {order['recipe']} --seed {order['seed']}{''.join(options)}"
