@@ -48,7 +48,7 @@ $(DEMO)/installed: pyproject.toml constraints.txt
 	$(call environment,$(DEMO),-e .,a minute)
 
 $(TEST)/installed: pyproject.toml constraints.txt
-	$(call environment,$(TEST),-e '.[keras]' $(TOOLS),a few minutes: TensorFlow is large)
+	$(call environment,$(TEST),-e '.[keras,serve]' $(TOOLS),a few minutes: TensorFlow is large)
 
 define environment
 @test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
