@@ -3,7 +3,7 @@
 Only what is written in this file differs between cats and dogs by lot; coats, poses, scenes and cameras are common.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -71,6 +71,11 @@ class Animal:
     collar: Colour | None
     grain: int
 
+    def asleep(self) -> "Animal":
+        """Return the same animal with its eyes and mouth shut."""
+        head = replace(self.head, tongue=False, open_mouth=0.0)
+        return replace(self, eyes=replace(self.eyes, lids=1.0), head=head)
+
 
 def any_animal(kind: Kind, rng: np.random.Generator) -> Animal:
     """Draw a cat or a dog by lot."""
@@ -88,7 +93,7 @@ def any_animal(kind: Kind, rng: np.random.Generator) -> Animal:
 def _cat_head(rng: np.random.Generator) -> Head:
     return Head(
         width=rng.uniform(0.94, 1.12),
-        ears="folded" if rng.random() < 0.05 else "pricked",
+        ears="folded" if rng.random() < 0.04 else "pricked",
         ear_length=rng.uniform(0.62, 0.95),
         ear_width=rng.uniform(0.36, 0.46),
         ear_spread=rng.uniform(0.48, 0.62),
@@ -97,7 +102,7 @@ def _cat_head(rng: np.random.Generator) -> Head:
         nose=rng.uniform(0.10, 0.135),
         eye=rng.uniform(0.21, 0.285),
         eye_gap=rng.uniform(0.37, 0.45),
-        slant=rng.uniform(0.05, 0.35),
+        slant=rng.uniform(-0.02, 0.24),
         whiskers=rng.uniform(0.8, 1.2),
         tongue=rng.random() < 0.04,
         open_mouth=0.0,
@@ -105,16 +110,18 @@ def _cat_head(rng: np.random.Generator) -> Head:
 
 
 def _dog_head(rng: np.random.Generator) -> Head:
-    panting = rng.random() < 0.4
+    ears = str(rng.choice(["hanging", "pricked", "folded"], p=[0.58, 0.18, 0.24]))
+    wolfish = ears == "pricked"  # with a cat's ears it has the longest muzzle and the slimmest head
+    panting = rng.random() < (0.6 if wolfish else 0.5)
     return Head(
-        width=rng.uniform(0.84, 1.02),
-        ears=str(rng.choice(["hanging", "pricked", "folded"], p=[0.5, 0.27, 0.23])),
-        ear_length=rng.uniform(0.75, 1.25),
-        ear_width=rng.uniform(0.28, 0.38),
-        ear_spread=rng.uniform(0.5, 0.62),
-        snout=rng.uniform(0.3, 1.0),
-        snout_width=rng.uniform(0.85, 1.15),
-        nose=rng.uniform(0.17, 0.23),
+        width=rng.uniform(0.8, 0.9) if wolfish else rng.uniform(0.84, 1.0),
+        ears=ears,
+        ear_length=rng.uniform(0.8, 1.08) if wolfish else rng.uniform(0.75, 1.25),
+        ear_width=rng.uniform(0.28, 0.36),
+        ear_spread=rng.uniform(0.46, 0.56),
+        snout=rng.uniform(0.75, 1.1) if wolfish else rng.uniform(0.35, 1.0),
+        snout_width=rng.uniform(0.95, 1.25),
+        nose=rng.uniform(0.2, 0.26),
         eye=rng.uniform(0.15, 0.2),
         eye_gap=rng.uniform(0.31, 0.39),
         slant=rng.uniform(-0.2, 0.15),
@@ -149,8 +156,8 @@ def _dog_build(rng: np.random.Generator) -> Build:
         bone=rng.uniform(0.95, 1.3),
         neck=rng.uniform(0.3, 0.8),
         tail=str(rng.choice(["sabre", "curl", "plume", "stub"], p=[0.4, 0.25, 0.25, 0.1])),
-        tail_length=rng.uniform(1.3, 2.1),
-        tail_thickness=rng.uniform(0.14, 0.24),
+        tail_length=rng.uniform(1.1, 1.8),
+        tail_thickness=rng.uniform(0.16, 0.25),
     )
 
 
@@ -163,7 +170,7 @@ def _eyes(kind: Kind, rng: np.random.Generator) -> Eyes:
     else:
         chosen = dog_irises[rng.choice(6, p=[0.3, 0.28, 0.18, 0.12, 0.06, 0.06])]
         pupil = "round"
-    lids = float(rng.choice([0.0, 0.2, 0.4], p=[0.5, 0.35, 0.15]))
+    lids = float(rng.choice([0.0, 0.12, 0.28], p=[0.5, 0.35, 0.15]))
     return Eyes(varied(chosen, rng, 6), pupil, lids)
 
 

@@ -42,7 +42,13 @@ def paint_solid(
     corner = (seen.box[0] * STEP, seen.box[1] * STEP)
     skin = _enlarged(coloured(seen, coat, hair == "radial") * lit(seen, canvas.light, view.unit), STEP // FINE)
     _stroke(skin, fur.crop(hair, skin.size, _tile_corner(corner, centre)), 9 + 11 * coat.fluff)
-    canvas.image.paste(skin.resize(size, Image.Resampling.NEAREST), corner, _outline(seen, size, fur.crop("fringe", size, corner), length))
+    canvas.image.paste(
+        skin.resize(size, Image.Resampling.NEAREST),
+        corner,
+        _outline(
+            seen, size, fur.crop("fringe", size, corner) + fur.crop(hair, size, _tile_corner(corner, centre)), length
+        ),
+    )
     return seen
 
 
@@ -71,7 +77,7 @@ def _outline(seen: Relief, size: tuple[int, int], hairs: Floats, length: float) 
     short = seen.of("muzzle", "jaw", "ear", "fore")
     hairiness = np.where(short, np.float32(0.5), np.float32(1))
     inside = np.asarray(Image.fromarray(seen.inside / hairiness).resize(size, Image.Resampling.BILINEAR))
-    edge = (inside + (np.clip(hairs, -1.3, 1.3) + 0.6) * np.float32(length)) * np.float32(90) + 128
+    edge = inside * np.float32(90) + (np.clip(hairs, -2.1, 2.1) + 1) * np.float32(54 * length) + 128
     return Image.fromarray(np.clip(edge, 0, 255).astype(np.uint8))
 
 
@@ -82,7 +88,8 @@ def fill(canvas: Canvas, points: Floats, colour: Colour, opacity: float = 1.0) -
 
 def line(canvas: Canvas, points: Floats, colour: Colour, width: float, opacity: float = 1.0) -> None:
     """Draw a line through points (n, 2 or 3), `width` in fine pixels."""
-    canvas.pen.line(_flat(points), fill=(*colour, round(255 * opacity)), width=max(1, round(width)), joint="curve")
+    if len(points) > 1:
+        canvas.pen.line(_flat(points), fill=(*colour, round(255 * opacity)), width=max(1, round(width)), joint="curve")
 
 
 def _flat(points: Floats) -> list[tuple[float, float]]:

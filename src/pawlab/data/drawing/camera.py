@@ -14,8 +14,10 @@ _TILE = 512
 
 @dataclass(frozen=True)
 class Camera:
-    """`exposure`: factor of brightness; `cast`: factor of red, green, blue; `contrast`: 1 as it is; `vignette`: how much
-    darker the corners are, 0-1; `blur`: pixels; `noise`: deviation, of 255; `quality`: of the JPEG file."""
+    """`exposure`: factor of brightness; `cast`: factors of red, green, blue; `contrast`: 1 as it is.
+
+    `vignette`: how much darker the corners are, 0-1; `blur`: pixels; `noise`: deviation, of 255; `quality`: the JPEG's.
+    """
 
     exposure: float
     cast: tuple[float, float, float]
@@ -73,5 +75,5 @@ def _curve(camera: Camera) -> list[int]:
 def _noise() -> Floats:
     """Return a tile (512, 512, 3) of a sensor's noise, deviation 1: mostly the same in all colours."""
     rng = np.random.default_rng(23)
-    tile: Floats = 0.8 * rng.standard_normal((_TILE, _TILE, 1)) + 0.6 * rng.standard_normal((_TILE, _TILE, 3))
+    tile = 0.8 * rng.standard_normal((_TILE, _TILE, 1)) + 0.6 * rng.standard_normal((_TILE, _TILE, 3))
     return tile.astype(np.float32)

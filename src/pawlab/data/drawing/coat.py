@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pawlab.data.drawing.colours import WHITE, Colour, darker, lightness, lighter, mix, varied
+from pawlab.data.drawing.colours import WHITE, Colour, darker, lighter, lightness, mix, varied
 from pawlab.data.drawing.relief import Relief
 from pawlab.data.drawing.solids import Floats
 
@@ -47,13 +47,14 @@ class Coat:
 
     @property
     def nose_is_dark(self) -> bool:
+        """Whether the skin under the coat is dark."""
         return lightness(self.base) < 0.62
 
 
 def any_coat(rng: np.random.Generator) -> Coat:
     """Draw a coat by lot."""
     base = varied(FURS[rng.integers(len(FURS))], rng)
-    pattern = str(rng.choice(PATTERNS, p=[0.2, 0.2, 0.12, 0.1, 0.08, 0.1, 0.12, 0.08]))
+    pattern = str(rng.choice(PATTERNS, p=[0.22, 0.15, 0.13, 0.09, 0.08, 0.11, 0.15, 0.07]))
     second, third = _other_colours(rng, pattern, base)
     return Coat(
         pattern=pattern,

@@ -8,18 +8,22 @@ from PIL import Image, ImageDraw, ImageFilter
 from pawlab.data.drawing.animal import Animal
 from pawlab.data.drawing.brush import FINE, Canvas, line, paint_solid
 from pawlab.data.drawing.colours import Colour, darker, lighter
-from pawlab.data.drawing.face import Sitting, paint_face
+from pawlab.data.drawing.face import paint_face
 from pawlab.data.drawing.head import head_tubes
+from pawlab.data.drawing.on_face import Face
 from pawlab.data.drawing.pose import Pose
 from pawlab.data.drawing.relief import Relief
-from pawlab.data.drawing.solids import Floats, Tube, View, balls, turning
+from pawlab.data.drawing.solids import Floats, Tube, View, balls, turning, vectors
 
 
 @dataclass(frozen=True)
 class Figure:
-    """`yaw`: which way the body points, degrees: 0 to the right, -90 at us, 180 to the left, 90 away. `gaze`: the head's
-    turn from looking at us, `nod` and `tilt` likewise; `pitch`: how far we look down on it. `unit`: fine pixels a length
-    unit; `spot`: x, y on the canvas of the point of the ground under its middle."""
+    """Angles are in degrees.
+
+    `yaw`: which way the body points, 0 to the right, -90 at us, 180 to the left, 90 away; `pitch`: how far we look down
+    on it. `gaze`: the head's turn from looking at us; `nod` and `tilt` likewise. `unit`: fine pixels a length unit;
+    `spot`: x, y on the canvas of the point of the ground under its middle.
+    """
 
     animal: Animal
     pose: Pose
@@ -56,8 +60,8 @@ def paint_figure(canvas: Canvas, figure: Figure) -> None:
 
 def _paint_body(canvas: Canvas, figure: Figure) -> None:
     view = body_view(figure)
-    upright = figure.pose.head[1] < -2.4 and figure.animal.build.length < 10
-    seen = paint_solid(canvas, list(figure.pose.limbs), view, figure.animal.coat, "down" if upright else "slanted")
+    hair = "down" if figure.pose.upright else "slanted"
+    seen = paint_solid(canvas, list(figure.pose.limbs), view, figure.animal.coat, hair)
     if seen is not None:
         _paint_toes(canvas, figure, view, seen)
 
@@ -80,9 +84,7 @@ def _paint_head(canvas: Canvas, figure: Figure) -> None:
     centre = view.project(np.array([[0, 0.25, 0.8]], np.float32))[0]
     seen = paint_solid(canvas, head_tubes(figure.animal), view, figure.animal.coat, "radial", centre)
     if seen is not None:
-        light = canvas.light
-        glow = min(1.0, max(light.key) * 0.6 + max(light.sky) * 0.8)
-        paint_face(Sitting(canvas, figure.animal, view, seen, glow))
+        paint_face(Face(canvas, figure.animal, view, seen))
 
 
 def _paint_collar(canvas: Canvas, figure: Figure) -> None:
@@ -92,7 +94,7 @@ def _paint_collar(canvas: Canvas, figure: Figure) -> None:
         return
     ring = _ring(neck, figure)
     line(canvas, ring, darker(colour, 0.35), 0.20 * figure.unit)
-    line(canvas, ring - np.float32([0, 0.02 * figure.unit, 0]), colour, 0.15 * figure.unit)
+    line(canvas, ring - vectors((0, 0.02 * figure.unit, 0)), colour, 0.15 * figure.unit)
     _paint_tag(canvas, ring[len(ring) // 2], figure.unit, lighter((222, 182, 70), 0.1))
 
 

@@ -7,12 +7,15 @@ from PIL import Image
 
 from pawlab.data.drawing.solids import Floats
 
-TILE = 1024  # pixels a side; larger than any part of a picture that is painted at once
+TILE = 1024  # pixels a side: more than the fine canvas has
 
 
 @cache
 def strokes(direction: str) -> Floats:
-    """Return a tile (TILE, TILE) of hair, mean 0 and deviation 1. `direction`: 'down', 'along', 'slanted' or 'radial'."""
+    """Return a tile (TILE, TILE) of hair, mean 0 and deviation 1.
+
+    `direction`: 'down', 'along', 'slanted', 'radial' (from the middle outwards) or 'fringe' (tufts with no direction).
+    """
     if direction == "radial":
         return _normal(_radial())
     if direction == "fringe":
@@ -32,7 +35,9 @@ def crop(direction: str, size: tuple[int, int], corner: tuple[int, int]) -> Floa
 def _streaks() -> Floats:
     """Hairs that run down, of two lengths and thicknesses, in locks."""
     rng = np.random.default_rng(20)
-    fine, coarse, locks = (_stretched(rng, TILE // wide, TILE // long) for wide, long in ((3, 14), (6, 30), (22, 60)))
+    fine = _stretched(rng, TILE // 3, TILE // 14)
+    coarse = _stretched(rng, TILE // 6, TILE // 30)
+    locks = _stretched(rng, TILE // 22, TILE // 60)
     together: Floats = 0.55 * fine + 0.7 * coarse + 0.6 * locks
     return together
 
@@ -50,18 +55,22 @@ def _stretched(rng: np.random.Generator, columns: int, rows: int) -> Floats:
 
 
 def _sheared(tile: Floats) -> Floats:
-    rows, columns = np.indices(tile.shape, sparse=True)
-    return tile[rows, (columns + rows // 2) % TILE]
+    columns = np.arange(TILE)
+    rows = columns[:, None]
+    sheared: Floats = tile[rows, (columns + rows // 2) % TILE]
+    return sheared
 
 
 def _radial() -> Floats:
     """Hairs that run outwards from the tile's middle."""
     rng = np.random.default_rng(21)
-    y, x = np.indices((TILE, TILE), dtype=np.float32) - TILE / 2
+    steps = np.arange(TILE, dtype=np.float32) - TILE / 2
+    x, y = steps[None, :], steps[:, None]
     angle = (np.arctan2(y, x) / (2 * np.pi) + 0.5) * (TILE - 1)
     distance = np.minimum(np.hypot(x, y) * 1.4, TILE - 1)
     around = 0.6 * _stretched(rng, 150, 60) + 0.7 * _stretched(rng, 70, 30)
-    return around[distance.astype(int), angle.astype(int)]
+    radial: Floats = around[distance.astype(int), angle.astype(int)]
+    return radial
 
 
 def _normal(tile: Floats) -> Floats:

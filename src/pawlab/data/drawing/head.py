@@ -32,21 +32,21 @@ def _cat_face(shape: Head, fluff: float) -> list[Tube]:
 
 def _dog_face(shape: Head, fluff: float) -> list[Tube]:
     wide, broad = shape.width, shape.snout_width
-    tip = 0.72 + 0.75 * shape.snout
+    _, low, tip = dog_snout_tip(shape)
     cheek = 0.44 + 0.07 * fluff
     drop = 0.22 * shape.open_mouth
+    lip = low + 0.15
     return [
         tube("cranium", [(-0.12 * wide, -0.1, 0, CRANIUM), (0.12 * wide, -0.1, 0, CRANIUM)]),
         *[tube("cheek", [(side * 0.15, 0.24, 0.2, cheek), (side * 0.40 * wide, 0.2, 0.1, cheek)]) for side in (-1, 1)],
-        tube("muzzle", [(0, 0.16, 0.4, 0.5 * broad), (0, 0.28, 0.7, 0.40 * broad), (0, 0.32, tip, 0.31 * broad)]),
+        tube("muzzle", [(0, 0.2, 0.4, 0.46 * broad), (0, 0.30, 0.7, 0.39 * broad), (0, low, tip, 0.31 * broad)]),
         *[
             tube(
-                "muzzle",
-                [(side * 0.12, 0.42, 0.6, 0.33 * broad), (side * 0.13 * broad, 0.47, tip - 0.08, 0.24 * broad)],
+                "muzzle", [(side * 0.12, 0.42, 0.6, 0.33 * broad), (side * 0.13 * broad, lip, tip - 0.08, 0.24 * broad)]
             )
             for side in (-1, 1)
         ],
-        tube("jaw", [(0, 0.55, 0.3, 0.36 * broad), (0, 0.68 + drop, tip - 0.24, 0.22 * broad)]),
+        tube("jaw", [(0, 0.55, 0.3, 0.36 * broad), (0, low + 0.36 + drop, tip - 0.24, 0.22 * broad)]),
     ]
 
 
@@ -85,8 +85,13 @@ def _hanging(shape: Head, side: int) -> list[tuple[float, float, float, float]]:
     ]
 
 
-def on_face(x: float, y: float, head: Head) -> Floats:
+def on_skull(x: float, y: float, head: Head) -> Floats:
     """Return the point (3,) of the skull that lies at x, y of the face."""
     inner = x - float(np.clip(x, -0.15 * head.width, 0.15 * head.width))
     reach = max(CRANIUM**2 - inner**2 - (y + 0.08) ** 2, 0.01)
     return np.array([x, y, np.sqrt(reach)], np.float32)
+
+
+def dog_snout_tip(head: Head) -> tuple[float, float, float]:
+    """Return the middle of the ball that a dog's muzzle ends with; the longer the muzzle, the lower."""
+    return 0.0, 0.27 + 0.16 * head.snout, 0.72 + 0.75 * head.snout

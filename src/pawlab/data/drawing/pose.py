@@ -13,12 +13,17 @@ Knot = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Pose:
-    """`limbs`: the body's tubes; `head`: where the head's middle is; `paws`: where the front paws end; `asleep`: eyes shut."""
+    """`limbs`: the body's tubes; `head`: its middle; `paws`: where the front paws end; `asleep`: eyes shut."""
 
     limbs: tuple[Tube, ...]
     head: tuple[float, float, float]
     paws: tuple[tuple[float, float, float], ...] = ()
     asleep: bool = False
+
+    @property
+    def upright(self) -> bool:
+        """Whether the head is high, so that hair hangs down rather than lies back."""
+        return self.head[1] < -2.4
 
 
 def standing(build: Build, rng: np.random.Generator) -> Pose:

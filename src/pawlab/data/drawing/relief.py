@@ -1,4 +1,4 @@
-"""Balls -> what the viewer sees of them: for every coarse pixel how deep inside, how near, facing where, and which part."""
+"""Balls -> what is seen of them: for every coarse pixel how deep inside, how near, facing where, and which part."""
 
 from dataclasses import dataclass
 
@@ -19,9 +19,9 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in coarse pixels
 class Relief:
     """What is seen inside `box`. Arrays are (h, w) or (h, w, 3).
 
-    `inside`: fine pixels to the outline, negative outside. `height`: nearness in fine pixels. `normal`: where the surface
-    faces in the picture's axes; `own_normal` in the body's. `place`: the surface point in the body's units. `part`: index
-    into `parts`. `along`: 0-1 along the limb.
+    `inside`: fine pixels to the outline, negative outside. `height`: nearness in fine pixels. `normal`: where the
+    surface faces in the picture's axes; `own_normal` in the body's. `place`: the surface point in the body's units.
+    `part`: index into `parts`. `along`: 0-1 along the limb.
     """
 
     box: Box
@@ -36,7 +36,8 @@ class Relief:
 
     def of(self, *names: str) -> NDArray[np.bool_]:
         """Say where one of the named parts is seen."""
-        return np.isin(self.part, [index for index, part in enumerate(self.parts) if part in names])
+        named: NDArray[np.bool_] = np.array([part in names for part in self.parts])[self.part]
+        return named
 
     def height_at(self, x: float, y: float) -> float:
         """Return how near the surface is at a fine pixel; far away where nothing is."""
@@ -123,12 +124,14 @@ def _face(seen: Relief, target: Where, x: Floats, y: Floats, ball: Floats, view:
 
 
 def _heights(x: Floats, y: Floats, table: Floats, flat: float) -> tuple[Floats, Floats]:
-    """Return how near each ball's surface is (n, h, w), falling off steeply beside it, and how deep inside any (h, w)."""
-    radii = table[:, 3]
-    squared = (x - table[:, 0]) ** 2 + (y - table[:, 1]) ** 2
+    """Return how near each ball's surface is (n, h, w), far less beside it, and how deep inside the deepest (h, w)."""
+    radii: Floats = table[:, 3]
+    squared: Floats = (x - table[:, 0]) ** 2 + (y - table[:, 1]) ** 2
     depth = radii - np.sqrt(squared)
     bulge = np.sqrt(np.maximum(radii**2 - squared, 0))
-    return table[:, 2] + flat * bulge + 3 * np.minimum(depth, 0), depth.max(axis=0)
+    heights: Floats = table[:, 2] + np.float32(flat) * bulge + np.float32(3) * np.minimum(depth, np.float32(0))
+    deepest: Floats = depth.max(axis=0)
+    return heights, deepest
 
 
 def _nearest(heights: Floats) -> Floats:

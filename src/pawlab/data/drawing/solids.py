@@ -27,8 +27,8 @@ class Tube:
 
 @dataclass(frozen=True)
 class Balls:
-    """A tube as balls in the picture: `centres` (n, 3) and `radii` (n,) in pixels, `own` (n, 3) centres before the view,
-    `along` (n,) from 0 at the tube's start to 1 at its end."""
+    """A tube as balls in the picture: `centres` (n, 3) and `radii` (n,) in pixels, `own` (n, 3) centres in the body's
+    own axes, `along` (n,) from 0 at the tube's start to 1 at its end."""
 
     centres: Floats
     radii: Floats
@@ -38,7 +38,8 @@ class Balls:
 
 @dataclass(frozen=True)
 class View:
-    """Turns (3, 3), scales (`unit`: pixels a length unit) and moves (`origin`: x, y, z in pixels) a body's own points."""
+    """Brings a body into the picture. `turn`: rotation (3, 3); `unit`: pixels a length unit; `origin`: where the body's
+    own origin lies, x, y, z in pixels."""
 
     turn: Floats
     unit: float
@@ -60,10 +61,15 @@ def tube(part: str, knots: list[tuple[float, float, float, float]], flat: float 
     return Tube(part, table[:, :3], np.maximum(table[:, 3], 0.02), flat)
 
 
+def vectors(*rows: tuple[float, ...]) -> Floats:
+    """Return rows of numbers as an array (n, d)."""
+    return np.array(rows, np.float32)
+
+
 def curve(knots: Floats, count: int) -> Floats:
     """Sample a Catmull-Rom curve through knots (k, d) at `count` points: (count, d)."""
     padded = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
-    position = np.linspace(0, len(knots) - 1, count, dtype=np.float32)
+    position = np.arange(count, dtype=np.float32) * np.float32((len(knots) - 1) / max(1, count - 1))
     start = np.minimum(position.astype(int), len(knots) - 2)
     u = (position - start)[:, None]
     a, b, c, d = (padded[start + offset] for offset in range(4))
@@ -75,7 +81,8 @@ def loop(knots: Floats, count: int) -> Floats:
     """Sample a closed curve through knots (k, d): (count, d)."""
     around = np.concatenate([knots[-2:], knots, knots[:2]])
     dense = curve(around, (len(around) - 1) * 8 + 1)[16:-16]
-    return dense[np.linspace(0, len(dense) - 1, count, endpoint=False).astype(int)]
+    around_evenly: Floats = dense[np.linspace(0, len(dense) - 1, count, endpoint=False).astype(int)]
+    return around_evenly
 
 
 def balls(limb: Tube, view: View) -> Balls:
@@ -84,13 +91,14 @@ def balls(limb: Tube, view: View) -> Balls:
     count = _ball_count(limb)
     dense = curve(knots, count) if len(knots) > 1 else knots
     radii = np.maximum(dense[:, 3], 0.02)
-    along = np.linspace(0, 1, len(dense), dtype=np.float32)
+    along = np.arange(len(dense), dtype=np.float32) / np.float32(max(1, len(dense) - 1))
     return Balls(view.project(dense[:, :3]), radii * np.float32(view.unit), dense[:, :3], along)
 
 
 def _ball_count(limb: Tube) -> int:
-    length = float(np.linalg.norm(np.diff(limb.spine, axis=0), axis=1).sum())
-    return max(2, round(length / (0.42 * float(limb.radii.mean()))) + 1)
+    steps = limb.spine[1:] - limb.spine[:-1]
+    length = float(np.sqrt((steps**2).sum(axis=1)).sum())
+    return max(2, round(length / (0.45 * float(limb.radii.mean()))) + 1)
 
 
 def turning(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Floats:
