@@ -175,15 +175,25 @@ def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def explore(data: Data, seed: Seed = 0, as_json: AsJson = False) -> None:
+def explore(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="Write explore.html into this folder: a page with pictures.", show_default=False)
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
     """Look at pictures before training: counts, baseline, findings."""
     from pawlab import workflow
 
-    found = workflow.explore(data, seed, progress=bar)
+    found = workflow.explore(data, seed, recipe=recipe, out=out, progress=bar)
     if as_json:
         show_json(found)
     else:
         _tell_findings(found)
+        if out is not None:
+            print(f"Page       {out / 'explore.html'}")
 
 
 @app.command()

@@ -31,6 +31,7 @@ from pawlab.progress import Progress, silent
 from pawlab.recipes import find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import recipe_document
+from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
 from pawlab.report.report import Material, missing_library, write_report
 from pawlab.run import (
     HISTORY_FILE,
@@ -216,15 +217,31 @@ def evaluate_data(model: str | Path, data: str | Path, progress: Progress = sile
     return evaluate(classifier, chosen, progress), len(pictures) - len(chosen)
 
 
-def explore(data: str | Path, seed: int = 0, progress: Progress = silent) -> dict[str, Any]:
-    """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values."""
+def explore(
+    data: str | Path,
+    seed: int = 0,
+    *,
+    recipe: str = "fast",
+    out: str | Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
+
+    `out`: a folder for a page, explore.html, that shows them with samples and what `recipe` would make of them.
+    Raises the errors of `pawlab.errors`.
+    """
+    previewed = find_recipe(recipe)
     dataset = assign_splits(discover(data, progress), seed)
+    stats, overlap, findings = describe(dataset), count_overlap(dataset), run_checks(dataset)
+    if out is not None:
+        page = Path(out) / EXPLORATION_FILE
+        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, augment)
     return {
         "data": dataset.name,
         "classes": list(dataset.classes),
-        **describe(dataset).to_dict(),
-        "overlap": count_overlap(dataset),
-        "findings": [finding.to_dict() for finding in run_checks(dataset)],
+        **stats.to_dict(),
+        "overlap": overlap,
+        "findings": [finding.to_dict() for finding in findings],
         "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.set_aside],
     }
 

@@ -68,6 +68,11 @@ def preview_tiles(shown: Preview, recipe: Recipe) -> list[Tile]:
     return first + [Tile(variant, "changed") for variant in shown.variants]
 
 
+def without_set_aside(findings: Iterable[Finding]) -> list[Finding]:
+    """Leave out the finding that lists what was set aside; pages give that a place of its own."""
+    return [finding for finding in findings if finding.check != "set aside"]
+
+
 def shown_findings(findings: Iterable[Finding], dataset: Dataset) -> list[ShownFinding]:
     """Put pictures to the findings. Files that were set aside have none; the page lists them by themselves."""
     by_name = {picture.name: picture for picture in dataset.pictures}

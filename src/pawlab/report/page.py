@@ -48,6 +48,8 @@ def _environment() -> "Environment":
         listed=listed,
         total=lambda counts: sum(sum(by_class.values()) for by_class in counts.values()),
         of_class=lambda counts, name: sum(by_class[name] for by_class in counts.values()),
+        file=lambda name: name.rpartition("/")[2],
+        folder=lambda name: name.rpartition("/")[0],
         options=_options,
         marked=_marked,
         sentence=lambda text: f"{text[:1].upper()}{text[1:].rstrip('.')}.",

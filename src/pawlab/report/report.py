@@ -14,7 +14,7 @@ from pawlab.history import Epoch
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
-from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings
+from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings, without_set_aside
 from pawlab.report.page import percent, quoted, sureness, write_page
 from pawlab.report.shown import Answered, Shown, drawn, mistakes, samples, with_squares, with_whole
 
@@ -157,7 +157,8 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "seconds": material.seconds,
         "recipe": recipe,
         "stats": material.stats,
-        "findings": shown_findings(_worth_showing(material.findings), material.dataset),
+        "findings": shown_findings(without_set_aside(material.findings), material.dataset),
+        "set_aside": material.dataset.set_aside,
         "samples": gallery.samples,
         "preview": gallery.preview,
         "curves": _curves(material),
@@ -172,10 +173,6 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "suspects": None,
         "command": _command(material.record["order"]),
     }
-
-
-def _worth_showing(findings: Sequence[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.check != "set aside"]  # they have a place of their own
 
 
 def _curves(material: Material) -> list[dict[str, str]]:

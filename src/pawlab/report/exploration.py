@@ -1,0 +1,55 @@
+"""Pictures before training -> a page that shows them, what the checks found, and what a recipe would make of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pawlab.data.checks import Finding
+from pawlab.data.dataset import Dataset
+from pawlab.data.stats import Stats
+from pawlab.recipes.recipe import Recipe
+from pawlab.report.audit import Augment, preview, shown_findings, without_set_aside
+from pawlab.report.page import write_page
+from pawlab.report.shown import samples, with_squares
+
+EXPLORATION_FILE = "explore.html"
+
+_SECTIONS = {
+    "counts": "The pictures",
+    "findings": "Findings",
+    "samples": "Samples",
+    "augmentation": "Augmentation",
+    "next": "Next",
+}
+_SEED = 0
+
+
+def write_exploration(
+    path: Path,
+    given: str,
+    dataset: Dataset,
+    stats: Stats,
+    overlap: int,
+    findings: Sequence[Finding],
+    recipe: Recipe,
+    augment: Augment,
+) -> None:
+    """Write the page to `path`. `given`: the data as the user named it; `augment`: what training changes pictures with.
+
+    Raises OutputError where it can't be written.
+    """
+    values = {
+        "sections": _SECTIONS,
+        "data": dataset.name,
+        "given": given,
+        "classes": dataset.classes,
+        "total": len(dataset),
+        "counts": stats.counts,
+        "stats": stats,
+        "overlap": overlap,
+        "findings": shown_findings(without_set_aside(findings), dataset),
+        "set_aside": dataset.set_aside,
+        "samples": [(label, with_squares(row)) for label, row in samples(dataset)],
+        "preview": preview(dataset, recipe, augment, _SEED),
+        "recipe": recipe,
+    }
+    write_page("exploration.html.j2", values, path)
