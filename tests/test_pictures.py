@@ -8,7 +8,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from pawlab.errors import PictureError
 from pawlab.pictures import EXTENSIONS, MAX_PIXELS, Fit, PictureInfo, Preprocess, decode, inspect, looks_like_picture
@@ -172,6 +172,17 @@ def test_the_files_show_what_they_are_made_for() -> None:
         assert Image.open(io.BytesIO(FILES[name][0])).info["icc_profile"]
     for name in ("gif animated", "png animated", "webp animated", "tiff of two pages", "mpo"):
         assert Image.open(io.BytesIO(FILES[name][0])).n_frames == 2  # type: ignore[attr-defined]
+
+
+def test_inspect_decodes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str | None] = []
+    load = ImageFile.ImageFile.load
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: decoded.append(self.format) or load(self))  # type: ignore[func-returns-value]
+    for file, *_ in FILES.values():
+        inspect(file)
+    assert decoded == []
+    decode(FILES["png"][0])
+    assert "PNG" in decoded
 
 
 # Where the stored corners (top left, top right, bottom left, bottom right) are seen, by the EXIF standard: 6, for one,

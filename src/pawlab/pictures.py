@@ -105,7 +105,9 @@ def inspect(source: Source) -> PictureInfo:
     """Read what a picture's header says; the pixels aren't checked. Raises PictureError as `decode` does."""
     image = _open(source)
     width, height = image.size
-    if _orientation(image) in _SIDEWAYS and image.format != "TIFF":  # there Pillow has swapped them already
+    if (
+        _orientation(image, decoded=False) in _SIDEWAYS and image.format != "TIFF"
+    ):  # there Pillow has swapped them already
         width, height = height, width
     return PictureInfo(width, height, image.format or "array")
 
@@ -179,12 +181,19 @@ def _the_file_at_fault() -> Iterator[None]:
         raise PictureError(f"can't be decoded: {_reason(error)}") from error
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, decoded: bool = True) -> int:
     """Return the EXIF orientation, 1 to 8; 1, upright, where nothing sensible is said."""
     try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+        exif = image.getexif() if decoded or _has_exif_chunk(image) else Image.Image.getexif(image)
+        return int(exif.get(_ORIENTATION_TAG, 1))
     except Exception:  # a damaged EXIF block says nothing about which way is up; the pixels may be fine
         return 1
+
+
+def _has_exif_chunk(image: Image.Image) -> bool:
+    """Say whether a PNG may have EXIF behind its pixels. Pillow's own getexif would decode every PNG to find out."""
+    file = getattr(image, "fp", None)
+    return image.format == "PNG" and isinstance(file, io.BytesIO) and b"eXIf" in file.getvalue()
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
