@@ -4,7 +4,7 @@ One picture a run and one thread a run, as many runs at once as there are cores:
 another is in the network, no thread waits for another, and a picture's features don't depend on its neighbours'.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from pawlab.errors import PictureError
 from pawlab.features.cache import FeatureCache, Features
 from pawlab.features.graphs import BackboneGraph
 from pawlab.parallel import MapBatches, map_in_threads
-from pawlab.pictures import Preprocess, decode
+from pawlab.pictures import Preprocess, Source, decode
 from pawlab.progress import Progress, silent
 from pawlab.runtime import open_session
 
@@ -38,6 +38,15 @@ class Extracted:
     computed: int
 
 
+@dataclass(frozen=True)
+class ByContent:
+    """`found`: features (d,) by SHA-256; `failed`: why a picture can't be decoded, likewise; `computed`: as above."""
+
+    found: dict[str, Features]
+    failed: dict[str, str]
+    computed: int
+
+
 def extract_features(
     pictures: Sequence[Picture],
     graph: BackboneGraph,
@@ -49,18 +58,33 @@ def extract_features(
 
     Memory holds the features, 4 bytes times d a picture, and a few pictures at a time.
     """
-    cache = FeatureCache(graph.checksum, preprocess)
-    known = cache.read([picture.sha256 for picture in pictures])
-    missing = list({picture.sha256: picture for picture in pictures if picture.sha256 not in known}.values())
-    failed = _compute_missing(missing, _FeaturesOf(graph.path, preprocess), cache, known, progress, map_batches)
-    good = tuple(picture for picture in pictures if picture.sha256 in known)
+    sources = {picture.sha256: picture.path for picture in pictures}
+    result = features_by_content(sources, graph, preprocess, progress, map_batches)
+    good = tuple(picture for picture in pictures if picture.sha256 in result.found)
     broken = tuple(
-        SetAside(picture.name, failed[picture.sha256]) for picture in pictures if picture.sha256 not in known
+        SetAside(picture.name, result.failed[picture.sha256])
+        for picture in pictures
+        if picture.sha256 not in result.found
     )
     features = np.empty((len(good), graph.backbone.channels), dtype=np.float32)
     for row, picture in enumerate(good):
-        features[row] = known[picture.sha256]
-    return Extracted(features, good, broken, computed=len(missing) - len(failed))
+        features[row] = result.found[picture.sha256]
+    return Extracted(features, good, broken, result.computed)
+
+
+def features_by_content(
+    sources: Mapping[str, Source],
+    graph: BackboneGraph,
+    preprocess: Preprocess,
+    progress: Progress = silent,
+    map_batches: MapBatches = map_in_threads,
+) -> ByContent:
+    """Return features for pictures in any form that `decode` takes, given by the SHA-256 of their content."""
+    cache = FeatureCache(graph.checksum, preprocess)
+    found = cache.read(list(sources))
+    missing = {sha256: source for sha256, source in sources.items() if sha256 not in found}
+    failed = _compute_missing(missing, _FeaturesOf(graph.path, preprocess), cache, found, progress, map_batches)
+    return ByContent(found, failed, computed=len(missing) - len(failed))
 
 
 class _FeaturesOf:
@@ -70,9 +94,9 @@ class _FeaturesOf:
         self.graph = graph
         self.preprocess = preprocess
 
-    def __call__(self, picture: Picture) -> Features | str:
+    def __call__(self, source: Source) -> Features | str:
         try:
-            pixels = decode(picture.path, self.preprocess)
+            pixels = decode(source, self.preprocess)
         except PictureError as error:
             return str(error)
         features: Features = self._session.run(["features"], {"pictures": pixels[np.newaxis]})[0][0]
@@ -84,24 +108,24 @@ class _FeaturesOf:
 
 
 def _compute_missing(
-    missing: Sequence[Picture],
-    compute: Callable[[Picture], Features | str],
+    missing: Mapping[str, Source],
+    compute: Callable[[Source], Features | str],
     cache: FeatureCache,
-    known: dict[str, Features],
+    found: dict[str, Features],
     progress: Progress,
     map_batches: MapBatches,
 ) -> dict[str, str]:
-    """Compute what is missing into `known` and the cache; return the reasons of failure by SHA-256."""
+    """Compute what is missing into `found` and the cache; return the reasons of failure by SHA-256."""
     failed: dict[str, str] = {}
     fresh: list[tuple[str, Features]] = []
     with progress("Computing features", len(missing)) as advance:
-        for picture, result in zip(missing, map_batches(compute, missing), strict=True):
+        for sha256, result in zip(missing, map_batches(compute, missing.values()), strict=True):
             advance(1)
             if isinstance(result, str):
-                failed[picture.sha256] = result
+                failed[sha256] = result
                 continue
-            known[picture.sha256] = result
-            fresh.append((picture.sha256, result))
+            found[sha256] = result
+            fresh.append((sha256, result))
             if len(fresh) >= _ROWS_A_WRITE:
                 cache.write(fresh)
                 fresh = []
