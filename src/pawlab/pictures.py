@@ -193,7 +193,7 @@ def _orientation(image: Image.Image, decoded: bool = True) -> int:
 def _has_exif_chunk(image: Image.Image) -> bool:
     """Say whether a PNG may have EXIF behind its pixels. Pillow's own getexif would decode every PNG to find out."""
     file = getattr(image, "fp", None)
-    return image.format == "PNG" and isinstance(file, io.BytesIO) and b"eXIf" in file.getvalue()
+    return isinstance(file, io.BytesIO) and b"eXIf" in file.getvalue()
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
