@@ -215,6 +215,22 @@ def recipes(
         print_recipes(RECIPES)
 
 
+@app.command()
+def serve(
+    model: Model,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="PAWLAB_TOKEN", help="Ask for this token; safer in the variable.", show_default=False),
+    ] = None,
+) -> None:
+    """Answer for pictures on a web page and over HTTP."""
+    from pawlab.web import serve as serve_model
+
+    serve_model(model, host, port, token or None)
+
+
 @data_app.command("list")
 def list_data(as_json: AsJson = False) -> None:
     """List the known data sets."""

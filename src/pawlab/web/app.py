@@ -1,0 +1,219 @@
+"""The service's addresses: what is asked where, and what comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from functools import partial
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from pawlab import __version__
+from pawlab.classifier import Classifier
+from pawlab.web import counters, documents
+from pawlab.web.answering import Answerer
+from pawlab.web.assets import Asset, read_assets
+from pawlab.web.batching import Workers, within
+from pawlab.web.counters import Counters
+from pawlab.web.gate import Gate
+from pawlab.web.limits import Limits
+from pawlab.web.refusals import RefusedError, error_body
+from pawlab.web.uploads import FIELD, MULTIPART, RAW_TYPES, Memory, Upload, read_uploads
+
+Result = TypeVar("Result")
+
+_DESCRIPTION = (
+    "Says what pictures show. Every answer that isn't a success is JSON with one sentence under `error`, unless said "
+    "otherwise. Where the service was started with a token, send it as `Authorization: Bearer TOKEN`."
+)
+_GUARDED = frozenset({"/predict", "/model", "/metrics"})
+_REFUSALS: dict[int, str] = {
+    400: "The form or the body can't be read.",
+    401: "The token is missing or wrong.",
+    403: "The request comes from a page of another site, or calls the service by a name that isn't its own.",
+    408: "The upload took too long.",
+    413: "The request brings more than it may.",
+    415: "The body is neither a form nor a picture.",
+    499: "The client left before it was answered; nobody ever receives this.",
+    503: "The service has too much to do; `Retry-After` says in how many seconds to try again.",
+}
+_PICTURES = {
+    MULTIPART: {
+        "schema": {
+            "type": "object",
+            "required": [FIELD],
+            "properties": {FIELD: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}},
+        }
+    },
+    **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in RAW_TYPES},
+}
+
+router = APIRouter()
+
+
+def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says of these statuses."""
+    return {status: {"model": documents.Failure, "description": _REFUSALS[status]} for status in statuses}
+
+
+class Service:
+    """All that requests share."""
+
+    def __init__(self, classifier: Classifier, metrics: dict[str, Any] | None, limits: Limits) -> None:
+        self.answerer = Answerer(classifier, limits)
+        self.metrics = metrics
+        self.limits = limits
+        self.memory = Memory(limits.held_bytes)
+        self.workers = Workers(limits.waiting)
+        self.counters = Counters()
+        self.assets = read_assets()
+
+    async def work(self, request: Request, job: Callable[[Upload], Result]) -> Sequence[Result]:
+        """Read a request's pictures and return what `job` makes of each. Raises RefusedError."""
+        self.workers.require_room(1)
+        client = request.client.host if request.client else ""
+        with self.memory.hold() as take:
+            uploads = await read_uploads(request, self.limits, take)
+            request.state.pictures = len(uploads)
+            jobs = [partial(job, upload) for upload in uploads]
+            work = asyncio.create_task(self.workers.run(client, jobs))
+            return await within(self.limits.answer_seconds, work, asyncio.create_task(_departure(request)))
+
+
+async def _departure(request: Request) -> None:
+    """Return once the client has gone; a request's body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+@router.post(
+    "/predict",
+    response_model=documents.Answers,
+    responses={
+        **_refusals(400, 401, 403, 408, 413, 415, 503),
+        422: {"model": documents.NoneRead, "description": "None of the pictures could be read."},
+    },
+    openapi_extra={"requestBody": {"required": True, "content": _PICTURES}},
+)
+async def predict(request: Request) -> Any:
+    """Say what pictures show.
+
+    Send them in the field `files` of a form, as many as you like within the limits that `/model` tells, or one as the
+    body itself. A picture that can't be read fails alone: its entry has `error`.
+    """
+    service = _service(request)
+    predictions = await service.work(request, service.answerer.predict)
+    service.counters.pictures.update(_result(prediction.error, prediction.sure) for prediction in predictions)
+    answers = [documents.answer_of(prediction) for prediction in predictions]
+    if all(answer.error is not None for answer in answers):
+        return JSONResponse(asdict(documents.NoneRead(_none_read(answers), answers)), 422)
+    return documents.Answers(answers)
+
+
+@router.get("/model", response_model=documents.Model, responses=_refusals(401, 403))
+async def model(request: Request) -> documents.Model:
+    """Tell of the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
+    service = _service(request)
+    return documents.model_of(service.answerer.classifier.card, service.metrics, service.limits)
+
+
+@router.get("/health", response_model=documents.State, responses=_refusals(403))
+async def health() -> documents.State:
+    """Say that the service runs."""
+    return documents.State("ok")
+
+
+@router.get("/ready", response_model=documents.State, responses=_refusals(403, 503))
+async def ready(request: Request) -> documents.State:
+    """Say whether there is room for another picture."""
+    _service(request).workers.require_room(1)
+    return documents.State("ready")
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=_refusals(401, 403))
+async def metrics(request: Request) -> Response:
+    """Give the counts of requests and pictures in Prometheus's text format."""
+    service = _service(request)
+    page = service.counters.render(
+        {
+            "pawlab_requests_under_way": ("Requests being answered.", service.counters.under_way),
+            "pawlab_pictures_waiting": ("Pictures in line.", service.workers.waiting),
+            "pawlab_upload_bytes": ("Memory that uploads take.", service.memory.held),
+        }
+    )
+    return Response(page, media_type=counters.MEDIA_TYPE)
+
+
+def create_app(
+    classifier: Classifier,
+    metrics: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+    token: str | None = None,
+    hosts: frozenset[str] | None = None,
+) -> Gate:
+    """Return the service as an ASGI application.
+
+    `metrics`: what /model tells of tests. `token`: what clients must show; None asks for nothing. `hosts`: the names
+    it may be called by; None allows all.
+    """
+    service = Service(classifier, metrics, limits or Limits())
+    api = FastAPI(
+        title="pawlab",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_allowed},
+    )
+    api.state.service = service
+    api.include_router(router)
+    for address, asset in service.assets.items():
+        api.add_api_route(address, partial(_serve, asset), include_in_schema=False)
+    paths = frozenset(api.openapi()["paths"]) | set(service.assets) | {"/openapi.json"}
+    return Gate(api, service.counters, paths, _GUARDED, token, hosts)
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    yield
+    api.state.service.workers.close()
+
+
+def _serve(asset: Asset) -> Response:
+    return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": "no-cache"})
+
+
+async def _refuse(_: Request, refused: RefusedError) -> Response:
+    return Response(error_body(str(refused)), refused.status, refused.headers, "application/json")
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    return await _refuse(
+        request, RefusedError(404, "There is nothing at this address. / is the page, /docs tells the rest.")
+    )
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    allowed = getattr(error, "headers", None) or {}
+    return await _refuse(request, RefusedError(405, "This address doesn't take this method.", dict(allowed)))
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+def _result(error: str | None, sure: bool) -> str:
+    if error is not None:
+        return "unreadable"
+    return "sure" if sure else "not_sure"
+
+
+def _none_read(answers: Sequence[documents.Answer]) -> str:
+    if len(answers) > 1:
+        return f"None of the {len(answers)} pictures could be read."
+    name = answers[0].picture or "The picture"
+    return f"{name}: {answers[0].error}."
