@@ -17,14 +17,16 @@ Step = Callable[[Any, Any], dict[str, Any]]
 
 
 def start_tensorflow(what: str) -> None:
-    """Have TensorFlow add its numbers up in one order, whatever its threads do, and keep its advice to itself.
+    """Import TensorFlow, and have it keep its advice to itself.
+
+    Its switch for determinism stays off: on processors its sums come out the same without, and the switch, which can't
+    be turned back, would make other Keras code in the same process fail.
 
     `what` begins the sentence of the MissingExtraError where TensorFlow isn't installed.
     """
     import_keras(what)
     import tensorflow as tf
 
-    tf.config.experimental.enable_op_determinism()
     tf.get_logger().setLevel("ERROR")
 
 

@@ -1,0 +1,248 @@
+"""The ladder, measured: all published models on the 3,000 photos, and two of them beside plain Keras.
+
+    python benchmarks/ladder.py [--out runs/ladder] [--epochs 20] [--recipes all] [--skip-keras]
+
+Needs the extra `keras`, the photos and MobileNetV2's weights (see `pawlab data list` and --weights of `pawlab train`),
+and a machine with nothing else to do: about two hours on two cores. What is finished in --out isn't done again.
+
+Writes docs/ladder.md, a dated table, and src/pawlab/recipes/measured.py, which `pawlab recipes NAME` shows.
+With another number of epochs than the published 20, it prints the table and writes neither.
+"""
+
+import argparse
+import json
+import tempfile
+from datetime import date
+from pathlib import Path
+from pprint import pformat
+from statistics import fmean, median
+from time import perf_counter
+from typing import Any
+
+from pawlab.compare import Compared, compare
+from pawlab.data.dataset import Dataset
+from pawlab.data.discover import discover
+from pawlab.data.splits import assign_splits
+from pawlab.errors import WeightsError
+from pawlab.evaluation.verdict import judge
+from pawlab.keras_runtime import import_keras
+from pawlab.progress import silent
+from pawlab.recipes import PUBLISHED, find_recipe
+from pawlab.run import machine
+from pawlab.storage import replacing_file
+from pawlab.terminal import bar
+
+DATA = "cats-and-dogs"
+EPOCHS = 20  # as published
+ROUNDS = 5  # of an epoch of ours and one of Keras's, in turn
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    asked = arguments()
+    names = [recipe.name for recipe in PUBLISHED] if asked.recipes == "all" else asked.recipes.split(",")
+    compared = [run for name in names if (run := trained(name, asked.out, asked.epochs)) is not None]
+    beside = {} if asked.skip_keras else beside_keras(asked.out / "beside_keras.json", asked.epochs)
+    text = page(compared, beside, asked.epochs)
+    if asked.epochs == EPOCHS and asked.recipes == "all":
+        write(ROOT / "docs" / "ladder.md", text)
+        write(ROOT / "src" / "pawlab" / "recipes" / "measured.py", measured_module(compared))
+    print(text)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the ladder.")
+    parser.add_argument("--out", type=Path, default=Path("runs") / "ladder")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--recipes", default="all", help="names with commas between them")
+    parser.add_argument("--skip-keras", action="store_true", help="leave plain Keras out")
+    return parser.parse_args()
+
+
+def trained(name: str, out: Path, epochs: int) -> Compared | None:
+    """Return a recipe's run, finished before or now; None where its pretrained weights can't be had."""
+    try:
+        (one,) = compare(DATA, [name], out / "runs", epochs=epochs, report=False, progress=bar)
+    except WeightsError as error:
+        print(f"{name} is left out: {error}")
+        return None
+    return one
+
+
+# Beside plain Keras
+
+
+def beside_keras(kept: Path, epochs: int) -> dict[str, Any]:
+    """Return both comparisons, measured before or now."""
+    if kept.is_file() and json.loads(kept.read_text(encoding="utf-8"))["epochs"] == epochs:
+        found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        return found
+    keras = import_keras("the ladder")
+    import tensorflow as tf
+
+    dataset = assign_splits(discover(DATA, bar))
+    measured = {"epochs": epochs, "date": str(date.today()), "keras": keras.__version__, "tensorflow": tf.__version__}
+    measured |= {"c4": c4_beside_keras(dataset, epochs), "a1": a1_beside_keras(dataset)}
+    write(kept, json.dumps(measured, indent=1))
+    return measured
+
+
+def c4_beside_keras(dataset: Dataset, epochs: int) -> dict[str, Any]:
+    """Time c4 from its pictures to its graph, and Keras's `fit` of the whole network on pictures decoded before."""
+    import plain_keras
+
+    from pawlab.backbones import find_backbone
+    from pawlab.features.keras_backbones import find_weights
+    from pawlab.training.fit import train_keras
+    from pawlab.training.pipeline import load_parts
+
+    recipe = find_recipe("c4")
+    with tempfile.TemporaryDirectory() as folder:
+        start = perf_counter()
+        ours = train_keras(dataset, recipe, folder=Path(folder), epochs=epochs, progress=bar)
+        our_seconds = perf_counter() - start
+        train, validation, _ = load_parts(dataset, recipe.preprocess, Path(folder), silent)
+    model = plain_keras.c4(find_weights(find_backbone("mobilenet_v2"), (160, 160)))
+    start = perf_counter()
+    parts = (train.pixels, train.labels), (validation.pixels, validation.labels)
+    theirs = plain_keras.fit(model, *parts, epochs)
+    their_seconds = perf_counter() - start
+    return {
+        "our_seconds": our_seconds,
+        "keras_seconds": their_seconds,
+        "times_faster": their_seconds / our_seconds,
+        "our_settled_mean": fmean(row.val_accuracy for row in ours.history[-judge(ours.history, 0.5).epochs :]),
+        "keras_settled_mean": fmean(theirs["val_accuracy"][-judge(ours.history, 0.5).epochs :]),
+    }
+
+
+def a1_beside_keras(dataset: Dataset) -> dict[str, Any]:
+    """Time one epoch of a1, ours and Keras's in turn, so that whatever else the machine does slows both."""
+    import plain_keras
+
+    from pawlab.training.architectures import build, compile_for
+    from pawlab.training.pipeline import load_parts, picture_feed
+    from pawlab.training.steps import compiled_steps, go_through
+
+    recipe = find_recipe("a1")
+    with tempfile.TemporaryDirectory() as folder:
+        train, validation, _ = load_parts(dataset, recipe.preprocess, Path(folder), silent)
+    feed = picture_feed(train, validation, recipe.batch_size, seed=0)
+    model = build(recipe.layers, feed.input_shape, seed=0)
+    compile_for(model, recipe)
+    steps = compiled_steps(model, feed)
+
+    def our_epoch(epoch: int) -> None:
+        go_through(model, steps[0], feed.training(epoch), lambda count, note: None)
+        go_through(model, steps[1], feed.validation(), lambda count, note: None)
+
+    plain = plain_keras.a1()
+    floats = (train.pixels.astype("float32"), train.labels), (validation.pixels.astype("float32"), validation.labels)
+    seconds: list[tuple[float, float]] = []
+    for epoch in range(ROUNDS + 1):
+        start = perf_counter()
+        our_epoch(epoch)
+        between = perf_counter()
+        plain.fit(*floats[0], batch_size=32, epochs=1, validation_data=floats[1], verbose=0)
+        seconds.append((between - start, perf_counter() - between))
+    ours, theirs = (median(pair[which] for pair in seconds[1:]) for which in (0, 1))  # the first round compiles
+    return {"our_seconds": ours, "keras_seconds": theirs, "share_of_keras": ours / theirs, "rounds": ROUNDS}
+
+
+# The page
+
+
+def page(compared: list[Compared], beside: dict[str, Any], epochs: int) -> str:
+    here = machine()
+    lines = [
+        "# The ladder, measured",
+        "",
+        f"All published models on the 3,000 photos, {epochs} epochs, seed 0, measured on {date.today()} on "
+        f"{here['cores']} cores of {here['processor']} by `python benchmarks/ladder.py`. Published figures are those "
+        "of the tutorials, on the same photos; their validation and test pictures mix (see each recipe), ours don't.",
+        "",
+        *table(compared),
+        "",
+        "Settled: lowest and highest validation accuracy over the last quarter of the epochs. Best: validation "
+        "accuracy of the best epoch. Test: that epoch on 200 pictures, asked once, with the 95% interval. Gap: "
+        "training less validation accuracy, where settled.",
+    ]
+    return "\n".join([*lines, *beside_lines(beside)]) + "\n"
+
+
+def table(compared: list[Compared]) -> list[str]:
+    heads = ["recipe", "parameters", "trainable", "settled, published", "settled", "best", "test", "gap", "seconds"]
+    rows = [heads, ["---", *["---:"] * (len(heads) - 1)], *(row(one) for one in compared)]
+    return [f"| {' | '.join(cells)} |" for cells in rows]
+
+
+def row(one: Compared) -> list[str]:
+    metrics, published = one.run.metrics, one.recipe.published
+    verdict, test = metrics["verdict"], metrics["test"]
+    return [
+        one.recipe.name,
+        f"{metrics['parameters']['total']:,}",
+        f"{metrics['parameters']['trainable']:,}",
+        span(published["val_stable"]),
+        span(verdict["stable_range"]),
+        f"{metrics['validation']['accuracy']:.3f}",
+        f"{test['accuracy']:.3f} ({span(test['ci95'])})",
+        f"{verdict['gap']:+.2f}{', overfits' if verdict['overfit'] else ''}",
+        f"{metrics['seconds']['total']:.0f}",
+    ]
+
+
+def span(bounds: list[float]) -> str:
+    low, high = bounds
+    return f"{low:.3f}" if low == high else f"{low:.3f}-{high:.3f}"
+
+
+def beside_lines(beside: dict[str, Any]) -> list[str]:
+    if not beside:
+        return []
+    c4, a1 = beside["c4"], beside["a1"]
+    return [
+        "",
+        "## Beside plain Keras",
+        "",
+        f"Measured on {beside['date']} in one run, with Keras {beside['keras']} on TensorFlow {beside['tensorflow']}.",
+        "",
+        f"- c4, {beside['epochs']} epochs: ours {c4['our_seconds']:.0f} s from the pictures to the finished graph, "
+        f"Keras's `fit` {c4['keras_seconds']:.0f} s on pictures decoded before: {c4['times_faster']:.1f} times faster. "
+        f"Settled validation accuracy {c4['our_settled_mean']:.4f}, Keras's {c4['keras_settled_mean']:.4f}.",
+        f"- a1, one epoch: ours {a1['our_seconds']:.1f} s, Keras's `fit` on arrays in memory "
+        f"{a1['keras_seconds']:.1f} s (medians of {a1['rounds']} each, in turn): {a1['share_of_keras']:.2f} of Keras's "
+        "time.",
+    ]
+
+
+def measured_module(compared: list[Compared]) -> str:
+    """Return the text of recipes/measured.py."""
+    here = machine()
+    values = {
+        one.recipe.name: {
+            "stable_range": one.run.metrics["verdict"]["stable_range"],
+            "validation": one.run.metrics["validation"]["accuracy"],
+            "test": one.run.metrics["test"]["accuracy"],
+            "test_ci95": one.run.metrics["test"]["ci95"],
+            "seconds": round(one.run.metrics["seconds"]["total"]),
+            "machine": f"{here['cores']} cores of {here['processor']}",
+            "date": str(date.today()),
+        }
+        for one in compared
+    }
+    return (
+        '"""What we measured of each recipe: by name, with machine and date. '
+        'Written by benchmarks/ladder.py, not by hand."""\n\n'
+        "from typing import Any\n\n"
+        f"MEASURED: dict[str, dict[str, Any]] = {pformat(values, width=110, sort_dicts=False)}\n"
+    )
+
+
+def write(path: Path, text: str) -> None:
+    with replacing_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
