@@ -44,6 +44,8 @@ def _environment() -> "Environment":
         span=lambda bounds: f"{bounds[0] * 100:.1f}–{percent(bounds[1])}",
         sureness=sureness,
         number=lambda number: f"{number:,}",
+        short=short,
+        duration=duration,
         place=lambda share: f"{share * 100:.2f}",
         listed=listed,
         total=lambda counts: sum(sum(by_class.values()) for by_class in counts.values()),
@@ -68,6 +70,21 @@ def percent(share: float) -> str:
 def sureness(probability: float) -> str:
     """Return a probability as people read it; 100% is kept for what is certain."""
     return ">99.9%" if 0.9995 <= probability < 1 else percent(probability)
+
+
+def short(number: int) -> str:
+    """Return a count in three digits: 2,562, 68.4k, 3.42M."""
+    for size, letter in ((1e6, "M"), (1e4, "k")):
+        if number >= size:
+            return f"{number / (1e3 if letter == 'k' else size):.3g}{letter}"
+    return f"{number:,}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 5 s, 13 min, 2.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
 
 
 def listed(names: Iterable[str], conjunction: str = "and") -> str:

@@ -228,18 +228,17 @@ def strength_figure(losses: Mapping[float, float], chosen: float) -> "Figure":
 
 
 @_in_style
-def comparison_figure(histories: Mapping[str, Sequence[Epoch]]) -> "Figure":
+def comparison_figure(histories: Mapping[str, Sequence[Epoch]], narrow: bool = False) -> "Figure":
     """Draw the validation accuracy of every run in one plot; one fitted in one go is a level line."""
-    figure = _figure(_WIDE, 2.6 + 0.16 * len(histories))
+    figure = _figure(_NARROW if narrow else _WIDE, 2.6 + 0.16 * len(histories))
     axes = figure.subplots()
-    last = max(rows[-1].epoch for rows in histories.values())
-    ends = {}
+    last = max(2, *(rows[-1].epoch for rows in histories.values()))
     looks = cycle([(colour, dashes) for dashes in DASHES for colour in SERIES])
+    ends = {}
     for (name, rows), (colour, dashes) in zip(histories.items(), looks, strict=False):
-        accuracies = [row.val_accuracy for row in rows]
-        xs, ys = ([1, max(last, 2)], accuracies * 2) if len(rows) == 1 else ([row.epoch for row in rows], accuracies)
-        axes.plot(xs, ys, color=LIGHT[colour], dashes=dashes, label=_shortened(name, 24))
-        ends[f"{_shortened(name, 24)}  {ys[-1]:.1%}"] = (ys[-1], colour)
+        xs, ys = _curve(rows, last)
+        axes.plot(xs, ys, color=LIGHT[colour], dashes=dashes, label=name)
+        ends[f"{_shortened(name, 12 if narrow else 24)} {ys[-1]:.1%}"] = (ys[-1], colour)
     lowest = min(row.val_accuracy for rows in histories.values() for row in rows)
     axes.set_ylim(max(0.0, lowest - 0.04), 1.0 + (1.0 - lowest) * 0.02)
     axes.set_title("Validation accuracy")
@@ -247,6 +246,11 @@ def comparison_figure(histories: Mapping[str, Sequence[Epoch]]) -> "Figure":
     _epoch_axis(axes, last)
     _name_ends(axes, ends)
     return figure
+
+
+def _curve(rows: Sequence[Epoch], last: int) -> tuple[list[int], list[float]]:
+    accuracies = [row.val_accuracy for row in rows]
+    return ([1, last], accuracies * 2) if len(rows) == 1 else ([row.epoch for row in rows], accuracies)
 
 
 def _percent(axis: Any) -> None:
@@ -267,9 +271,11 @@ def _epoch_axis(axes: "Axes", last: int) -> None:
 def _name_ends(axes: "Axes", ends: Mapping[str, tuple[float, str]]) -> None:
     """Write each line's name where it ends, beside the plot, instead of in a legend."""
     low, high = axes.get_ylim()
-    heights = _spread([(value - low) / (high - low) for value, _ in ends.values()], gap=0.07)
+    inches = axes.figure.bbox.height / axes.figure.dpi
+    line = 0.165 / (inches - 0.8)  # of a line of text, and of what surrounds the axes
+    heights = _spread([(value - low) / (high - low) for value, _ in ends.values()], line)
     for (name, (_, colour)), height in zip(ends.items(), heights, strict=True):
-        axes.text(1.02, height, name, transform=axes.transAxes, va="center", color=LIGHT[colour], label="name")
+        axes.text(1.02, height, name, transform=axes.transAxes, va="center", color=LIGHT[colour])
 
 
 def _spread(wanted: Sequence[float], gap: float) -> list[float]:

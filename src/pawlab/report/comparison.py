@@ -1,0 +1,60 @@
+"""Several runs on the same pictures -> one page with their scores and curves side by side."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pawlab.history import Epoch
+from pawlab.report import plots
+from pawlab.report.page import percent, write_page
+
+COMPARISON_PAGE = "comparison.html"
+
+_SECTIONS = {"scores": "The scores", "curves": "How they learnt", "verdicts": "The verdicts"}
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run of a comparison.
+
+    `metrics`: what metrics.json holds; `page`: its own page's address as seen from the comparison, or None;
+    `published`: the range of validation accuracies that the recipe's source reports, or None.
+    """
+
+    name: str
+    title: str
+    metrics: dict[str, Any]
+    history: Sequence[Epoch]
+    page: str | None = None
+    published: tuple[float, float] | None = None
+
+
+def write_comparison(path: Path, data: str, runs: Sequence[ComparedRun]) -> None:
+    """Write the page to `path`, and comparison.png beside it. `data`: the name of what all the runs (1 or more) saw.
+
+    Raises OutputError where they can't be written.
+    """
+    best = max(runs, key=lambda run: (run.metrics["validation"]["accuracy"], -run.metrics["validation"]["loss"]))
+    histories = {run.name: run.history for run in runs}
+    says = "Validation accuracy at the last epoch: " + _last_accuracies(runs) + "."
+    plots.save_png(plots.comparison_figure(histories), path.with_suffix(".png"))
+    values = {
+        "sections": _SECTIONS,
+        "data": data,
+        "runs": runs,
+        "best": best,
+        "close": [run.name for run in runs if run is not best and _overlap(run, best)],
+        "wide": plots.to_svg(plots.comparison_figure(histories), "wide", says),
+        "narrow": plots.to_svg(plots.comparison_figure(histories, narrow=True), "narrow", says),
+    }
+    write_page("comparison.html.j2", values, path)
+
+
+def _last_accuracies(runs: Sequence[ComparedRun]) -> str:
+    return ", ".join(f"{run.name} {percent(run.history[-1].val_accuracy)}" for run in runs)
+
+
+def _overlap(one: ComparedRun, other: ComparedRun) -> bool:
+    (low, high), (other_low, other_high) = one.metrics["test"]["ci95"], other.metrics["test"]["ci95"]
+    return bool(low <= other_high and other_low <= high)
