@@ -135,7 +135,6 @@ FILES: dict[str, tuple[bytes, str, Array, int]] = {
     "tiff of two pages": (encode(COLOUR, "TIFF", **first_of_two()), "TIFF", COLOUR, 0),
     "tiff CMYK": (encode(CMYK, "TIFF"), "TIFF", COLOUR, 1),
     "tiff LAB": (encode(Image.new("LAB", (64, 32), (136, 208, 195)), "TIFF"), "TIFF", PURE_RED, 12),
-    "tiff YCbCr": (encode(Image.new("YCbCr", (64, 32), (76, 85, 255)), "TIFF"), "TIFF", PURE_RED, 1),
     "tiff RGBA": (encode(see_through(COLOUR, 64), "TIFF"), "TIFF", on_white(COLOUR, 64), 1),
     "tiff gray 16-bit": (encode(Image.fromarray(GRAY16), "TIFF"), "TIFF", as_rgb(GRAY), 0),
     "tiff RGB 16-bit, little-endian": (tiff16(COLOUR16, "<"), "TIFF", COLOUR, 0),

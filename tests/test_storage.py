@@ -118,6 +118,7 @@ def test_a_kill_half_way_leaves_the_old(tmp_path: Path, replacing: Replacing) ->
     assert read(target) == "new"
 
 
+MARKS = "abcdef"
 WRITES_OFTEN = """
 import sys
 from pathlib import Path
@@ -134,30 +135,47 @@ for _ in range(40):
 def test_of_many_writers_one_stands_whole(tmp_path: Path, replacing: Replacing) -> None:
     target = tmp_path / "target"
     command = [sys.executable, "-c", WRITES_OFTEN, replacing.__name__, str(target)]
-    writers = [subprocess.Popen([*command, mark], stderr=subprocess.PIPE, text=True) for mark in "abcd"]
+    writers = [subprocess.Popen([*command, mark], stderr=subprocess.PIPE, text=True) for mark in MARKS]
     errors = [writer.communicate()[1] for writer in writers]
-    assert errors == [""] * 4
+    assert errors == [""] * len(MARKS)
     parts = [target / "1", target / "2"] if target.is_dir() else [target]
     texts = {part.read_text(encoding="utf-8") for part in parts}
-    assert texts <= {mark * 1000 for mark in "abcd"}
+    assert texts <= {mark * 1000 for mark in MARKS}
     assert len(texts) == 1
     assert names(tmp_path) == ["target"]
 
 
-def test_a_folder_that_another_writer_puts_in_between_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOTEMPTY, errno.EACCES])
+def test_a_folder_that_another_writer_puts_in_between_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Most systems then say that a folder isn't empty, Windows that access is denied."""
     target = tmp_path / "target"
-    rename = Path.replace
 
     def overtaken(self: Path, goal: Path) -> Path:
-        if self.suffix == ".partial":
-            (target / "theirs").mkdir(parents=True)
-        return rename(self, goal)
+        if self.suffix != ".partial":
+            raise FileNotFoundError
+        (target / "theirs").mkdir(parents=True)
+        raise OSError(number, "as the system says it")
 
     with replacing_folder(target) as partial:
         (partial / "ours").touch()
         monkeypatch.setattr(Path, "replace", overtaken)
     assert names(target) == ["theirs"]
     assert names(tmp_path) == ["target"]
+
+
+def test_a_folder_that_comes_in_between_and_is_moved_away_again_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three writers: the second's folder is in our way, and gone by the time we look, since the third replaces it."""
+
+    def overtaken(self: Path, goal: Path) -> Path:
+        raise OSError(errno.ENOTEMPTY if self.suffix == ".partial" else errno.ENOENT, "as the system says it")
+
+    with replacing_folder(tmp_path / "target"):
+        monkeypatch.setattr(Path, "replace", overtaken)
+    assert names(tmp_path) == []
 
 
 def test_a_folder_that_cant_be_swapped_in_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pawlab.errors import OutputError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 def cache_dir(*parts: str) -> Path:
@@ -92,8 +93,8 @@ def _swap_in(partial: Path, target: Path) -> None:
         target.replace(previous)
     try:
         partial.replace(target)
-    except OSError:
-        if not target.exists():
+    except OSError as error:
+        if error.errno not in _IN_THE_WAY and not target.exists():
             previous.replace(target)
             raise
         # Another writer's folder, whole, came in between: as if ours had come just before it.
