@@ -27,8 +27,8 @@ LAYERS = (
     "classifier features fitted sources",
     "answers evaluation export heads listings report run training",
     "ray_map terminal workflow",
-    "compare",
-    "cli web",
+    "compare estimators web",
+    "cli",
 )
 
 # What may be imported only here: a module, or a folder with all that is in it. Nowhere, where nothing stands.
@@ -39,7 +39,7 @@ ONLY_IN = {
     "keras": _KERAS_PLACES,
     "matplotlib": "report.plots",
     "ray": "ray_map",
-    "sklearn": "heads",
+    "sklearn": "heads estimators evaluation",
     "typer": "cli",
     "rich": "cli listings terminal",
     "fastapi": "web",
@@ -275,6 +275,15 @@ def test_the_version_is_that_of_the_newest_entry_in_the_changelog() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert entries[0][0] == declared == pawlab.__version__
     assert [date for _, date in entries] == sorted((date for _, date in entries), reverse=True)
+
+
+def test_the_page_of_commands_is_what_the_program_says() -> None:
+    page = ROOT / "docs" / "cli.md"
+    if not page.is_file():
+        pytest.skip("docs/cli.md isn't there: make docs")
+    command = [sys.executable, "-m", "typer", "pawlab.cli", "utils", "docs", "--name", "pawlab"]
+    said = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True).stdout
+    assert page.read_text(encoding="utf-8").strip() == said.strip(), "docs/cli.md is out of date: make docs"
 
 
 def requirement_name(line: str) -> str:
