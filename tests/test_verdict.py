@@ -63,6 +63,14 @@ def test_two_sentences_for_a_head_without_epochs() -> None:
     )
 
 
+def test_two_sentences_where_nothing_moves() -> None:
+    assert judge(history(*[(1.0, 1.0)] * 5), 0.5).sentences == (
+        "Validation accuracy settled at 100.0% over the last 5 epochs, "
+        "on average 50.0 points better than always guessing the largest class.",
+        "Training accuracy is the same: no sign of overfitting.",
+    )
+
+
 def test_worse_than_guessing_is_said() -> None:
     assert judge(history((0.5, 0.45)), 0.5).sentences[0] == (
         "Validation accuracy is 45.0%, 5.0 points worse than always guessing the largest class."

@@ -24,6 +24,7 @@ from pawlab.history import Epoch
 _SHARE = 4  # the window is one fourth of the epochs
 _FEWEST_EPOCHS = 5
 _LARGEST_GAP = 0.05
+_SMALLEST_TOLD = 0.0005  # less would read as 0.0 points
 _STANDARD_ERRORS = 1.96  # 95% of chance differences are smaller
 
 
@@ -59,13 +60,16 @@ class Verdict:
         low, high = self.stable_range
         if self.epochs == 1:
             return f"Validation accuracy is {low:.1%}"
-        return f"Validation accuracy settled between {low:.1%} and {high:.1%} over the last {self.epochs} epochs"
+        where = f"at {low:.1%}" if f"{low:.1%}" == f"{high:.1%}" else f"between {low:.1%} and {high:.1%}"
+        return f"Validation accuracy settled {where} over the last {self.epochs} epochs"
 
     def _over_baseline(self) -> str:
         mean = "" if self.epochs == 1 else "on average "
         return f"{mean}{_points(self.over_baseline)} than always guessing the largest class"
 
     def _gap(self) -> str:
+        if abs(self.gap) < _SMALLEST_TOLD:
+            return "Training accuracy is the same"
         return f"Training accuracy is {_points(self.gap, 'higher', 'lower')}"
 
     def _overfit(self) -> str:
