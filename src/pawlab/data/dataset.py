@@ -28,10 +28,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class SetAside:
-    """A file that was left out, and why."""
+    """A file that was left out, and why.
+
+    `broken`: whether it was to be a picture and can't be read as one. `picture`: the picture it is, where it was left
+    out as a copy of another.
+    """
 
     name: str
     reason: str
+    broken: bool = False
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,8 @@ class Dataset:
         return digest.hexdigest()
 
     def without(self, broken: Iterable[SetAside]) -> "Dataset":
-        """Return the data without these pictures, which join `set_aside`."""
-        broken = tuple(broken)
+        """Return the data without these pictures, which join `set_aside` as broken."""
+        broken = tuple(replace(item, broken=True) for item in broken)
         gone = {item.name for item in broken}
         kept = tuple(picture for picture in self.pictures if picture.name not in gone)
         return replace(self, pictures=kept, set_aside=self.set_aside + broken)

@@ -105,9 +105,9 @@ def _read(candidate: Candidate) -> Picture | SetAside:
     try:
         digest = file_sha256(candidate.path)
     except OSError as error:
-        return SetAside(candidate.name, f"can't be read: {error.strerror or error}")
+        return SetAside(candidate.name, f"can't be read: {error.strerror or error}", broken=True)
     if digest == _OF_NOTHING:
-        return SetAside(candidate.name, "is empty")
+        return SetAside(candidate.name, "is empty", broken=True)
     return Picture(candidate.path, candidate.name, candidate.label, digest, candidate.split)
 
 

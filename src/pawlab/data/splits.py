@@ -141,7 +141,9 @@ def _without_overlap(dataset: Dataset) -> Dataset:
     kept = tuple(picture for picture in dataset.pictures if picture.split == home[picture.sha256].split)
     gone = tuple(
         SetAside(
-            picture.name, f"is a copy of {home[picture.sha256].name}, which stands in {home[picture.sha256].split}"
+            picture.name,
+            f"is a copy of {home[picture.sha256].name}, which stands in {home[picture.sha256].split}",
+            picture=picture,
         )
         for picture in dataset.pictures
         if picture.split != home[picture.sha256].split
