@@ -29,8 +29,8 @@ class Scene:
 
 def gradient(size: Size, top: Colour, bottom: Colour) -> Image.Image:
     """Fade from one colour to another, downwards."""
-    strip = np.linspace(np.array(top), np.array(bottom), 32).astype(np.uint8)[:, None, :]
-    return Image.fromarray(strip).resize(size, Image.Resampling.BICUBIC)
+    column = np.linspace(top, bottom, size[1]).astype(np.uint8)[:, None, :]
+    return Image.fromarray(column).resize(size, Image.Resampling.NEAREST)
 
 
 def grain(

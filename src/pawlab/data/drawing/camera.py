@@ -49,7 +49,7 @@ def develop(image: Image.Image, camera: Camera, rng: np.random.Generator) -> Ima
         picture = picture.filter(ImageFilter.BoxBlur(camera.blur))
     picture.paste((0, 0, 0), (0, 0), _corners(picture.size, camera.vignette))
     picture = picture.point(_curve(camera))
-    top, left = (int(value) for value in rng.integers(0, _TILE - 400, 2))
+    top, left = (int(value) for value in rng.integers(0, _TILE - max(picture.size) + 1, 2))
     grain = _noise()[top : top + picture.height, left : left + picture.width] * np.float32(camera.noise)
     noisy = np.asarray(picture, np.float32) + grain
     return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
@@ -59,7 +59,7 @@ def _corners(size: tuple[int, int], strength: float) -> Image.Image:
     """Return how much of the light is lost at every point, 0-255."""
     y, x = (np.indices((24, 24), dtype=np.float32) - 11.5) / 11.5
     lost = 255 * strength * np.clip(x**2 + y**2 - 0.35, 0, None) / 1.65
-    return Image.fromarray(lost.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    return Image.fromarray(lost.astype(np.uint8)).resize(size, Image.Resampling.BILINEAR)
 
 
 def _curve(camera: Camera) -> list[int]:

@@ -127,18 +127,17 @@ def _heights(x: Floats, y: Floats, table: Floats, flat: float) -> tuple[Floats, 
     """Return how near each ball's surface is (n, h, w), far less beside it, and how deep inside the deepest (h, w)."""
     radii: Floats = table[:, 3]
     squared: Floats = (x - table[:, 0]) ** 2 + (y - table[:, 1]) ** 2
-    depth = radii - np.sqrt(squared)
+    depth: Floats = radii - np.sqrt(squared)
     bulge = np.sqrt(np.maximum(radii**2 - squared, 0))
     heights: Floats = table[:, 2] + np.float32(flat) * bulge + np.float32(3) * np.minimum(depth, np.float32(0))
-    deepest: Floats = depth.max(axis=0)
-    return heights, deepest
+    return heights, depth.max(axis=0)
 
 
 def _nearest(heights: Floats) -> Floats:
     """Return which ball (n, points) stands out most at each point, between two where they share: a parabola's top."""
     best = heights.argmax(axis=0)
     if len(heights) < 3:
-        return best.astype(np.float32)
+        return np.asarray(best, np.float32)
     middle = np.clip(best, 1, len(heights) - 2)
     points = np.arange(heights.shape[1])
     before, at, after = (heights[middle + step, points] for step in (-1, 0, 1))
