@@ -147,7 +147,7 @@ class Protocol(H11Protocol):
         super().data_received(data)
         self._time_head()
         if self._stopping and not self._idle():
-            self.cycle.keep_alive = False
+            self._make_it_the_last()
 
     def shutdown(self) -> None:
         """Stop in good order: a request that is already on the wire is still served."""
@@ -155,12 +155,17 @@ class Protocol(H11Protocol):
         if self._idle():
             self.loop.call_later(_LAST_REQUESTS_SECONDS, self._close_if_idle)
         else:
-            super().shutdown()
+            self._make_it_the_last()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what isn't HTTP."""
         self.transport.write(_plain_answer(400, "Bad Request", "This isn't a request in HTTP/1.1 as it should be."))
         self.transport.close()
+
+    def _make_it_the_last(self) -> None:
+        """Close after the request under way, and tell the client so, lest it send another in vain."""
+        self.cycle.keep_alive = False
+        self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
     def _idle(self) -> bool:
         """Say whether no request is being served; perhaps the head of one is on its way."""

@@ -1,0 +1,209 @@
+"""Load on `pawlab serve` beside `pawlab predict` on the same pictures: throughput, errors, memory, an orderly stop.
+
+    python benchmarks/serve.py RUN PICTURES [--clients 64] [--seconds 30] [--rounds 3]
+
+Each client sends one picture a request, one after the other, over a connection that it keeps. The two take turns
+within one run, as a machine is never equally busy twice; predict's start-up isn't counted, the clients' own work is.
+At the end the service is told to stop while the clients go on: what it accepted must be answered.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+from pawlab.classifier import Classifier
+from pawlab.parallel import cores
+
+
+@dataclass
+class Outcome:
+    """`cut_off`: requests that were sent and not answered. `refused`: connections that couldn't be opened."""
+
+    seconds: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+    refused: int = 0
+    cut_off: int = 0
+
+
+def main() -> None:
+    arguments = _arguments()
+    pictures = sorted(path for path in arguments.pictures.iterdir() if path.is_file())
+    classifier = Classifier.load(arguments.run)
+    process, port = start(arguments.run)
+    try:
+        report = measure(process, port, classifier, pictures, arguments)
+    finally:
+        process.terminate()
+        process.wait(60)
+    report["exit_code"] = process.returncode
+    print(json.dumps(report, indent=2))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--rounds", type=int, default=10)
+    return parser.parse_args()
+
+
+def start(run: Path) -> tuple["subprocess.Popen[str]", int]:
+    """Start the service and return it with its port. Its log is read no further than the first line."""
+    code = "from pawlab.cli import main; main()"
+    command = [sys.executable, "-c", code, "serve", str(run), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    port = int(line.rpartition(":")[2].partition("/")[0])
+    drain = "import sys\nfor line in sys.stdin: pass"
+    subprocess.Popen([sys.executable, "-c", drain], stdin=process.stderr)
+    return process, port
+
+
+def measure(
+    process: "subprocess.Popen[str]", port: int, classifier: Classifier, pictures: list[Path], arguments: Any
+) -> dict[str, Any]:
+    part = arguments.seconds / arguments.rounds
+    requests = [request(path.read_bytes()) for path in pictures]
+    outcome, served, predicted, memory = Outcome(), [], [], []
+    own_cpu, service_cpu = 0.0, 0.0
+    for _ in range(arguments.rounds):
+        begin = process_time()
+        predicted.append(predict_for(part, classifier, pictures))
+        own_cpu += process_time() - begin
+        begin, before = cpu_seconds(process.pid), len(outcome.seconds)
+        asyncio.run(load(port, requests, arguments.clients, part, outcome))
+        served.append((len(outcome.seconds) - before) / part)
+        service_cpu += cpu_seconds(process.pid) - begin
+        memory.append(resident_megabytes(process.pid))
+    stopped = Outcome()
+    asyncio.run(stop_under_load(process, port, requests, arguments.clients, stopped))
+    latencies = sorted(outcome.seconds)
+    return {
+        "cores": cores(),
+        "clients": arguments.clients,
+        "predict_pictures_a_second": [round(value, 1) for value in predicted],
+        "serve_pictures_a_second": [round(value, 1) for value in served],
+        "ratio": round(sum(served) / len(served) / (sum(predicted) / len(predicted)), 3),
+        "processor_ms_a_picture": {
+            "predict": round(1000 * own_cpu / (sum(predicted) * part), 2),
+            "serve": round(1000 * service_cpu / len(outcome.seconds), 2),
+        },
+        "statuses": outcome.statuses,
+        "cut_off": outcome.cut_off,
+        "refused": outcome.refused,
+        "latency_ms": {share: round(1000 * latencies[int(share * len(latencies))]) for share in (0.5, 0.95, 0.99)},
+        "resident_megabytes_after_each_round": memory,
+        "stop_under_load": {
+            "statuses": stopped.statuses,
+            "cut_off": stopped.cut_off,
+            "connections_refused": stopped.refused,
+        },
+    }
+
+
+def request(picture: bytes) -> bytes:
+    head = (
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
+        f"Content-Length: {len(picture)}\r\n\r\n"
+    )
+    return head.encode() + picture
+
+
+def predict_for(seconds: float, classifier: Classifier, pictures: list[Path]) -> float:
+    """Return how many pictures a second `predict` answers."""
+    begin = perf_counter()
+
+    def until_time_is_up() -> Any:
+        for path in cycle(pictures):
+            if perf_counter() - begin > seconds:
+                return
+            yield path
+
+    count = sum(1 for _ in classifier.predict_each(until_time_is_up()))
+    return count / (perf_counter() - begin)
+
+
+async def load(port: int, requests: list[bytes], clients: int, seconds: float, outcome: Outcome) -> None:
+    end = perf_counter() + seconds
+    await asyncio.gather(*(client(port, requests[number::clients], end, outcome) for number in range(clients)))
+
+
+async def stop_under_load(
+    process: "subprocess.Popen[str]", port: int, requests: list[bytes], clients: int, outcome: Outcome
+) -> None:
+    running = asyncio.create_task(load(port, requests, clients, 6, outcome))
+    await asyncio.sleep(2)
+    process.send_signal(signal.SIGTERM)
+    await running
+
+
+async def client(port: int, requests: list[bytes], end: float, outcome: Outcome) -> None:
+    """Send one request after the other; connect anew where the connection was closed between two."""
+    streams = None
+    for content in cycle(requests):
+        if perf_counter() > end:
+            break
+        try:
+            streams = streams or await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            outcome.refused += 1
+            await asyncio.sleep(0.1)
+            continue
+        begin = perf_counter()
+        status, goes_on = await exchange(*streams, content)
+        if status:
+            outcome.seconds.append(perf_counter() - begin)
+            outcome.statuses[status] = outcome.statuses.get(status, 0) + 1
+        else:
+            outcome.cut_off += 1
+        if not goes_on:
+            streams[1].close()
+            streams = None
+    if streams is not None:
+        streams[1].close()
+
+
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: bytes) -> tuple[int, bool]:
+    """Return the answer's status, 0 where none came whole, and whether the connection may be used again."""
+    try:
+        writer.write(content)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+    except (OSError, asyncio.IncompleteReadError):
+        return 0, False
+    return int(head.split(b" ", 2)[1]), b"\nconnection: close" not in head.lower()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has taken, where the system tells (Linux)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_megabytes(pid: int) -> float | None:
+    """Return what a process holds in memory, where the system tells (Linux)."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return round(int(text.partition("VmRSS:")[2].split()[0]) / 1000, 1)
+
+
+if __name__ == "__main__":
+    main()
