@@ -91,6 +91,7 @@ async def _departure(request: Request) -> None:
 @router.post(
     "/predict",
     response_model=documents.Answers,
+    response_description="The answers, in the order of the pictures.",
     responses={
         **_refusals(400, 401, 403, 408, 413, 415, 503),
         422: {"model": documents.NoneRead, "description": "None of the pictures could be read."},
@@ -112,27 +113,32 @@ async def predict(request: Request) -> Any:
     return documents.Answers(answers)
 
 
-@router.get("/model", response_model=documents.Model, responses=_refusals(401, 403))
+@router.get("/model", response_description="What the model says of itself.", responses=_refusals(401, 403))
 async def model(request: Request) -> documents.Model:
     """Tell of the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
     service = _service(request)
     return documents.model_of(service.answerer.classifier.card, service.metrics, service.limits)
 
 
-@router.get("/health", response_model=documents.State, responses=_refusals(403))
+@router.get("/health", response_description="It runs.", responses=_refusals(403))
 async def health() -> documents.State:
     """Say that the service runs."""
     return documents.State("ok")
 
 
-@router.get("/ready", response_model=documents.State, responses=_refusals(403, 503))
+@router.get("/ready", response_description="There is room.", responses=_refusals(403, 503))
 async def ready(request: Request) -> documents.State:
     """Say whether there is room for another picture."""
     _service(request).workers.require_room(1)
     return documents.State("ready")
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=_refusals(401, 403))
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    response_description="The counts, a line each.",
+    responses=_refusals(401, 403),
+)
 async def metrics(request: Request) -> Response:
     """Give the counts of requests and pictures in Prometheus's text format."""
     service = _service(request)
@@ -182,7 +188,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     api.state.service.workers.close()
 
 
-def _serve(asset: Asset) -> Response:
+async def _serve(asset: Asset) -> Response:
     return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": "no-cache"})
 
 
