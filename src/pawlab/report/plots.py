@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _NARROW = 4.2  # inches; a plot of this width is still read at 320 pixels
 _WIDE = 7.4
-_MOST_NUMBERED = 24  # classes whose counts are written into the confusion matrix
+MOST_NUMBERED = 24  # classes whose counts are written into the confusion matrix
 
 # Letters that the plots' own font lacks are taken from the first of these that is installed.
 _OTHER_FONTS = (
@@ -299,7 +299,7 @@ def _spread(wanted: Sequence[float], gap: float) -> list[float]:
 def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -> "Figure":
     """Draw counts (classes, classes), row = true class, column = answer, shaded by their share of the row."""
     number = len(classes)
-    cell = 1.1 if number <= 3 else 0.7 if number <= 6 else 0.42 if number <= _MOST_NUMBERED else 6.5 / number
+    cell = 1.1 if number <= 3 else 0.7 if number <= 6 else 0.42 if number <= MOST_NUMBERED else 6.5 / number
     names = [_shortened(name, 18) for name in classes]
     figure = _figure(cell * number + 2.2, cell * number + (1.4 if number <= 6 else 2.2))
     axes = figure.subplots()
@@ -310,7 +310,7 @@ def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    if number <= _MOST_NUMBERED:
+    if number <= MOST_NUMBERED:
         axes.set_xticks(range(number), names, rotation=0 if number <= 3 else 90)
         axes.set_yticks(range(number), names)
         _write_counts(axes, counts, 13 if number <= 3 else 10 if number <= 6 else 8)

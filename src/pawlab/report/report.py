@@ -164,7 +164,7 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "curves": _curves(material),
         "by_class": _by_class(material.test),
         "confusion": material.test.confusion.tolist(),
-        "confusion_svg": "",
+        "confusion_svg": _confusion_drawing(material.test),
         "confused": _confused(material.test),
         "calibration": None,
         "answers": gallery.answers,
@@ -212,6 +212,15 @@ def _loss_says(history: Sequence[Epoch], best: int) -> str:
         f"Loss over {len(history)} epochs: in training from {first.loss:.3f} to {last.loss:.3f}, "
         f"in validation from {first.val_loss:.3f} to {last.val_loss:.3f}; at epoch {best} it is {at_best.val_loss:.3f}."
     )
+
+
+def _confusion_drawing(answered: Answered) -> str:
+    """Return the matrix of so many classes that a table of counts couldn't be read; else nothing."""
+    number = len(answered.classes)
+    if number <= plots.MOST_NUMBERED:
+        return ""
+    says = f"Confusion of {number} classes: the darker a cell, the larger the share of its row."
+    return plots.to_svg(plots.confusion_figure(answered.confusion, answered.classes), "confusion", says)
 
 
 def _by_class(answered: Answered) -> list[dict[str, Any]]:
