@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from pawlab.classifier import Classifier, Prediction
     from pawlab.errors import PawlabError
+    from pawlab.estimators import PictureClassifier, PictureFeatures
     from pawlab.pictures import Preprocess
     from pawlab.recipes import RECIPES, find_recipe
     from pawlab.run import Run
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Classifier": "pawlab.classifier",
     "PawlabError": "pawlab.errors",
+    "PictureClassifier": "pawlab.estimators",
+    "PictureFeatures": "pawlab.estimators",
     "Prediction": "pawlab.classifier",
     "Preprocess": "pawlab.pictures",
     "RECIPES": "pawlab.recipes",
@@ -39,6 +42,8 @@ __all__ = [
     "RECIPES",
     "Classifier",
     "PawlabError",
+    "PictureClassifier",
+    "PictureFeatures",
     "Prediction",
     "Preprocess",
     "Run",

@@ -8,9 +8,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pawlab.backbones import Backbone, find_backbone
-from pawlab.errors import RecipeError
+from pawlab.backbones import BACKBONES, Backbone, find_backbone
+from pawlab.errors import RecipeError, did_you_mean
+from pawlab.features.own_backbone import OwnBackbone, is_own, read_own
+from pawlab.features.own_graph import build_graph
 from pawlab.progress import Progress, silent
+from pawlab.runtime import open_session
 from pawlab.storage import cache_dir, replacing_file
 
 if TYPE_CHECKING:
@@ -55,13 +58,18 @@ def backbone_graph(
 ) -> BackboneGraph:
     """Return the graph of a backbone for pictures of `image_size` (height, width), from the cache or newly built.
 
-    `weights`: a file to use in place of the ones that are found by themselves; "random", which only Keras's networks
-    take, leaves the network untrained, for tests of its wiring. `cut`: ends the network at that inner layer. Without
+    `name`: of the table, or the path of an ONNX file (see `own_backbone`), which takes none of the options. `weights`:
+    a file to use in place of the ones that are found by themselves; "random", which only Keras's networks take, leaves
+    the network untrained, for tests of its wiring. `cut`: ends the network at that inner layer. Without
     `include_preprocessing` the graph's `pictures` are float32, already scaled as the network wants them.
 
     Raises KeyError for an unknown name or cut, RecipeError for pictures too small for it, WeightsError where its
     weights are missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
     """
+    if is_own(name):
+        if weights is not None:
+            raise RecipeError(f"{name} holds its own weights. Leave --weights out.")
+        return _own_graph(read_own(Path(name)), image_size, progress)
     backbone = find_backbone(name, cut)
     _check_size(backbone, image_size)
     find_source = _efficientnet_lite if backbone.extra is None else _keras
@@ -70,6 +78,47 @@ def backbone_graph(
     checksum = sha256(json.dumps(identity).encode()).hexdigest()
     path = _cached(f"{source.file_name}-{checksum[:16]}", name, source.build, progress)
     return BackboneGraph(backbone, path, checksum)
+
+
+def own_size(name: str) -> tuple[int, int] | None:
+    """Return the (height, width) that a backbone is meant for; None where a file leaves it open.
+
+    Raises RecipeError for a name that isn't in the table.
+    """
+    if is_own(name):
+        return read_own(Path(name)).image_size
+    names = [backbone.name for backbone in BACKBONES if backbone.cut is None]
+    if name not in names:
+        known = ", ".join(names)
+        raise RecipeError(f"there is no backbone '{name}'.{did_you_mean(name, names)} There are: {known}, x.onnx.")
+    return (find_backbone(name).image_size,) * 2
+
+
+def _own_graph(own: OwnBackbone, image_size: tuple[int, int], progress: Progress) -> BackboneGraph:
+    if own.fixed and own.image_size != image_size:
+        (height, width), (own_height, own_width) = image_size, own.image_size or image_size
+        raise RecipeError(f"{own.path} takes pictures of {own_height} x {own_width} pixels, not {height} x {width}.")
+    checksum = sha256(json.dumps([own.sha256, GRAPH_VERSION, image_size]).encode()).hexdigest()
+    path = _cached(f"own-{checksum[:16]}", own.path.name, lambda: build_graph(own, image_size), progress)
+    outputs = {output.name: output.shape for output in open_session(path).get_outputs()}
+    return BackboneGraph(_row(own, image_size, outputs["features"][1]), path, checksum)
+
+
+def _row(own: OwnBackbone, image_size: tuple[int, int], channels: int) -> Backbone:
+    """Describe a user's network as the table does ours. It scales pixels itself: hence mean 0 and std 1."""
+    return Backbone(
+        name=str(own.path),
+        image_size=min(image_size),
+        mean=0.0,
+        std=1.0,
+        stride=min(image_size),
+        channels=channels,
+        parameters=own.parameters,
+        weights=own.path.name,
+        sha256=own.sha256,
+        licence="",
+        paper="",
+    )
 
 
 def _check_size(backbone: Backbone, image_size: tuple[int, int]) -> None:

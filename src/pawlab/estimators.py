@@ -1,0 +1,232 @@
+"""scikit-learn's face: pictures in, features or classes out, for its pipelines, cross-validation and searches.
+
+    make_pipeline(PictureFeatures(), StandardScaler(), SVC()).fit(paths, labels)
+    GridSearchCV(PictureClassifier(), {"fit_mode": ["squash", "crop", "pad"]}).fit(paths, labels)
+
+X is a list, or anything one-dimensional that can be gone through, of pictures: paths, files' bytes, Pillow images or
+uint8 arrays. Features are kept on disk by the pictures' content, so a search computes each only once.
+
+Mistakes about pictures raise the errors of `pawlab.errors`; those about labels and fitting scikit-learn's own.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from threadpoolctl import threadpool_limits
+
+from pawlab.data.splits import position
+from pawlab.errors import DataError, PictureError, RecipeError
+from pawlab.features.extract import features_by_content
+from pawlab.features.graphs import BackboneGraph, backbone_graph, own_size
+from pawlab.heads import STRENGTHS
+from pawlab.pictures import Fit, Preprocess, Source, decode
+
+Features = NDArray[np.float32]
+Labels = NDArray[Any]
+ImageSize = int | tuple[int, int] | None
+
+_VALIDATION_SHARE = 0.2
+_MOST_ITERATIONS = 1000
+
+
+class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Turns pictures into a pretrained network's features: float32 (n, d). There is nothing to fit.
+
+    `backbone`: efficientnet_lite0, mobilenet_v2, inception_v3, or the path of an ONNX file of one's own. `image_size`:
+    pixels, one number or (height, width); the backbone's own where None. `fit_mode`: squash, crop or pad.
+    """
+
+    def __init__(
+        self, backbone: str = "efficientnet_lite0", *, image_size: ImageSize = None, fit_mode: Fit = "squash"
+    ) -> None:
+        self.backbone = backbone
+        self.image_size = image_size
+        self.fit_mode = fit_mode
+
+    def fit(self, X: Iterable[Source], y: Any = None) -> "PictureFeatures":  # noqa: N803
+        """Check the parameters and get the network ready. The pictures aren't looked at."""
+        self._ready()
+        return self
+
+    def transform(self, X: Iterable[Source]) -> Features:  # noqa: N803
+        """Return float32 (n, d), a row for each picture. Raises PictureError where one can't be decoded."""
+        return self._features(*_by_content(X))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return the names of the d features."""
+        graph, _ = self._ready()
+        name = Path(graph.backbone.name).stem
+        return np.array([f"{name}_{number}" for number in range(graph.backbone.channels)], dtype=object)
+
+    def _features(self, contents: Sequence[str], sources: Sequence[Source]) -> Features:
+        graph, preprocess = self._ready()
+        result = features_by_content(dict(zip(contents, sources, strict=True)), graph, preprocess)
+        broken = [place for place, content in enumerate(contents) if content in result.failed]
+        if broken:
+            first = broken[0]
+            raise _unusable(len(broken), len(contents), first, sources[first], result.failed[contents[first]])
+        return np.stack([result.found[content] for content in contents])
+
+    def _ready(self) -> tuple[BackboneGraph, Preprocess]:
+        size = own_size(self.backbone) if self.image_size is None else self.image_size
+        if size is None:
+            raise RecipeError(f"{self.backbone} takes pictures of any size. Say which: image_size=224.")
+        height, width = (size, size) if isinstance(size, int) else size
+        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self.fit_mode)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = []
+        return _for_pictures(tags)
+
+
+class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classifies pictures: a pretrained network's features, standardised, and logistic regression on them.
+
+    `C`: the inverse strength of its L2 penalty, or "auto": the one of `heads.STRENGTHS` with the smallest loss on a
+    fifth of the training pictures, with which it is then fitted on all. Which pictures these are follows from their
+    content, so copies stay together and nothing is drawn at random. The other parameters: see PictureFeatures.
+
+    Fitted, it has `classes_`, `C_`, and `head_`, a scikit-learn pipeline on the features.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "efficientnet_lite0",
+        *,
+        image_size: ImageSize = None,
+        fit_mode: Fit = "squash",
+        C: float | Literal["auto"] = "auto",  # noqa: N803
+    ) -> None:
+        self.backbone = backbone
+        self.image_size = image_size
+        self.fit_mode = fit_mode
+        self.C = C
+
+    def fit(self, X: Iterable[Source], y: Iterable[Any]) -> "PictureClassifier":  # noqa: N803
+        """Fit on pictures and their labels. Raises PictureError where one can't be decoded."""
+        contents, sources = _by_content(X)
+        labels = column_or_1d(y, warn=True)
+        check_consistent_length(contents, labels)
+        check_classification_targets(labels)
+        features = self._extractor()._features(contents, sources)
+        self.C_ = _choose_strength(features, labels, contents) if self.C == "auto" else self.C
+        self.head_ = _fit_head(features, labels, self.C_)
+        self.classes_ = self.head_.classes_
+        return self
+
+    def predict(self, X: Iterable[Source]) -> Labels:  # noqa: N803
+        """Return the most probable label of each picture."""
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: Labels = self.classes_[best]
+        return labels
+
+    def predict_proba(self, X: Iterable[Source]) -> NDArray[np.float64]:  # noqa: N803
+        """Return float64 (n, classes), in the order of `classes_`."""
+        check_is_fitted(self)
+        features = self._extractor().transform(X)
+        probabilities: NDArray[np.float64] = self.head_.predict_proba(features.astype(np.float64))
+        return probabilities
+
+    def _extractor(self) -> PictureFeatures:
+        return PictureFeatures(self.backbone, image_size=self.image_size, fit_mode=self.fit_mode)
+
+    def __sklearn_tags__(self) -> Any:
+        return _for_pictures(super().__sklearn_tags__())
+
+
+def _for_pictures(tags: Any) -> Any:
+    """Tell scikit-learn that X isn't a table of numbers."""
+    tags.input_tags.two_d_array = False
+    tags.input_tags.string = True
+    tags.no_validation = True
+    return tags
+
+
+def _by_content(pictures: Iterable[Source]) -> tuple[list[str], list[Source]]:
+    """Return the SHA-256 of what each picture holds, and the picture in a form that can be read again."""
+    if isinstance(pictures, str | bytes | Path | Image.Image):
+        raise DataError("X is one picture. Give a list of pictures, as in ['cat.jpg'].")
+    given = list(_one_column(pictures))
+    if not given:
+        raise DataError("X holds no pictures. Give at least one.")
+    pairs = []
+    for place, source in enumerate(given):
+        try:
+            pairs.append(_content(source))
+        except PictureError as error:
+            raise _unusable(1, len(given), place, source, str(error)) from error
+    return [content for content, _ in pairs], [source for _, source in pairs]
+
+
+def _one_column(pictures: Any) -> Iterable[Source]:
+    """Return the pictures of a table with one column of paths, as a ColumnTransformer gives it; others as they are."""
+    values = pictures.to_numpy() if hasattr(pictures, "to_numpy") else pictures
+    if isinstance(values, np.ndarray) and values.dtype.kind in "OUS" and values.ndim == 2 and values.shape[1] == 1:
+        return values[:, 0]
+    return values  # type: ignore[no-any-return]
+
+
+def _content(source: Any) -> tuple[str, Source]:
+    if isinstance(source, str | Path):
+        try:
+            return sha256(Path(source).read_bytes()).hexdigest(), source
+        except (OSError, ValueError) as error:
+            raise PictureError(f"can't be read: {getattr(error, 'strerror', None) or error}") from error
+    if isinstance(source, bytes):
+        return sha256(source).hexdigest(), source
+    if hasattr(source, "read"):
+        return _content(source.read())
+    if not isinstance(source, np.ndarray | Image.Image):
+        raise PictureError(f"is of the type {type(source).__name__}; give a path, bytes, a Pillow image or an array")
+    pixels = decode(source)
+    return sha256(f"pixels {pixels.shape} ".encode() + pixels.tobytes()).hexdigest(), pixels
+
+
+def _unusable(count: int, total: int, place: int, source: Any, reason: str) -> PictureError:
+    name = f" ({source})" if isinstance(source, str | Path) else ""
+    return PictureError(f"{count} of {total} pictures can't be used; the first is X[{place}]{name}: {reason}")
+
+
+def _choose_strength(features: Features, labels: Labels, contents: Sequence[str]) -> float:
+    held_out = _held_out(labels, contents)
+    train, validation = features[~held_out], features[held_out]
+    if not held_out.any() or set(labels[~held_out]) != set(labels):
+        raise DataError("C='auto' has too few different pictures to choose on. Add some, or give C a number.")
+
+    def loss(strength: float) -> float:
+        head = _fit_head(train, labels[~held_out], strength)
+        answers = head.predict_proba(validation.astype(np.float64))
+        return float(log_loss(labels[held_out], answers, labels=head.classes_))
+
+    return min(STRENGTHS, key=lambda strength: (loss(strength), strength))
+
+
+def _held_out(labels: Labels, contents: Sequence[str]) -> NDArray[np.bool_]:
+    """Say for each picture whether it is for choosing only: of each class a fifth of its contents, at least one."""
+    chosen: set[str] = set()
+    for label in np.unique(labels):
+        own = {content for content, other in zip(contents, labels, strict=True) if other == label}
+        in_order = sorted(own, key=lambda content: position(0, content))
+        count = max(1, round(_VALIDATION_SHARE * len(in_order))) if len(in_order) > 1 else 0
+        chosen.update(in_order[:count])
+    return np.array([content in chosen for content in contents])
+
+
+def _fit_head(features: Features, labels: Labels, strength: float) -> Pipeline:
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=_MOST_ITERATIONS))
+    with threadpool_limits(1):  # sums in one order on every machine, and faster than threads at this size
+        return head.fit(features.astype(np.float64), labels)

@@ -1,0 +1,39 @@
+"""Small networks in ONNX, as a user might bring them, for tests of backbones of one's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+SCALING = 'pixels = "0-1"\nmean = [0.5, 0.4, 0.3]\nstd = 0.25\n'
+Value = tuple[str, int, Sequence[int | str]]  # name, type, shape
+
+
+def write_network(
+    path: Path,
+    nodes: Sequence[NodeProto],
+    given: Value,
+    results: Sequence[Value],
+    constants: dict[str, Any] | None = None,
+    opset: int = 17,
+) -> Path:
+    """Write a network of these nodes; its description is left to the caller."""
+    tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()]
+    outputs = [helper.make_tensor_value_info(*result) for result in results]
+    graph = helper.make_graph(list(nodes), "own", [helper.make_tensor_value_info(*given)], outputs, tensors)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    return path
+
+
+def cells_network(path: Path, description: str = SCALING, opset: int = 17, size: int | str = 16) -> Path:
+    """Write a network, and its description: each colour's mean in each 4 x 4 cell. It takes (n, 3, size, size)."""
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["pooled"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Flatten", ["pooled"], ["y"]),
+    ]
+    path.with_suffix(".toml").write_text(description, encoding="utf-8")
+    given: Value = ("x", TensorProto.FLOAT, ["n", 3, size, size])
+    return write_network(path, nodes, given, [("y", TensorProto.FLOAT, ["n", "d"])], opset=opset)
