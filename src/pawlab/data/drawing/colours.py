@@ -31,7 +31,9 @@ def lighter(colour: Colour, share: float) -> Colour:
 def varied(colour: Colour, rng: np.random.Generator, amount: float = 10) -> Colour:
     """Return a neighbouring colour."""
     shift = rng.normal(0, amount) + rng.normal(0, amount / 2, 3)
-    red, green, blue = (int(np.clip(channel + step, 0, 255)) for channel, step in zip(colour, shift, strict=True))
+    red, green, blue = (
+        int(min(max(channel + step, 0), 255)) for channel, step in zip(colour, shift.tolist(), strict=True)
+    )
     return (red, green, blue)
 
 
