@@ -1,7 +1,7 @@
 """Recipes: pure data. One explicit tuple; a new recipe is one constant and one entry here."""
 
 from pawlab.errors import RecipeError, did_you_mean
-from pawlab.recipes.house import FAST
+from pawlab.recipes.house import HOUSE
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.tutorial_a import TUTORIAL_A
 from pawlab.recipes.tutorial_b import TUTORIAL_B
@@ -10,7 +10,7 @@ from pawlab.recipes.tutorial_d import TUTORIAL_D
 from pawlab.recipes.tutorial_e import TUTORIAL_E
 
 PUBLISHED: tuple[Recipe, ...] = (*TUTORIAL_A, *TUTORIAL_B, *TUTORIAL_C, *TUTORIAL_D, *TUTORIAL_E)
-RECIPES: tuple[Recipe, ...] = (FAST, *PUBLISHED)
+RECIPES: tuple[Recipe, ...] = (*HOUSE, *PUBLISHED)
 
 
 def find_recipe(name: str) -> Recipe:

@@ -1,20 +1,27 @@
 """Our own recipes.
 
+Source: transfer learning as all five tutorials end on it, with a stronger frozen network and a convex head, so that
+there is nothing to watch or tune and two runs give the same bits.
+
 fast: `pawlab train DATA`
-    Source: transfer learning as all five tutorials end on it, with a stronger frozen network and a convex head, so that
-    there is nothing to watch or tune and two runs give the same bits.
+    The network at the size its weights were trained at.
+
+accurate: `pawlab train DATA --recipe accurate`
+    The same on larger pictures: twice the pixels, twice the time, and a finer map for the features to be means of.
+
+We measured, on the 800 validation photos of cats-and-dogs, 2026-11-23: accuracy 0.9913 at 224 pixels, 0.9913 at 288,
+0.9950 at 320; mean cross-entropy 0.0212, 0.0174, 0.0111 nats.
 """
+
+from functools import partial
 
 from pawlab.pictures import Preprocess
 from pawlab.recipes.layers import backbone, global_average_pool, logistic_regression, standardise
 from pawlab.recipes.recipe import Recipe
 
-FAST = Recipe(
-    name="fast",
-    title="Frozen EfficientNet-Lite0 and logistic regression",
+_recipe = partial(  # what both have in common
+    Recipe,
     source="pawlab",
-    purpose="The default: the best accuracy for the least time on a laptop, with nothing to tune.",
-    preprocess=Preprocess(height=224, width=224, fit="squash"),
     layers=(
         backbone("efficientnet_lite0"),
         global_average_pool(),
@@ -24,3 +31,19 @@ FAST = Recipe(
     trainer="head",
     loss="cross-entropy + L2, its strength chosen on validation",
 )
+
+FAST = _recipe(
+    name="fast",
+    title="Frozen EfficientNet-Lite0 and logistic regression",
+    purpose="The default: the best accuracy for the least time on a laptop, with nothing to tune.",
+    preprocess=Preprocess(height=224, width=224, fit="squash"),
+)
+
+ACCURATE = _recipe(
+    name="accurate",
+    title="fast on larger pictures",
+    purpose="Where a mistake costs more than a minute: the same network sees twice the pixels.",
+    preprocess=Preprocess(height=320, width=320, fit="squash"),
+)
+
+HOUSE = (FAST, ACCURATE)
