@@ -23,7 +23,7 @@ PACKAGE = ROOT / "src" / "pawlab"
 LAYERS = (
     "errors metrics parallel progress runtime",
     "backbones keras_runtime pictures storage",
-    "data history recipes",
+    "data history notebook recipes",
     "classifier features fitted sources",
     "answers evaluation export heads listings report run training",
     "ray_map terminal workflow",

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.errors import ModelError, PictureError
+from pawlab.notebook import Answer, answer_html, answers_html
 from pawlab.parallel import map_in_threads
 from pawlab.pictures import Pixels, Preprocess, Source, decode
 from pawlab.runtime import open_session
@@ -89,6 +90,27 @@ class Prediction:
         """Return the `count` most probable classes with their probabilities."""
         return list(self.probabilities.items())[:count]
 
+    def _repr_html_(self) -> str:
+        return answer_html(self._shown())
+
+    def _shown(self) -> Answer:
+        return Answer(self.picture, list(self.probabilities.items()), self.sure, self.error)
+
+
+class Predictions(list[Prediction]):
+    """A list of predictions, which a notebook shows with thumbnails."""
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> Prediction: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Predictions": ...
+    def __getitem__(self, place: SupportsIndex | slice) -> "Prediction | Predictions":
+        found = super().__getitem__(place)
+        return Predictions(found) if isinstance(found, list) else found
+
+    def _repr_html_(self) -> str:
+        return answers_html([prediction._shown() for prediction in self])
+
 
 class Classifier:
     """A trained classifier. `Classifier.load(path)` opens one; `predict` answers for pictures."""
@@ -116,16 +138,16 @@ class Classifier:
         return self.card.classes
 
     @overload
-    def predict(self, pictures: list[Any] | tuple[Any, ...]) -> list[Prediction]: ...
+    def predict(self, pictures: list[Any] | tuple[Any, ...]) -> Predictions: ...
     @overload
     def predict(self, pictures: Source) -> Prediction: ...
-    def predict(self, pictures: Source | list[Any] | tuple[Any, ...]) -> Prediction | list[Prediction]:
+    def predict(self, pictures: Source | list[Any] | tuple[Any, ...]) -> Prediction | Predictions:
         """Answer for one picture, or for each of a list: paths, bytes, open files, Pillow images or uint8 arrays.
 
         Raises PictureError for one picture that can't be read; in a list such a picture's answer carries the error.
         """
         if isinstance(pictures, list | tuple):
-            return list(self.predict_each(pictures))
+            return Predictions(self.predict_each(pictures))
         answer = self._answer(pictures)
         if answer.error is not None:
             raise PictureError(f"{answer.picture or 'the picture'}: {answer.error}")

@@ -16,6 +16,7 @@ from typing import Any
 from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.data.dataset import Dataset
 from pawlab.errors import OutputError
+from pawlab.notebook import run_html
 from pawlab.parallel import cores
 from pawlab.storage import replacing_file
 
@@ -24,6 +25,7 @@ METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
 PREDICTIONS_FILE = "predictions.csv"
 SPLIT_FILE = "split.csv"
+REPORT_FILE = "report.html"
 
 _VERSIONS_OF = ("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy", "keras", "tensorflow")
 
@@ -48,6 +50,10 @@ class Run:
     def classifier(self) -> Classifier:
         """Return the classifier that the run made."""
         return Classifier.load(self.folder / FILE_NAME)
+
+    def _repr_html_(self) -> str:
+        metrics = self.metrics if (self.folder / METRICS_FILE).is_file() else None
+        return run_html(self.folder, metrics, self.folder / REPORT_FILE)
 
 
 def choose_folder(out: str | Path | None, data_name: str, recipe_name: str, overwrite: bool) -> Path:
