@@ -1,8 +1,8 @@
-"""How long people wait before anything happens: `--help` and a first prediction, each beside the least that it could cost.
+"""How long people wait before anything happens: `--help` and a first prediction, each beside the least it could cost.
 
     python benchmarks/start_up.py RUN PICTURE
 
-Pairs are run in turn, so that a busy machine slows both; the ratio of the medians is what counts. Prints a Markdown table.
+Pairs are run in turn, so that a busy machine slows both; the ratio of the medians is what counts. Prints Markdown.
 """
 
 import platform

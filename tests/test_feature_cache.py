@@ -88,3 +88,12 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert len(FeatureCache("backbone", SQUARE, tmp_path).read([str(number) for number in range(60)])) == 60
+
+
+@pytest.mark.parametrize("what", ["pawlab.features.cache.DECODER_VERSION", "PIL.__version__"])
+def test_another_decoder_shares_nothing(
+    cache: FeatureCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    cache.write([("a", row(1))])
+    monkeypatch.setattr(what, "another")
+    assert FeatureCache("backbone", SQUARE, tmp_path).read(["a"]) == {}

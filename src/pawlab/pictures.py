@@ -25,6 +25,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # MPO, a JPEG with a se
 EXTENSIONS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
 )
+DECODER_VERSION = 1  # add one whenever a change here alters any pixels: cached features are then made anew
 MAX_PIXELS = 128_000_000  # a 108-megapixel phone photo passes; decoded, this is 384 MB
 
 _TOO_MANY = f"more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"

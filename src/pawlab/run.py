@@ -111,19 +111,27 @@ def making_folder(folder: Path) -> Iterator[None]:
 
     Where the work fails before an epoch is done, the folder vanishes and what stood there before is back.
     """
-    previous = folder.with_name(f".{folder.name}.previous")
-    if folder.exists():
-        folder.replace(previous)
+    previous = _put_aside(folder)
     folder.mkdir(parents=True)
     try:
         yield
     except BaseException:
         if not (folder / HISTORY_FILE).is_file():
             shutil.rmtree(folder)
-            if previous.exists():
+            if previous is not None:
                 previous.replace(folder)
         raise
-    shutil.rmtree(previous, ignore_errors=True)
+    if previous is not None:
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def _put_aside(folder: Path) -> Path | None:
+    """Rename what stands at `folder` to a name beside it that nothing has; None where nothing stands there."""
+    if not folder.exists():
+        return None
+    place = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".previous", dir=folder.parent))
+    place.rmdir()
+    return folder.replace(place)
 
 
 def require_unfinished(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Features kept on disk: one SQLite file for each network and way of preparing pictures, one row a picture.
+"""Features kept on disk: one SQLite file for each network, decoder and way of preparing pictures, one row a picture.
 
 SQLite, because it comes with Python, is safe against kills and lets several processes read and write at once. Every row
 carries a checksum; a row that fails it counts as absent and is computed again. So does a file that SQLite can't read.
@@ -14,9 +14,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 
-from pawlab.pictures import Preprocess
+from pawlab.pictures import DECODER_VERSION, Preprocess
 from pawlab.storage import cache_dir
 
 Features = NDArray[np.float32]
@@ -29,7 +30,8 @@ class FeatureCache:
     """Features by the SHA-256 of the picture's bytes, for one backbone and one Preprocess."""
 
     def __init__(self, backbone_checksum: str, preprocess: Preprocess, folder: Path | None = None) -> None:
-        space = json.dumps([backbone_checksum, preprocess.to_dict()], sort_keys=True)
+        decoder = [DECODER_VERSION, PIL.__version__]
+        space = json.dumps([backbone_checksum, preprocess.to_dict(), decoder], sort_keys=True)
         name = hashlib.sha256(space.encode()).hexdigest()[:24]
         self.path = (folder or cache_dir("features")) / f"{name}.sqlite"
 
