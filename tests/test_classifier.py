@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from pawlab.runtime import open_session
 CARD = Card(("blue", "green", "red"), Preprocess(4, 6), "test", "0.1.0", threshold=0.6)
 
 
-def colour_graph():  # type: ignore[no-untyped-def]  # onnx has no types
+def colour_graph() -> Any:
     """Probabilities are the softmax of the mean of each colour / 16, blue first: a classifier whose answers we know."""
     reverse = np.eye(3, dtype=np.float32)[::-1] / 16
     nodes = [

@@ -277,6 +277,7 @@ def test_data_in_every_form_gives_the_same_model(run: Run, learnable_folder: Pat
     lines = [f"{learnable_folder / name},{name.split('/')[0]}\n" for name in names]
     table.write_text("path,label\n" + "".join(lines), encoding="utf-8")
     expected = (run.folder / "model.onnx").read_bytes()
-    for number, data in enumerate((zipped, tarred, table)):
+    forms: tuple[str | Path, ...] = (zipped, tarred, table)
+    for number, data in enumerate(forms):
         again = workflow.train(data, out=tmp_path / f"run-{number}", report=False)
         assert (again.folder / "model.onnx").read_bytes() == expected
