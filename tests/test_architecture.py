@@ -62,7 +62,7 @@ ONLY_IN = {
     "pandas": "",
 }
 
-HEAVY = ("numpy", "PIL", "onnx", "onnxruntime", "sklearn", "scipy", "matplotlib", "arro3", "tensorflow", "keras")
+HEAVY = ("numpy", "PIL", "onnx", "onnxruntime", "sklearn", "scipy", "matplotlib", "duckdb", "tensorflow", "keras")
 
 
 @cache
@@ -142,7 +142,7 @@ def test_whatever_is_imported_is_declared(module: str) -> None:
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = table["optional-dependencies"]
     asked = [*table["dependencies"], *(line for extra in extras.values() for line in extra)]
-    spelled = {"pillow": "PIL", "scikit-learn": "sklearn", "arro3-core": "arro3"}
+    spelled = {"pillow": "PIL", "scikit-learn": "sklearn"}
     declared = {spelled.get(name, name.replace("-", "_")) for name in map(requirement_name, asked)}
     through_scikit_learn = {"scipy", "threadpoolctl"}
     allowed = declared | through_scikit_learn | set(sys.stdlib_module_names) | {"pawlab"}
