@@ -80,7 +80,7 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
 def _said(answer: Answer) -> str:
     name = f'<div style="{_FAINT}">{_text(answer.picture)}</div>' if answer.picture else ""
     if answer.error is not None:
-        return f"<div><b>can't be read</b>: {_text(answer.error)}</div>{name}"
+        return f"<div><b>error</b>: {_text(answer.error)}</div>{name}"
     label, probability = answer.ranked[0]
     doubt = "" if answer.sure else "not sure: "
     rows = "".join(_row(*pair) for pair in answer.ranked[:_MOST_BARS])

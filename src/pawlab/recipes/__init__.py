@@ -1,7 +1,10 @@
 """Recipes: pure data. One explicit tuple; a new recipe is one constant and one entry here."""
 
+from pathlib import Path
+
 from pawlab.errors import RecipeError, did_you_mean
 from pawlab.recipes.house import HOUSE
+from pawlab.recipes.own import is_recipe_file, read_recipe, recipe_of
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.tutorial_a import TUTORIAL_A
 from pawlab.recipes.tutorial_b import TUTORIAL_B
@@ -20,3 +23,16 @@ def find_recipe(name: str) -> Recipe:
         known = ", ".join(by_name)
         raise RecipeError(f"there is no recipe '{name}'.{did_you_mean(name, list(by_name))} There are: {known}.")
     return by_name[name]
+
+
+def choose_recipe(recipe: str | Path | Recipe) -> Recipe:
+    """Return what a user means: a built-in recipe by its name, or one of their own, in a file (see `own`) or as such.
+
+    A Python file is run. Raises RecipeError where there is no such recipe, or it can't be trained.
+    """
+    if isinstance(recipe, Recipe):
+        names = [known.name for known in RECIPES]
+        return recipe if recipe in RECIPES else recipe_of(recipe.to_dict(), f"the recipe '{recipe.name}'", names)
+    if isinstance(recipe, Path) or is_recipe_file(recipe):
+        return read_recipe(Path(recipe), [known.name for known in RECIPES])
+    return find_recipe(recipe)

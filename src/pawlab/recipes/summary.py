@@ -37,7 +37,7 @@ def summarise(recipe: Recipe, classes: int = 2) -> tuple[LayerSummary, ...]:
     shape: Shape = (recipe.preprocess.height, recipe.preprocess.width, 3)
     lines = []
     for layer in recipe.for_classes(classes).layers:
-        shape, parameters = _effect(layer, shape, classes)
+        shape, parameters = effect(layer, shape, classes)
         trainable = parameters > 0 and layer.kind != "backbone"
         lines.append(LayerSummary(layer.kind, layer.options, shape, parameters, trainable))
     return tuple(lines)
@@ -75,8 +75,8 @@ def _document(line: LayerSummary) -> dict[str, Any]:
     }
 
 
-def _effect(layer: Layer, shape: Shape, classes: int) -> tuple[Shape, int]:
-    """Return a layer's output shape and how many numbers it holds."""
+def effect(layer: Layer, shape: Shape, classes: int) -> tuple[Shape, int]:
+    """Return a layer's output shape for an input of this one, and how many numbers it holds."""
     if layer.kind in _KEEPS_SHAPE:
         return shape, 0
     if layer.kind == "logistic_regression":

@@ -1,0 +1,308 @@
+"""A user's own recipe, in a file: read as a built-in one is, and told all its mistakes at once."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawlab.errors import RecipeError
+from pawlab.pictures import Preprocess
+from pawlab.recipes import RECIPES, choose_recipe, find_recipe
+from pawlab.recipes.layers import backbone, conv, dense, flatten, global_max_pool, pool, rescale
+from pawlab.recipes.own import recipe_of
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.summary import count_parameters
+
+TOML = """
+purpose = "To try things."
+epochs = 5
+learning_rate = 0.01
+
+[preprocess]
+height = 64
+width = 48
+fit = "crop"
+
+[[layers]]
+kind = "rescale"
+scale = 0.00392156862745098
+
+[[layers]]
+kind = "conv"
+filters = 16
+
+[[layers]]
+kind = "pool"
+pool_size = 2
+
+[[layers]]
+kind = "flatten"
+
+[[layers]]
+kind = "dense"
+"""
+HEAD = """
+preprocess = { height = 96, width = 96 }
+layers = [
+    { kind = "backbone", name = "efficientnet_lite0" },
+    { kind = "global_average_pool" },
+    { kind = "standardise" },
+    { kind = "logistic_regression" },
+]
+"""
+
+
+def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(folder: Path, text: str) -> str:
+    """Return what is said about a file, without its name."""
+    path = written(folder, text)
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def test_a_toml_file_is_a_recipe_with_defaults(tmp_path: Path) -> None:
+    assert choose_recipe(str(written(tmp_path, TOML))) == Recipe(
+        name="mine",
+        title="mine",
+        source="mine.toml",
+        purpose="To try things.",
+        preprocess=Preprocess(64, 48, "crop"),
+        layers=(rescale(1 / 255), conv(16), pool(2), flatten(), dense(2)),
+        trainer="keras",
+        batch_size=32,
+        epochs=5,
+        optimizer="adam",
+        learning_rate=0.01,
+        loss="sparse categorical cross-entropy from logits",
+    )
+
+
+@pytest.mark.parametrize(
+    ("last", "units", "loss"),
+    [
+        ('activation = "sigmoid"', 1, "binary cross-entropy"),
+        ('activation = "softmax"', 2, "sparse categorical cross-entropy"),
+        ('activation = "relu"', 2, "sparse categorical cross-entropy from logits"),
+    ],
+)
+def test_units_and_loss_follow_from_the_last_activation(tmp_path: Path, last: str, units: int, loss: str) -> None:
+    recipe = choose_recipe(written(tmp_path, TOML + last))
+    assert (recipe.layers[-1].options["units"], recipe.loss) == (units, loss)
+    assert recipe.for_classes(5).layers[-1].options["units"] == 5
+
+
+def test_a_head_on_a_backbone_has_nothing_to_train_in_epochs(tmp_path: Path) -> None:
+    recipe = choose_recipe(written(tmp_path, HEAD))
+    fast = find_recipe("fast")
+    assert recipe == replace(
+        fast, name="mine", title="mine", source="mine.toml", purpose="", preprocess=Preprocess(96, 96)
+    )
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: str(recipe.name))
+def test_every_built_in_recipe_keeps_to_the_contract(recipe: Recipe) -> None:
+    """Written out and read back under another name, each is what it was."""
+    mine = replace(recipe, name="mine")
+    assert choose_recipe(mine) == recipe_of(mine.to_dict(), "mine", []) == mine
+    assert choose_recipe(recipe) is recipe
+
+
+def test_a_backbones_own_scaling_is_written_out_where_something_is_trained_behind_it(tmp_path: Path) -> None:
+    text = """
+epochs = 2
+preprocess = { height = 64, width = 64 }
+layers = [
+    { kind = "flip" },
+    { kind = "backbone", name = "mobilenet_v2" },
+    { kind = "global_max_pool" },
+    { kind = "dense" },
+]
+"""
+    recipe = choose_recipe(written(tmp_path, text))
+    assert recipe.layers[1:] == (
+        rescale(1 / 127.5, -1.0),
+        backbone("mobilenet_v2", include_preprocessing=False),
+        global_max_pool(),
+        dense(2),
+    )
+    assert count_parameters(recipe).trainable == 2 * 1281
+
+
+def test_a_python_file_defines_it(tmp_path: Path) -> None:
+    code = """
+from dataclasses import replace
+from pawlab.recipes import find_recipe
+RECIPE = replace(find_recipe("a1"), name="longer", epochs=40)
+"""
+    recipe = choose_recipe(written(tmp_path, code, "longer.py"))
+    assert recipe == replace(find_recipe("a1"), name="longer", epochs=40)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("x = 1\nprint(y)", "{path}, line 2: NameError: name 'y' is not defined"),
+        ("def f():\n  return 1 / 0\n\nRECIPE = f()", "{path}, line 2: ZeroDivisionError: division by zero"),
+        ("x = (", "{path}, line 1: SyntaxError: '(' was never closed ({name}, line 1)"),
+        ("x = 1", "{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines none."),
+        ("RECIPE = {}", "{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines dict."),
+    ],
+)
+def test_a_python_file_that_fails_is_told_with_its_line(tmp_path: Path, code: str, sentence: str) -> None:
+    path = written(tmp_path, code, "mine.py")
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value) == sentence.format(path=path, name=path.name)
+
+
+def test_all_mistakes_are_told_together(tmp_path: Path) -> None:
+    text = """
+epoch = 5
+batch_size = 0.5
+
+[preprocess]
+height = 64
+fit = "stretch"
+
+[[layers]]
+kind = "convolution"
+
+[[layers]]
+kind = "conv"
+filter = 16
+kernel_size = "3"
+
+[[layers]]
+kind = "dropout"
+rate = 50
+
+[[layers]]
+filters = 3
+"""
+    assert mistakes(tmp_path, text) == (
+        "there is no 'epoch' (did you mean 'epochs'?); "
+        "preprocess: width is a number of pixels, not None; "
+        "preprocess: fit is squash, crop or pad, not 'stretch'; "
+        "layer 1: there is no kind 'convolution'; there are backbone, conv, dense, dropout, flatten, flip, "
+        "global_average_pool, global_max_pool, logistic_regression, pool, rescale, rotate, shear, shift, standardise, "
+        "zoom; "
+        "layer 2 (conv) lacks filters; "
+        "layer 2 (conv): kernel_size is a whole number from 1, not '3'; "
+        "layer 2 (conv) has no option 'filter' (did you mean 'filters'?); it has filters, kernel_size, activation, "
+        "dtype; "
+        "layer 3 (dropout): rate is a share from 0 to below 1, not 50; "
+        "layer 4 has no kind; "
+        "epochs is missing; "
+        "batch_size is a whole number from 1, not 0.5."
+    )
+
+
+def changed(old: str, new: str) -> str:
+    assert TOML.count(old) == 1
+    return TOML.replace(old, new)
+
+
+FLATTEN = '[[layers]]\nkind = "flatten"\n\n'
+BACKBONE = '[[layers]]\nkind = "backbone"\nname = "mobilenet_v2"\n'
+CONV = '[[layers]]\nkind = "conv"\nfilters = 16\n'
+
+ONE_MISTAKE = [
+    (
+        changed('kind = "conv"', 'kind = "conf"'),
+        "layer 2: there is no kind 'conf' (did you mean 'conv'?); there are back",
+    ),
+    (changed(FLATTEN, ""), "layer 4 (dense) can't take 31 x 23 x 16; put flatten or a global pool before it."),
+    (changed(FLATTEN, FLATTEN * 2), ""),
+    (changed(FLATTEN, FLATTEN + CONV), "layer 5 (conv) can't take 11408; move it further up."),
+    (changed("pool_size = 2", "pool_size = 50"), "layer 3 (pool) has too little left to work on: 62 x 46 x 16."),
+    (TOML + 'activation = "sigmoid"\nunits = 2', "the last layer has 2 units and a sigmoid; a sigmoid goes with 1."),
+    (
+        TOML + 'activation = "softmax"\nunits = 3',
+        "the last layer gets as many units as there are classes by itself; leave",
+    ),
+    (TOML + "units = 1", "the last layer has 1 unit, which goes with activation sigmoid only."),
+    (
+        TOML + 'activation = "relo"',
+        "layer 5 (dense): activation is one of linear, relu, relu6, sigmoid, silu, softmax, ",
+    ),
+    (TOML + '[[layers]]\nkind = "dropout"\nrate = 0.5', ""),
+    (TOML + FLATTEN, "the last layer is dense, with an output a class, not flatten."),
+    (
+        changed(CONV, CONV + BACKBONE),
+        "layer 2 (conv) can't stand before the backbone; only rescale and augmentation can; ",
+    ),
+    (
+        changed(CONV, BACKBONE),
+        "both rescale and the backbone scale the pixels; give the backbone include_preprocessing =",
+    ),
+    (changed(CONV, BACKBONE + "cut = 'x'"), "layer 2 (backbone): cut is one of none, not 'x'."),
+    (changed(CONV, BACKBONE.replace("et_v2", "et")), "(did you mean 'mobilenet_v2'?)"),
+    (changed("height = 64", "height = 3"), "layer 3 (pool) has too little left to work on: 1 x 46 x 16."),
+    (changed("epochs = 5", ""), "epochs is missing."),
+    (changed("epochs = 5", "epochs = -1"), "epochs is a whole number from 1, not -1."),
+    (changed("0.01", "-0.01"), "learning_rate is a number above 0, not -0.01."),
+    ('optimizer = "sgd"' + TOML, "optimizer is adam or rmsprop, not 'sgd'."),
+    (
+        'loss = "mse"' + TOML,
+        "loss follows from the layers: it is 'sparse categorical cross-entropy from logits'; leave it",
+    ),
+    ('trainer = "head"' + TOML, "trainer follows from the layers: it is 'keras'; leave it out."),
+    ('name = "fast"' + TOML, "the name 'fast' is that of a built-in recipe; choose another."),
+    ('name = "../up"' + TOML, "the name '../up' has more in it than letters, digits and . _ + -."),
+    ("title = 3" + TOML, "title is text, not 3."),
+    ("epochs = 3" + HEAD, "epochs has no meaning for logistic regression; leave it out."),
+    (
+        HEAD.replace("global_average", "global_max"),
+        "logistic regression goes with the layers backbone, global_average_",
+    ),
+    (
+        "preprocess = 3\nlayers = []\nepochs = 1",
+        "[preprocess] is missing, with height and width in pixels; there are no [[",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), ONE_MISTAKE)
+def test_each_mistake_is_told(tmp_path: Path, text: str, sentence: str) -> None:
+    if sentence:
+        assert sentence in mistakes(tmp_path, text)
+    else:
+        choose_recipe(written(tmp_path, text))
+
+
+def test_a_picture_too_small_for_its_backbone_is_told(tmp_path: Path) -> None:
+    text = HEAD.replace("96", "20")
+    assert mistakes(tmp_path, text) == "layer 1 (backbone) takes pictures of at least 32 x 32 pixels, not 20 x 20 x 3."
+
+
+@pytest.mark.parametrize("name", ["mine.toml", "mine.py"])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecipeError, match=f"^there is no recipe file .*{name}.$"):
+        choose_recipe(str(tmp_path / name))
+
+
+def test_a_file_that_is_not_toml(tmp_path: Path) -> None:
+    path = written(tmp_path, "[[layers]\n")
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value).startswith(f"{path} can't be read: ")
+    assert "line 1" in str(caught.value)
+
+
+def test_only_files_named_by_the_user_are_run(tmp_path: Path) -> None:
+    """`find_recipe`, which runs' records go through, opens none."""
+    touched = tmp_path / "touched"
+    path = written(tmp_path, f"open({str(touched)!r}, 'w').close()", "mine.py")
+    with pytest.raises(RecipeError, match=r"^there is no recipe '"):
+        find_recipe(str(path))
+    assert not touched.exists()
+    record: Any = find_recipe("fast").to_dict()
+    assert Recipe.from_dict(record) == find_recipe("fast")
