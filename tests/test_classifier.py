@@ -56,6 +56,7 @@ def test_file_answers_from_its_own_metadata_alone(model: Path) -> None:
         "recipe": "test",
         "version": "0.1.0",
         "threshold": 0.6,
+        "unfamiliarity_threshold": None,
     }
 
 

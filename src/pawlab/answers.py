@@ -35,21 +35,21 @@ def write(predictions: Iterable[Prediction], form: Format, top: int, out: Path) 
 def columns(top: int) -> tuple[str, ...]:
     """Return the columns of CSV and Parquet; the second best answer and so on follow in pairs."""
     more = (f"{name}_{rank}" for rank in range(2, top + 1) for name in ("label", "probability"))
-    return ("picture", "label", "probability", "sure", "error", *more)
+    return ("picture", "label", "probability", "sure", "error", "reason", *more)
 
 
 def _row(prediction: Prediction, top: int) -> tuple[Any, ...]:
     label, probability = (prediction.label, prediction.probability) if prediction.error is None else (None, None)
     others: list[Any] = [value for pair in prediction.top(top)[1:] for value in pair]
-    row = (prediction.picture, label, probability, prediction.sure, prediction.error, *others)
+    row = (prediction.picture, label, probability, prediction.sure, prediction.error, prediction.reason, *others)
     return row + (None,) * (len(columns(top)) - len(row))
 
 
 def _table(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
     """Yield a line a picture: the answer first, so that the eye finds it whatever the paths' lengths."""
     for prediction in predictions:
-        error = "" if prediction.error is None else f": {prediction.error}"
-        yield f"{_answer(prediction, top):<24}  {_one_line(prediction.picture)}{error}\n"
+        why = prediction.error or prediction.reason
+        yield f"{_answer(prediction, top):<24}  {_one_line(prediction.picture)}{f': {why}' if why else ''}\n"
 
 
 def _answer(prediction: Prediction, top: int) -> str:
@@ -100,6 +100,7 @@ def _document(prediction: Prediction, top: int) -> dict[str, Any]:
         "sure": prediction.sure,
         "probabilities": dict(prediction.top(top)) if top > 1 else prediction.probabilities,
         "error": prediction.error,
+        "reason": prediction.reason,
     }
 
 

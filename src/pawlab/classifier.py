@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 FILE_NAME = "model.onnx"
+UNFAMILIAR = "unlike any picture it was trained on"
 FORMAT = 1  # of the metadata; a reader refuses what is newer than itself
 _KEY = "pawlab"
+_NEARLY = 0.5  # of the first class's probability
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Card:
     """What the file says of itself, in its metadata.
 
     `classes`: in the order of the outputs. `threshold`: below this probability an answer counts as "not sure".
-    `version`: of pawlab, when it was made.
+    `version`: of pawlab, when it was made. `unfamiliarity_threshold`: the same above this `unfamiliarity`, 0 to 1; None
+    where the graph doesn't tell it.
     """
 
     classes: tuple[str, ...]
@@ -41,6 +44,7 @@ class Card:
     recipe: str
     version: str
     threshold: float
+    unfamiliarity_threshold: float | None = None
 
     def to_json(self) -> str:
         """Return what stands under the metadata key `pawlab`."""
@@ -52,6 +56,7 @@ class Card:
                 "recipe": self.recipe,
                 "version": self.version,
                 "threshold": self.threshold,
+                "unfamiliarity_threshold": self.unfamiliarity_threshold,
             }
         )
 
@@ -61,12 +66,14 @@ class Card:
         values = json.loads(text)
         if values["format"] > FORMAT:
             raise ValueError(f"it was made by a newer pawlab ({values['version']})")
+        limit = values.get("unfamiliarity_threshold")  # older files have none
         return Card(
             classes=tuple(values["classes"]),
             preprocess=Preprocess(**values["preprocess"]),
             recipe=values["recipe"],
             version=values["version"],
             threshold=float(values["threshold"]),
+            unfamiliarity_threshold=None if limit is None else float(limit),
         )
 
 
@@ -75,8 +82,8 @@ class Prediction:
     """The answer for one picture.
 
     `picture`: its path, or "" where it has none. `probabilities`: by class, most probable first; `sure`: whether the
-    first reaches the classifier's threshold. Where the picture couldn't be read, `error` says why, `label` is None,
-    `probability` is 0 and `probabilities` is empty.
+    answer can be relied on; where not, `reason` says why. Where the picture couldn't be read, `error` says why, `label`
+    is None, `probability` is 0 and `probabilities` is empty.
     """
 
     picture: str
@@ -85,6 +92,7 @@ class Prediction:
     probabilities: dict[str, float] = field(repr=False)
     sure: bool
     error: str | None = None
+    reason: str | None = None
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable classes with their probabilities."""
@@ -168,12 +176,30 @@ class Classifier:
             pixels = decode(source, self.card.preprocess)
         except PictureError as error:
             return Prediction(name, None, 0.0, {}, sure=False, error=str(error))
-        return self._prediction(name, self.probabilities(pixels[np.newaxis])[0])
+        row, *unfamiliarity = self._session.run(self._outputs, {"pictures": pixels[np.newaxis]})
+        return self._prediction(name, row[0], float(unfamiliarity[0][0]) if unfamiliarity else 0.0)
 
-    def _prediction(self, name: str, row: NDArray[np.float32]) -> Prediction:
+    @property
+    def _outputs(self) -> list[str]:
+        return ["probabilities"] + ["unfamiliarity"] * (self.card.unfamiliarity_threshold is not None)
+
+    def _prediction(self, name: str, row: NDArray[np.float32], unfamiliarity: float) -> Prediction:
         ranked = {self.classes[index]: float(row[index]) for index in np.argsort(-row, kind="stable")}
         label, probability = next(iter(ranked.items()))
-        return Prediction(name, label, probability, ranked, sure=probability >= self.card.threshold)
+        reason = self._doubt(ranked, unfamiliarity)
+        return Prediction(name, label, probability, ranked, sure=reason is None, reason=reason)
+
+    def _doubt(self, ranked: dict[str, float], unfamiliarity: float) -> str | None:
+        """Return why an answer isn't sure; None where it is."""
+        limit = self.card.unfamiliarity_threshold
+        if limit is not None and unfamiliarity > limit:
+            return UNFAMILIAR
+        (first, probability), (second, next_best), *_ = ranked.items()
+        if probability >= self.card.threshold:
+            return None
+        if next_best >= _NEARLY * probability:
+            return f"{first} and {second} are nearly as likely"
+        return "no class is likely enough"
 
 
 def model_file(model: str | Path) -> Path:
@@ -211,4 +237,6 @@ def _read_card(session: "InferenceSession", path: Path) -> Card:
     outputs = {output.name: output.shape for output in session.get_outputs()}
     if outputs.get("probabilities", [None])[-1] != len(card.classes):
         raise ModelError(f"{path} is damaged: its outputs don't match its class names. Copy it again, or train anew.")
+    if card.unfamiliarity_threshold is not None and "unfamiliarity" not in outputs:
+        raise ModelError(f"{path} is damaged: it lacks the output 'unfamiliarity'. Copy it again, or train anew.")
     return card

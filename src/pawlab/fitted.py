@@ -20,8 +20,9 @@ class Fitted:
 
     `graph`: from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes). `history`: one row an epoch;
     `best_epoch`: whose weights these are. `set_aside`: training and validation pictures that can't be decoded.
-    `validation`: float32 (n, classes), probabilities of the validation pictures that can be, in order.
-    `seconds`: wall time by stage. `choices`: what was chosen on validation.
+    `validation`: float32 (n, classes), probabilities of the validation pictures that can be, in order. `seconds`: wall
+    time by stage. `choices`: what was chosen on validation. `features`: float32 (n, d), a frozen network's for training
+    and validation pictures, in this order; None where fitting didn't compute them.
     """
 
     graph: "ModelProto"
@@ -33,3 +34,4 @@ class Fitted:
     validation: NDArray[np.float32]
     choices: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    features: NDArray[np.float32] | None = None

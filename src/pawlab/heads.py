@@ -175,6 +175,7 @@ def train_head(dataset: Dataset, recipe: Recipe, weights: Path | None = None, pr
         seconds={"features": features_done - started, "fit": perf_counter() - features_done},
         validation=head.probabilities(validation),
         choices={"strength": head.strength, "validation_loss_by_strength": {str(c): v for c, v in head.losses.items()}},
+        features=extracted.features,
     )
 
 

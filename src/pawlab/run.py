@@ -25,6 +25,7 @@ METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
 PREDICTIONS_FILE = "predictions.csv"
 SPLIT_FILE = "split.csv"
+SUSPECTS_FILE = "suspects.csv"
 REPORT_FILE = "report.html"
 
 _VERSIONS_OF = ("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy", "keras", "tensorflow")

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,11 +16,14 @@ from pawlab.classifier import FILE_NAME, Card, Classifier, model_file, save_clas
 from pawlab.data.checks import run_checks
 from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
+from pawlab.data.evidence import gather
 from pawlab.data.splits import assign_splits, count_overlap, require_trainable
 from pawlab.data.stats import Stats, describe
 from pawlab.errors import DataError, PawlabError
-from pawlab.evaluation.calibration import confidence_threshold
+from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
+from pawlab.evaluation.suspects import Suspect
+from pawlab.evaluation.trust import Trusted, find_wrong_labels, make_trusted, trust_record
 from pawlab.evaluation.verdict import judge
 from pawlab.fitted import Fitted
 from pawlab.heads import train_head
@@ -39,6 +42,7 @@ from pawlab.run import (
     PREDICTIONS_FILE,
     RUN_FILE,
     SPLIT_FILE,
+    SUSPECTS_FILE,
     Run,
     choose_folder,
     machine,
@@ -54,6 +58,7 @@ from pawlab.storage import replacing_folder
 from pawlab.training.augmentation import augment
 
 _PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
+_SUSPECT_COLUMNS = ("path", "split", "label", "suggested", "score")
 _LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file answers
 _COMPARED_PICTURES = 16
 
@@ -169,15 +174,23 @@ def _finish(
     watch.add(fitted.seconds)
     dataset = dataset.without(fitted.set_aside)
     with watch.stage("evaluate"):
-        validation = _on_validation(fitted, dataset)
-        classifier = _save(fitted, validation, recipe, folder / FILE_NAME)
+        trusted = make_trusted(fitted, dataset, recipe.preprocess, progress)
+        validation = trusted.validation
+        classifier = _save(fitted, trusted, recipe, folder / FILE_NAME)
         test = evaluate(classifier, dataset.part("test"), progress)
+        frozen = recipe.backbone is not None
+        suspects = find_wrong_labels(fitted, trusted, dataset, test, recipe.preprocess, frozen)
     dataset = dataset.without(test.broken)
     stats = describe(dataset)
-    metrics = _metrics(dataset, stats, fitted, validation.score, test.score)
+    metrics = {
+        **_metrics(dataset, stats, fitted, validation.score, test.score),
+        **trust_record(trusted, test),
+        "suspects": len(suspects),
+    }
     write_history(fitted.history, folder / HISTORY_FILE)
     write_split(dataset, folder / SPLIT_FILE)
     write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, test), folder / PREDICTIONS_FILE)
+    write_rows(_SUSPECT_COLUMNS, _suspect_rows(suspects), folder / SUSPECTS_FILE)
     record = _record(order, dataset, recipe, fitted)
     write_json(record, folder / RUN_FILE)
     if order.report:
@@ -231,8 +244,9 @@ def explore(
     Raises the errors of `pawlab.errors`.
     """
     previewed = find_recipe(recipe)
-    dataset = assign_splits(discover(data, progress), seed)
-    stats, overlap, findings = describe(dataset), count_overlap(dataset), run_checks(dataset)
+    evidence = gather(assign_splits(discover(data, progress), seed), progress)
+    dataset = evidence.dataset
+    stats, overlap, findings = describe(dataset), count_overlap(dataset), run_checks(evidence)
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
         write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, augment)
@@ -271,31 +285,31 @@ def _text(path: str | Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _on_validation(fitted: Fitted, dataset: Dataset) -> Evaluation:
-    pictures = dataset.part("validation")
-    return Evaluation(dataset.classes, pictures, np.array(dataset.class_indices(pictures)), fitted.validation, ())
-
-
-def _save(fitted: Fitted, validation: Evaluation, recipe: Recipe, path: Path) -> Classifier:
+def _save(fitted: Fitted, trusted: Trusted, recipe: Recipe, path: Path) -> Classifier:
     """Write the classifier and open it again: everything from here on goes through the file that ships."""
     card = Card(
-        classes=validation.classes,
+        classes=trusted.validation.classes,
         preprocess=recipe.preprocess,
         recipe=recipe.name,
         version=__version__,
-        threshold=confidence_threshold(validation.probabilities, validation.labels),
+        threshold=trusted.threshold,
+        unfamiliarity_threshold=trusted.unfamiliarity_threshold,
     )
-    save_classifier(fitted.graph, card, path)
+    save_classifier(trusted.graph, card, path)
     classifier = Classifier.load(path)
-    _require_same_answers(classifier, validation)
+    _require_same_answers(classifier, fitted, trusted)
     return classifier
 
 
-def _require_same_answers(classifier: Classifier, validation: Evaluation) -> None:
-    """Compare the file with what was fitted, from the picture's bytes to the probabilities."""
+def _require_same_answers(classifier: Classifier, fitted: Fitted, trusted: Trusted) -> None:
+    """Compare the file with what was fitted, from the picture's bytes to the probabilities, its temperature undone.
+
+    Undone, because a probability of 1 - 1e-9 counts as 1 in float32, and what it is at another temperature is lost.
+    """
     some = slice(_COMPARED_PICTURES)
-    again = evaluate(classifier, validation.pictures[some])
-    difference = float(np.abs(again.probabilities - validation.probabilities[some]).max())
+    again = evaluate(classifier, trusted.validation.pictures[some])
+    answers = tempered(again.probabilities, 1 / trusted.temperature)
+    difference = float(np.abs(answers - fitted.validation[some]).max())
     if difference > _LARGEST_DIFFERENCE:
         raise RuntimeError(f"the saved classifier answers otherwise than what was fitted, by {difference:.2g}")
 
@@ -325,6 +339,11 @@ def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:
         for picture, row in zip(evaluation.pictures, evaluation.probabilities, strict=True):
             best = int(row.argmax())
             yield picture.name, picture.split, picture.label, evaluation.classes[best], f"{row[best]:.6f}"
+
+
+def _suspect_rows(suspects: Iterable[Suspect]) -> Iterator[tuple[Any, ...]]:
+    for one in suspects:
+        yield one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}"
 
 
 def _beginning(order: Order, dataset: Dataset) -> dict[str, Any]:

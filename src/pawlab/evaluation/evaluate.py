@@ -18,7 +18,8 @@ from pawlab.progress import Progress, silent
 class Evaluation:
     """The answers for labelled pictures that could be read, and the score over them.
 
-    `probabilities`: (n, classes) in the classifier's order of classes; `labels`: (n,), class positions.
+    `probabilities`: (n, classes) in the classifier's order of classes; `labels`: (n,), class positions; `sure`: (n,),
+    whether the classifier was sure of its answer.
     """
 
     classes: tuple[str, ...]
@@ -26,6 +27,7 @@ class Evaluation:
     labels: NDArray[np.int64]
     probabilities: NDArray[np.floating[Any]]
     broken: tuple[SetAside, ...]
+    sure: NDArray[np.bool_]
 
     @property
     def score(self) -> Score:
@@ -66,6 +68,7 @@ def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Prog
     _require_known_labels(pictures, classifier.classes)
     good: list[Picture] = []
     rows: list[list[float]] = []
+    sure: list[bool] = []
     broken: list[SetAside] = []
     with progress("Testing", len(pictures)) as advance:
         answers = classifier.predict_each(picture.path for picture in pictures)
@@ -76,10 +79,11 @@ def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Prog
             else:
                 good.append(picture)
                 rows.append(_in_order(answer, classifier.classes))
+                sure.append(answer.sure)
     if not good:
         raise DataError(f"none of the {len(pictures)} pictures can be read. The first: {broken[0].reason}.")
     labels = np.array([positions[picture.label] for picture in good])
-    return Evaluation(classifier.classes, tuple(good), labels, np.array(rows), tuple(broken))
+    return Evaluation(classifier.classes, tuple(good), labels, np.array(rows), tuple(broken), np.array(sure))
 
 
 def _in_order(answer: Prediction, classes: tuple[str, ...]) -> list[float]:
@@ -90,8 +94,8 @@ def _require_known_labels(pictures: Sequence[Picture], classes: tuple[str, ...])
     unknown = sorted({picture.label for picture in pictures} - set(classes))
     if unknown:
         raise DataError(
-            f"the data has the class '{unknown[0]}', which the classifier doesn't know; it knows: {', '.join(classes)}. "
-            "Name the folders as in training."
+            f"the data has the class '{unknown[0]}', which the classifier doesn't know; "
+            f"it knows: {', '.join(classes)}. Name the folders as in training."
         )
 
 

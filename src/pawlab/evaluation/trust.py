@@ -1,0 +1,151 @@
+"""What is done to every fitted model before it ships, so that people can trust its answers.
+
+Its probabilities are calibrated, it gets to know when it isn't sure, and labels that look wrong are found.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pawlab.data.dataset import Dataset
+from pawlab.evaluation.calibration import (
+    BINS,
+    apply_temperature,
+    calibration_error,
+    confidence_threshold,
+    fit_temperature,
+    tempered,
+)
+from pawlab.evaluation.evaluate import Evaluation
+from pawlab.evaluation.familiarity import (
+    Features,
+    add_unfamiliarity,
+    fit_familiarity,
+    has_picture_features,
+    picture_features,
+    unfamiliarity,
+)
+from pawlab.evaluation.suspects import Suspect, find_suspects, rank
+from pawlab.fitted import Fitted
+from pawlab.metrics import Probabilities
+from pawlab.pictures import Preprocess
+from pawlab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+_STRENGTH = 0.01  # of the penalty on a model of frozen features, where fitting chose none
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """A fitted model whose answers can be trusted.
+
+    `graph`: as fitted, but with calibrated `probabilities` and a second output, `unfamiliarity`. `temperature`: what
+    its logits are divided by. `threshold` and `unfamiliarity_threshold`: beyond which an answer isn't sure; the latter
+    is None where the network has no feature map to tell by. `validation`: the calibrated answers. `features`: float32
+    (n, d) of training and validation pictures, in this order; None without a feature map.
+    """
+
+    graph: "ModelProto"
+    temperature: float
+    threshold: float
+    unfamiliarity_threshold: float | None
+    validation: Evaluation
+    features: Features | None
+
+
+def make_trusted(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress = silent) -> Trusted:
+    """Calibrate a fitted model, and set when it isn't sure, on `dataset`'s training and validation pictures alone."""
+    pictures = dataset.part("validation")
+    labels = np.array(dataset.class_indices(pictures))
+    temperature = fit_temperature(fitted.validation, labels)
+    probabilities = tempered(fitted.validation, temperature)
+    threshold = confidence_threshold(probabilities, labels)
+    graph = _copy(fitted.graph)
+    apply_temperature(graph, temperature)
+    features = _features(fitted, dataset, preprocess, progress)
+    sure, limit = probabilities.max(axis=1) >= threshold, None
+    if features is not None:
+        train, validation = np.split(features, [len(features) - len(pictures)])
+        familiarity = fit_familiarity(train, validation)
+        add_unfamiliarity(graph, familiarity.centres)
+        limit = familiarity.threshold
+        sure &= unfamiliarity(validation, familiarity.centres) <= limit
+    answers = Evaluation(dataset.classes, pictures, labels, probabilities, (), sure)
+    return Trusted(graph, temperature, threshold, limit, answers, features)
+
+
+def find_wrong_labels(
+    fitted: Fitted, trusted: Trusted, dataset: Dataset, test: Evaluation, preprocess: Preprocess, frozen: bool
+) -> tuple[Suspect, ...]:
+    """Return the pictures whose label looks wrong, the most suspected first.
+
+    `frozen`: whether the features are those of a network that learned from none of these labels. Where they aren't,
+    only validation and test pictures are judged, by the classifier itself, which wasn't trained on them.
+    """
+    validation = trusted.validation
+    if not frozen or trusted.features is None:
+        probabilities = np.concatenate([validation.probabilities, test.probabilities])
+        return rank((*validation.pictures, *test.pictures), probabilities, dataset.classes)
+
+    another = replace(preprocess, fit="squash" if preprocess.fit == "crop" else "crop")
+    return find_suspects(
+        trained=dataset.part("train") + validation.pictures,
+        features=trusted.features,
+        others=test.pictures,
+        answers=test.probabilities,
+        classes=dataset.classes,
+        look_again=lambda pictures: picture_features(fitted.graph, pictures, another),
+        strength=fitted.choices.get("strength", _STRENGTH),
+    )
+
+
+def trust_record(trusted: Trusted, test: Evaluation) -> dict[str, Any]:
+    """Return what metrics.json tells: calibration errors before and after, and how many answers are sure."""
+    both = {"validation": trusted.validation, "test": test}
+    return {
+        "calibration": {
+            "temperature": trusted.temperature,
+            "bins": BINS,
+            **{name: _errors(one, trusted.temperature) for name, one in both.items()},
+        },
+        "sure": {
+            "threshold": trusted.threshold,
+            "unfamiliarity_threshold": trusted.unfamiliarity_threshold,
+            **{name: _sure_shares(one) for name, one in both.items()},
+        },
+    }
+
+
+def _copy(graph: "ModelProto") -> "ModelProto":
+    from onnx import ModelProto
+
+    copy = ModelProto()
+    copy.CopyFrom(graph)
+    return copy
+
+
+def _features(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress) -> Features | None:
+    if fitted.features is not None or not has_picture_features(fitted.graph):
+        return fitted.features
+    return picture_features(fitted.graph, dataset.part("train") + dataset.part("validation"), preprocess, progress)
+
+
+def _errors(answers: Evaluation, temperature: float) -> dict[str, float]:
+    before: Probabilities = tempered(answers.probabilities, 1 / temperature)
+    return {
+        "before": round(calibration_error(before, answers.labels), 6),
+        "after": round(calibration_error(answers.probabilities, answers.labels), 6),
+    }
+
+
+def _sure_shares(answers: Evaluation) -> dict[str, float | None]:
+    """Return the share of the right answers that are sure, and that of the wrong ones; None where there are none."""
+    right = answers.probabilities.argmax(axis=1) == answers.labels
+    return {name: _share(answers.sure[chosen]) for name, chosen in (("of_right", right), ("of_wrong", ~right))}
+
+
+def _share(sure: Any) -> float | None:
+    return float(sure.mean()) if len(sure) else None
