@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from pawlab import __version__
 from pawlab.classifier import Classifier
@@ -36,7 +36,6 @@ _REFUSALS: dict[int, str] = {
     408: "The upload took too long.",
     413: "The request brings more than it may.",
     415: "The body is neither a form nor a picture.",
-    499: "The client left before it was answered; nobody ever receives this.",
     503: "The service has too much to do; `Retry-After` says in how many seconds to try again.",
 }
 _PICTURES = {
@@ -55,7 +54,11 @@ router = APIRouter()
 
 def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what the OpenAPI document says of these statuses."""
-    return {status: {"model": documents.Failure, "description": _REFUSALS[status]} for status in statuses}
+    said: dict[int | str, dict[str, Any]]
+    said = {status: {"model": documents.Failure, "description": _REFUSALS[status]} for status in statuses}
+    if 503 in said:
+        said[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
+    return said
 
 
 class Service:
@@ -135,9 +138,9 @@ async def ready(request: Request) -> documents.State:
 
 @router.get(
     "/metrics",
-    response_class=PlainTextResponse,
+    response_class=Response,
     response_description="The counts, a line each.",
-    responses=_refusals(401, 403),
+    responses={**_refusals(401, 403), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
     """Give the counts of requests and pictures in Prometheus's text format."""
@@ -171,6 +174,7 @@ def create_app(
         description=_DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
         exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_allowed},
     )
@@ -178,8 +182,18 @@ def create_app(
     api.include_router(router)
     for address, asset in service.assets.items():
         api.add_api_route(address, partial(_serve, asset), include_in_schema=False)
-    paths = frozenset(api.openapi()["paths"]) | set(service.assets) | {"/openapi.json"}
+    document = api.openapi()
+    if token is not None:
+        _tell_of_token(document)
+    paths = frozenset(document["paths"]) | set(service.assets) | {"/openapi.json"}
     return Gate(api, service.counters, paths, _GUARDED, token, hosts)
+
+
+def _tell_of_token(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path in _GUARDED:
+        for operation in document["paths"][path].values():
+            operation["security"] = [{"token": []}]
 
 
 @asynccontextmanager

@@ -70,14 +70,16 @@ class Taken:
 class Model:
     """The model that answers.
 
-    `threshold`: below this probability an answer counts as not sure. `metrics`: how it was tested, as its metrics.json
-    says, or null where there is none beside it.
+    An answer counts as not sure below the probability `threshold`, and above `unfamiliarity_threshold`, 0 to 1, where
+    the model tells how unlike its training pictures one is; null where it doesn't. `metrics`: how it was tested, as its
+    metrics.json says, or null where there is none beside it.
     """
 
     classes: list[str]
     recipe: str
     preprocess: Preprocessing
     threshold: float
+    unfamiliarity_threshold: float | None
     version: str
     metrics: dict[str, Any] | None
     limits: Taken
@@ -98,7 +100,7 @@ def answer_of(prediction: Prediction) -> Answer:
         label=prediction.label,
         probability=prediction.probability if found else None,
         sure=prediction.sure,
-        reason=getattr(prediction, "reason", None),
+        reason=prediction.reason,
         probabilities=prediction.probabilities,
         error=prediction.error,
     )
@@ -111,6 +113,7 @@ def model_of(card: Card, metrics: dict[str, Any] | None, limits: Limits) -> Mode
         recipe=card.recipe,
         preprocess=Preprocessing(card.preprocess.height, card.preprocess.width, card.preprocess.fit),
         threshold=card.threshold,
+        unfamiliarity_threshold=card.unfamiliarity_threshold,
         version=card.version,
         metrics=metrics,
         limits=Taken(limits.file_bytes, limits.request_bytes, limits.files, limits.pixels),

@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import logging
 import signal
 import socket
 import sys
@@ -73,6 +74,9 @@ def _own_names(host: str, listener: socket.socket) -> frozenset[str] | None:
 
 
 def _config(app: Any) -> uvicorn.Config:
+    logging.getLogger("python_multipart").setLevel(
+        logging.CRITICAL
+    )  # it tells of each bad form, which its sender hears
     return uvicorn.Config(
         app,
         http=Protocol,
@@ -133,7 +137,14 @@ class Protocol(H11Protocol):
         """Begin a connection."""
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
-            transport.write(_plain_answer(503, "Service Unavailable", "Too many connections.", "Retry-After: 5\r\n"))
+            transport.write(
+                _plain_answer(
+                    503,
+                    "Service Unavailable",
+                    "There are too many connections. Try again in 5 s.",
+                    "Retry-After: 5\r\n",
+                )
+            )
             transport.close()
         self._time_head()
 

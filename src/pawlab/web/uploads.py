@@ -102,7 +102,6 @@ async def _next_message(request: Request, limits: Limits, deadline: float) -> Mu
             408,
             f"The upload took too long: it may rest for {limits.silence_seconds:.0f} s "
             f"and must be whole after {limits.upload_seconds:.0f} s.",
-            {"Connection": "close"},
         ) from error
 
 

@@ -167,7 +167,7 @@ function showAnswer(card, prediction) {
 }
 
 function why({ label, reason }) {
-  return reason ? sentence(reason) : `Perhaps ${label}, but less surely than answers that can be relied on.`;
+  return `Perhaps ${label}: ${reason ?? "less surely than answers that can be relied on"}.`;
 }
 
 const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.?$/, ".");
