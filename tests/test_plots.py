@@ -81,8 +81,9 @@ def test_every_curve_is_named_where_it_ends_and_all_of_it_is_seen() -> None:
 
 def test_the_two_parts_differ_by_more_than_colour() -> None:
     axes = plots.accuracy_figure(HISTORY, 2, 0.5).axes[0]
-    assert line(axes, "training").is_dashed()
-    assert not line(axes, "validation").is_dashed()
+    patterns = {name: line(axes, name)._dash_pattern[1] for name in ("training", "validation")}  # type: ignore[attr-defined]
+    assert patterns["validation"] is None
+    assert min(patterns["training"]) > 2
 
 
 def test_one_epoch_is_a_point() -> None:
@@ -228,7 +229,7 @@ def test_a_png_is_on_white_and_the_same_every_time(tmp_path: Path) -> None:
     assert image.width > 1000
 
 
-NASTY = ["$x^2$", "猫 🐈", "a" * 300, "line\nbreak\tand \x00", "\udcff bytes", "<b>&amp;"]
+NASTY = [r"$\frac$", "猫 🐈", "a" * 300, "line\nbreak\tand \x00", "\udcff bytes", "<b>&amp;"]
 
 
 def test_any_name_can_be_drawn(tmp_path: Path) -> None:
@@ -237,7 +238,7 @@ def test_any_name_can_be_drawn(tmp_path: Path) -> None:
     sheet = plots.sheet_figure([plots.Tile(None, name, right=False) for name in NASTY], 3, "")
     plots.save_png(sheet, tmp_path / "sheet.png")
     plots.save_png(plots.comparison_figure(dict.fromkeys(NASTY, HISTORY)), tmp_path / "comparison.png")
-    assert texts(sheet)[1] == "✗ $x^2$"
+    assert texts(sheet)[1] == r"✗ $\frac$"
 
 
 def test_the_users_own_settings_change_nothing(tmp_path: Path) -> None:

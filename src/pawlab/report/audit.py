@@ -1,23 +1,25 @@
 """What a page tells of the pictures themselves: samples, findings, and what augmentation makes of one."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.data.checks import Finding
-from pawlab.data.dataset import Dataset
+from pawlab.data.dataset import Dataset, Picture
+from pawlab.data.findings import Finding, Mention
 from pawlab.errors import PictureError
 from pawlab.pictures import Pixels, decode
 from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Layer, Recipe
 from pawlab.report.plots import Tile
-from pawlab.report.shown import Shown, whole, with_squares
+from pawlab.report.shown import Shown, square, whole
 
 Augment = Callable[[Pixels, Sequence[Layer], np.random.Generator], NDArray[np.float32]]
 
-_MOST_OF_A_FINDING = 12
+_MOST_PICTURES = 12  # of one finding
+_MOST_GROUPS = 6
+_MOST_OF_A_GROUP = 6
 _VARIANTS = 8
 _TRIED = 20  # pictures that may be unreadable before the preview gives up
 
@@ -33,12 +35,26 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class Mentioned:
+    """A picture of a finding and what is the matter with it; `shown` is None where there is no picture to show."""
+
+    name: str
+    detail: str
+    shown: Shown | None
+
+
+@dataclass(frozen=True)
 class ShownFinding:
-    """A finding with its first pictures; `more`: how many others there are."""
+    """A finding with its first groups; `more`: how many other groups there are.
+
+    `together`: whether the pictures of a group belong together, such as copies; else each group is one picture.
+    """
 
     check: str
+    severity: str
     sentence: str
-    shown: list[Shown]
+    groups: list[list[Mentioned]]
+    together: bool
     more: int
 
 
@@ -68,17 +84,26 @@ def preview_tiles(shown: Preview, recipe: Recipe) -> list[Tile]:
     return first + [Tile(variant, "changed") for variant in shown.variants]
 
 
-def without_set_aside(findings: Iterable[Finding]) -> list[Finding]:
-    """Leave out the finding that lists what was set aside; pages give that a place of its own."""
-    return [finding for finding in findings if finding.check != "set aside"]
-
-
 def shown_findings(findings: Iterable[Finding], dataset: Dataset) -> list[ShownFinding]:
-    """Put pictures to the findings. Files that were set aside have none; the page lists them by themselves."""
-    by_name = {picture.name: picture for picture in dataset.pictures}
-    entries = []
-    for finding in findings:
-        named = [by_name[name] for name in finding.pictures if name in by_name]
-        shown = with_squares(Shown(picture) for picture in named[:_MOST_OF_A_FINDING])
-        entries.append(ShownFinding(finding.check, finding.sentence, shown, len(named) - len(shown)))
-    return entries
+    """Put pictures to the findings. Files that can't be read have none: their names are listed."""
+    by_name = {picture.name: picture for picture in _all_pictures(dataset)}
+    return [_shown_finding(finding, by_name) for finding in findings]
+
+
+def _all_pictures(dataset: Dataset) -> Iterator[Picture]:
+    yield from dataset.pictures
+    yield from (item.picture for item in dataset.set_aside if item.picture is not None)
+
+
+def _shown_finding(finding: Finding, by_name: Mapping[str, Picture]) -> ShownFinding:
+    together = any(len(group) > 1 for group in finding.groups)
+    most = _MOST_GROUPS if together else _MOST_PICTURES
+    groups = [[_mentioned(mention, by_name) for mention in group[:_MOST_OF_A_GROUP]] for group in finding.groups[:most]]
+    more = len(finding.groups) - len(groups)
+    return ShownFinding(finding.check, finding.severity, finding.sentence, groups, together, more)
+
+
+def _mentioned(mention: Mention, by_name: Mapping[str, Picture]) -> Mentioned:
+    picture = by_name.get(mention.name)
+    shown = None if picture is None else Shown(picture, pixels=square(picture))
+    return Mentioned(mention.name, mention.detail, shown)

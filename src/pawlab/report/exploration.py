@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pawlab.data.checks import Finding
 from pawlab.data.dataset import Dataset
+from pawlab.data.findings import Finding
 from pawlab.data.stats import Stats
 from pawlab.recipes.recipe import Recipe
-from pawlab.report.audit import Augment, preview, shown_findings, without_set_aside
+from pawlab.report.audit import Augment, preview, shown_findings
 from pawlab.report.page import write_page
 from pawlab.report.shown import samples, with_squares
 
@@ -46,7 +46,7 @@ def write_exploration(
         "counts": stats.counts,
         "stats": stats,
         "overlap": overlap,
-        "findings": shown_findings(without_set_aside(findings), dataset),
+        "findings": shown_findings(findings, dataset),
         "set_aside": dataset.set_aside,
         "samples": [(label, with_squares(row)) for label, row in samples(dataset)],
         "preview": preview(dataset, recipe, augment, _SEED),

@@ -54,7 +54,7 @@ def _environment() -> "Environment":
         folder=lambda name: name.rpartition("/")[0],
         options=_options,
         marked=_marked,
-        sentence=lambda text: f"{text[:1].upper()}{text[1:].rstrip('.')}.",
+        flat=lambda groups: [mentioned for group in groups for mentioned in group],
         quoted=quoted,
         python=lambda text: json.dumps(text, ensure_ascii=False),  # a Python string literal too
         uri=data_uri,

@@ -5,7 +5,6 @@ stands alone, on white paper; `to_svg` gives it for a page, in the page's own co
 """
 
 import io
-import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,7 +76,6 @@ _STYLE = {
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "pawlab",  # the same figure gives the same file
 }
 
 _Parameters = ParamSpec("_Parameters")
@@ -111,7 +109,6 @@ def _styled() -> Iterator[None]:
     """Draw in our style whatever the user's own settings are, and without remarks about letters no font has."""
     import matplotlib.style
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with matplotlib.style.context(["default", {**_STYLE, "font.family": _fonts()}]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")
         yield

@@ -1,22 +1,23 @@
 """What a run found out -> its plots and report.html: one self-contained page."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pawlab.data.checks import Finding
 from pawlab.data.dataset import Dataset
+from pawlab.data.findings import Finding
 from pawlab.data.stats import Stats
 from pawlab.history import Epoch
+from pawlab.pictures import Pixels
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
-from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings, without_set_aside
+from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings
 from pawlab.report.page import percent, quoted, sureness, write_page
-from pawlab.report.shown import Answered, Shown, drawn, mistakes, samples, with_squares, with_whole
+from pawlab.report.shown import Answered, Shown, Suspected, drawn, mistakes, samples, with_squares, with_whole
 
 REPORT_FILE = "report.html"
 PLOTS_FOLDER = "plots"
@@ -24,6 +25,7 @@ PLOTS_FOLDER = "plots"
 _ANSWERS = 25
 _MISTAKES = 12
 _CONFUSED = 8
+_SUSPECTS = 15
 _SECTIONS = {
     "pictures": "The pictures",
     "model": "The model",
@@ -31,9 +33,14 @@ _SECTIONS = {
     "score": "The score",
     "answers": "Its answers",
     "mistakes": "Its mistakes",
+    "labels": "Doubtful labels",
     "use": "Use it",
     "repeat": "Repeat it",
 }
+
+
+def _unexplained(path: Path) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,10 @@ class Material:
     """All that a run's page tells of.
 
     `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
-    metrics.json and run.json hold; `seconds`: wall time by stage, so far. `test`: the answers for the test pictures.
+    metrics.json and run.json hold; `seconds`: wall time by stage, so far. `test`: the answers for the test pictures;
+    `bins`: the same by how sure they were. `suspects`: pictures whose labels look wrong, the most suspected first.
+    `explain`: the picture of a path with what spoke for its answer laid over it, in its own shape; None where that
+    can't be told.
     """
 
     run: Path
@@ -54,6 +64,9 @@ class Material:
     seconds: dict[str, float]
     history: Sequence[Epoch]
     test: Answered
+    bins: Sequence[plots.Bin] = ()
+    suspects: Sequence[Suspected] = ()
+    explain: Callable[[Path], Pixels | None] = _unexplained
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,7 @@ class _Gallery:
     answers: list[Shown]
     mistakes: list[Shown]
     mistakes_in_all: int
+    suspects: list[Shown]
 
 
 def missing_library() -> str | None:
@@ -97,9 +111,14 @@ def _gallery(material: Material, augment: Augment) -> _Gallery:
         samples=[(label, with_squares(row)) for label, row in samples(material.dataset)],
         preview=preview(material.dataset, material.recipe, augment, seed),
         answers=with_squares(drawn(material.test, _ANSWERS, seed)),
-        mistakes=with_whole(wrong[:_MISTAKES]),
+        mistakes=[_explained(item, material) for item in with_whole(wrong[:_MISTAKES])],
         mistakes_in_all=len(wrong),
+        suspects=with_squares(Shown(item.picture, item.suggested) for item in material.suspects[:_SUSPECTS]),
     )
+
+
+def _explained(item: Shown, material: Material) -> Shown:
+    return item if item.pixels is None else replace(item, heat=material.explain(item.picture.path))
 
 
 # plots/
@@ -132,6 +151,7 @@ def _write_plots(material: Material, folder: Path) -> None:
         figure = plots.history_figure(history, material.record["best_epoch"], material.metrics["baseline_accuracy"])
     plots.save_png(figure, folder / "history.png")
     plots.save_png(plots.confusion_figure(material.test.confusion, material.test.classes), folder / "confusion.png")
+    plots.save_png(plots.calibration_figure(material.bins, len(material.test.classes)), folder / "calibration.png")
 
 
 def _strengths(record: dict[str, Any]) -> dict[float, float]:
@@ -157,8 +177,7 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "seconds": material.seconds,
         "recipe": recipe,
         "stats": material.stats,
-        "findings": shown_findings(without_set_aside(material.findings), material.dataset),
-        "set_aside": material.dataset.set_aside,
+        "findings": shown_findings(material.findings, material.dataset),
         "samples": gallery.samples,
         "preview": gallery.preview,
         "curves": _curves(material),
@@ -166,11 +185,12 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "confusion": material.test.confusion.tolist(),
         "confusion_svg": _confusion_drawing(material.test),
         "confused": _confused(material.test),
-        "calibration": None,
+        "calibration_svg": _calibration_drawing(material),
         "answers": gallery.answers,
         "mistakes": gallery.mistakes,
         "mistakes_in_all": gallery.mistakes_in_all,
-        "suspects": None,
+        "suspects": gallery.suspects,
+        "suspects_in_all": len(material.suspects),
         "command": _command(material.record["order"]),
     }
 
@@ -223,6 +243,16 @@ def _confusion_drawing(answered: Answered) -> str:
     return plots.to_svg(plots.confusion_figure(answered.confusion, answered.classes), "confusion", says)
 
 
+def _calibration_drawing(material: Material) -> str:
+    filled = [entry for entry in material.bins if entry.count]
+    says = "Answers by how sure they were: " + "; ".join(
+        f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
+        for entry in filled
+    )
+    figure = plots.calibration_figure(material.bins, len(material.test.classes))
+    return plots.to_svg(figure, "calibration", f"{says}.")
+
+
 def _by_class(answered: Answered) -> list[dict[str, Any]]:
     counts = answered.confusion
     return [
@@ -259,5 +289,7 @@ def _confused(answered: Answered) -> list[dict[str, Any]]:
 
 def _command(order: dict[str, Any]) -> str:
     """Return the command that repeats the run."""
-    options = [f" --{name} {quoted(str(order[name]))}" for name in ("epochs", "weights", "fit") if order.get(name)]
-    return f"pawlab train {quoted(order['data'])} --recipe {order['recipe']} --seed {order['seed']}{''.join(options)}"
+    named = ("epochs", "weights", "backbone", "fit")
+    options = [f" --{name} {quoted(str(order[name]))}" for name in named if order.get(name)]
+    data, recipe = quoted(order["data"]), quoted(order["recipe"])
+    return f"pawlab train {data} --recipe {recipe} --seed {order['seed']}{''.join(options)}"

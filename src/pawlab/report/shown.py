@@ -36,6 +36,15 @@ class Answered(Protocol):
     def confusion(self) -> NDArray[np.int64]: ...  # noqa: D102
 
 
+class Suspected(Protocol):
+    """A picture whose label looks wrong, as `evaluation.suspects` gives it."""
+
+    @property
+    def picture(self) -> Picture: ...  # noqa: D102
+    @property
+    def suggested(self) -> str: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Shown:
     """One picture of a page. `pixels`: None where it can't be decoded; `answer`: None where none was asked for.
