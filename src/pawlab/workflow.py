@@ -20,7 +20,7 @@ from pawlab.data.evidence import gather
 from pawlab.data.splits import assign_splits, count_overlap, require_trainable
 from pawlab.data.stats import Stats, describe
 from pawlab.errors import DataError, PawlabError
-from pawlab.evaluation.calibration import tempered
+from pawlab.evaluation.calibration import reliability, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.suspects import Suspect
 from pawlab.evaluation.trust import Trusted, find_wrong_labels, make_trusted, trust_record
@@ -196,7 +196,20 @@ def _finish(
     if order.report:
         with watch.stage("report"):
             findings, seconds = run_checks(dataset), watch.to_dict()
-            material = Material(place, dataset, stats, findings, recipe, metrics, record, seconds, fitted.history, test)
+            material = Material(
+                place,
+                dataset,
+                stats,
+                findings,
+                recipe,
+                metrics,
+                record,
+                seconds,
+                fitted.history,
+                test,
+                bins=reliability(test.probabilities, test.labels),
+                suspects=suspects,
+            )
             _report(material, folder, progress)
     write_json({**metrics, "seconds": watch.to_dict()}, folder / METRICS_FILE)
 
