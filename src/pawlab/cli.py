@@ -41,7 +41,9 @@ Seed = Annotated[int, typer.Option(help="Decides the split and all that is drawn
 @app.command()
 def train(
     data: Annotated[str | None, typer.Argument(help=_DATA_HELP, show_default=False)] = None,
-    recipe: Annotated[str, typer.Option(help="Which model to train; `pawlab recipes` lists them.")] = "fast",
+    recipe: Annotated[
+        str, typer.Option(help="Which model: one that `pawlab recipes` lists, or a TOML or Python file of your own.")
+    ] = "fast",
     out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/DATA-RECIPE")] = None,
     seed: Seed = 0,
     epochs: Annotated[
@@ -49,6 +51,10 @@ def train(
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="The backbone's pretrained weights.", show_default="found by themselves")
+    ] = None,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(help="Your own pretrained network: an ONNX file.", show_default="the recipe's"),
     ] = None,
     fit: Annotated[
         Literal["squash", "crop", "pad"] | None,
@@ -75,6 +81,7 @@ def train(
             seed=seed,
             epochs=epochs,
             weights=weights,
+            backbone=backbone,
             fit=fit,
             overwrite=overwrite,
             report=report,
@@ -198,15 +205,17 @@ def explore(
 
 @app.command()
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Show this one in full.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Show this one in full; your own file is checked.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the models that can be trained, or show one."""
     from pawlab.listings import print_recipe, print_recipes
-    from pawlab.recipes import RECIPES, find_recipe
+    from pawlab.recipes import RECIPES, choose_recipe
     from pawlab.recipes.summary import recipe_document
 
-    chosen = None if name is None else find_recipe(name)
+    chosen = None if name is None else choose_recipe(name)
     if as_json:
         show_json(recipe_document(chosen) if chosen else [recipe_document(recipe) for recipe in RECIPES])
     elif chosen:

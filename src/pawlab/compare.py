@@ -10,7 +10,7 @@ from pawlab.data.archives import stem
 from pawlab.errors import OutputError
 from pawlab.history import Epoch, read_history
 from pawlab.progress import Progress, silent
-from pawlab.recipes import RECIPES, find_recipe
+from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.run import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run, write_json
 
@@ -59,22 +59,23 @@ def compare(
 ) -> tuple[Compared, ...]:
     """Train each recipe on the same split and return the runs, in the order asked for.
 
-    `recipes`: names; "all" stands for the published ones. `out`: a folder with one run a recipe and comparison.json;
-    runs/DATA-compared by default. A recipe that is finished there is taken as it is, one that was cut off goes on.
+    `recipes`: names, or files of one's own; "all" stands for the published ones. `out`: a folder with one run a recipe
+    and comparison.json; runs/DATA-compared by default. A recipe that is finished there is taken as it is, one that was
+    cut off goes on.
     Raises OutputError where `out` holds runs of other data, another seed or another number of epochs.
     """
-    chosen = [find_recipe(name) for name in _expand(recipes)]
+    chosen = [choose_recipe(name) for name in _expand(recipes)]
     folder = Path(out) if out is not None else Path("runs") / f"{stem(Path(data).name)}-compared"
     asked = {"data": workflow.data_text(data), "seed": seed, "epochs": epochs}
     compared = []
     for recipe in chosen:
         place = folder / recipe.name
         if (place / RUN_FILE).is_file():
-            _require_same(place, asked)
+            _require_same(place, asked, recipe)
             run = Run(place) if (place / METRICS_FILE).is_file() else workflow.resume(place, progress)
         else:
             run = workflow.train(
-                data, recipe.name, place, seed=seed, epochs=epochs, weights=weights, report=report, progress=progress
+                data, recipe, place, seed=seed, epochs=epochs, weights=weights, report=report, progress=progress
             )
         compared.append(Compared(recipe, run))
         write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
@@ -88,8 +89,10 @@ def _expand(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(expanded))
 
 
-def _require_same(place: Path, asked: dict[str, Any]) -> None:
+def _require_same(place: Path, asked: dict[str, Any], recipe: Recipe) -> None:
     order = Run(place).record["order"]
+    if order.get("own_recipe") != (None if recipe in RECIPES else recipe.to_dict()):
+        raise OutputError(f"{place} holds a run with another recipe of that name. Choose another --out, or delete it.")
     for name, value in asked.items():
         if order[name] != value:
             raise OutputError(

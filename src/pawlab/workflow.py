@@ -25,13 +25,14 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.suspects import Suspect
 from pawlab.evaluation.trust import Trusted, find_wrong_labels, make_trusted, trust_record
 from pawlab.evaluation.verdict import judge
+from pawlab.features.exchange import with_own_backbone
 from pawlab.fitted import Fitted
 from pawlab.heads import train_head
 from pawlab.history import write_history
 from pawlab.metrics import Score
 from pawlab.pictures import Fit
 from pawlab.progress import Progress, silent
-from pawlab.recipes import find_recipe
+from pawlab.recipes import RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import recipe_document
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
@@ -77,16 +78,19 @@ class Order:
     fit: Fit | None
     report: bool
     tensorboard: bool
+    backbone: str | None = None
+    own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
 
 
 def train(
     data: str | Path,
-    recipe: str = "fast",
+    recipe: str | Path | Recipe = "fast",
     out: str | Path | None = None,
     *,
     seed: int = 0,
     epochs: int | None = None,
     weights: str | Path | None = None,
+    backbone: str | Path | None = None,
     fit: Fit | None = None,
     overwrite: bool = False,
     report: bool = True,
@@ -95,15 +99,23 @@ def train(
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
-    `data`: whatever `pawlab train` takes. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the
-    split and everything drawn at random; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`
-    and `fit` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and report.html;
+    `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
+    file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
+    and everything drawn at random; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`,
+    `backbone` (an ONNX file) and `fit` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots
+    and report.html;
     `tensorboard`: whether to log for TensorBoard, where the recipe trains in epochs.
 
     Raises the errors of `pawlab.errors`.
     """
-    order = Order(data_text(data), recipe, seed, epochs, _text(weights), fit, report, tensorboard)
     watch = _Stopwatch()
+    ordered = choose_recipe(recipe)
+    if backbone is not None:
+        ordered = with_own_backbone(ordered, Path(backbone), _path(_text(weights)), progress)
+    name = ordered.name if isinstance(recipe, Recipe) else str(recipe)
+    own = None if ordered in RECIPES else ordered.to_dict()
+    weights, backbone = _text(weights), _text(backbone)
+    order = Order(data_text(data), name, seed, epochs, weights, fit, report, tensorboard, backbone, own)
     chosen = _chosen(order)
     if out is not None:
         choose_folder(out, "", "", overwrite)  # a place that can't be written is told before the work
@@ -256,7 +268,7 @@ def explore(
     `out`: a folder for a page, explore.html, that shows them with samples and what `recipe` would make of them.
     Raises the errors of `pawlab.errors`.
     """
-    previewed = find_recipe(recipe)
+    previewed = choose_recipe(recipe)
     evidence = gather(assign_splits(discover(data, progress), seed), progress)
     dataset = evidence.dataset
     stats, overlap, findings = describe(dataset), count_overlap(dataset), run_checks(evidence)
@@ -274,7 +286,8 @@ def explore(
 
 
 def _chosen(order: Order) -> Recipe:
-    recipe = find_recipe(order.recipe)
+    """Return the recipe that was ordered. The user's own stands in the order: no file is read, or run, again."""
+    recipe = find_recipe(order.recipe) if order.own_recipe is None else Recipe.from_dict(order.own_recipe)
     return recipe if order.fit is None else replace(recipe, preprocess=replace(recipe.preprocess, fit=order.fit))
 
 

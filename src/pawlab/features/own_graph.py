@@ -92,28 +92,27 @@ def _pooling_graph(own: OwnBackbone, network: "ModelProto") -> "ModelProto":
 
 
 def _try_out(path: Path, graph: "ModelProto", size: Size) -> None:
-    """Have two pictures of noise answered, and note in the graph how many features there are.
-
-    They must be numbers, differ from picture to picture, and not depend on the pictures beside.
-    """
+    """Have two pictures of noise answered, and note in the graph how much comes out."""
     pictures = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
     pictures[1] //= 4
     try:
         session = open_session(graph.SerializeToString())
         together, first, second = (
-            session.run(["features"], {"pictures": some})[0] for some in (pictures, pictures[:1], pictures[1:])
+            session.run(None, {"pictures": some}) for some in (pictures, pictures[:1], pictures[1:])
         )
     except Exception as error:  # ONNX Runtime has a class of its own for each kind of failure
         raise WeightsError(
             f"{path} fails on two pictures of {size[0]} x {size[1]} pixels; export it with an open number of pictures, "
             f"and for this size. ({one_line(error)})"
         ) from error
-    _require_sound(path, together, np.concatenate([first, second]))
-    for output in graph.graph.output:
-        output.type.tensor_type.shape.dim[-1].dim_value = together.shape[1]
+    _require_sound(path, together[-1], np.concatenate([first[-1], second[-1]]))  # the last output: `features`
+    for output, values in zip(graph.graph.output, together, strict=True):
+        for dim, length in zip(output.type.tensor_type.shape.dim[1:], values.shape[1:], strict=True):
+            dim.dim_value = length
 
 
 def _require_sound(path: Path, together: NDArray[np.float32], alone: NDArray[np.float32]) -> None:
+    """Features must be numbers, differ from picture to picture, and not depend on the pictures beside."""
     if not (np.isfinite(together).all() and np.isfinite(alone).all()):
         raise WeightsError(
             f"{path} gives features that aren't numbers. Check pixels, mean and std in {description_file(path)}."

@@ -112,6 +112,8 @@ def _dense(shape: Shape, options: Options) -> tuple[Shape, int]:
 
 
 def _backbone(shape: Shape, options: Options) -> tuple[Shape, int]:
+    if "feature_map" in options:  # the user's own
+        return tuple(options["feature_map"]), options["parameters"]
     backbone = find_backbone(options["name"], options["cut"])
     height, width, _ = shape
     return (backbone.map_size(height), backbone.map_size(width), backbone.channels), backbone.parameters
