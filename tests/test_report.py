@@ -406,6 +406,18 @@ def test_a_score_is_held_against_guessing(right: int, baseline: float, said: str
     assert said in made_page(replace(material, metrics=metrics), tmp_path).text
 
 
+def test_the_interval_of_the_answer_is_that_of_the_test(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=3)
+    validation = {"accuracy": 0.9, "loss": 0.2, "pictures": 800, "ci95": [0.877, 0.919]}
+    page = made_page(replace(material, metrics={**material.metrics, "validation": validation}), tmp_path)
+    assert "70.0 % of 10 pictures it had never seen" in page.text
+    assert "may lie anywhere from 39.7% to 89.2% (95% interval)" in page.text
+    assert "validation 800 90.0% 87.7–91.9% 0.200 test 10 70.0% 39.7–89.2% 0.123" in page.text
+    scale = next(attributes for _, attributes in page.tags if attributes.get("class") == "ruler")
+    assert scale["aria-label"] == ("Scale from 0 to 100%: result 70.0%, interval 39.7% to 89.2%, guessing 50.0%")
+    assert "left:39.68%;right:10.78%" in [attributes.get("style") for attributes in page.all("span")]
+
+
 def test_the_command_has_the_options_that_were_given(tmp_path: Path) -> None:
     page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
     assert 'pawlab train "my photos/" --recipe fast --seed 7 --epochs 3 --fit crop' in page.text
@@ -462,7 +474,7 @@ def test_explore_writes_a_page_that_shows_what_is_there(learnable_folder: Path, 
     (data / "cold-squares" / "empty.png").write_bytes(b"")
     found = workflow.explore(data, out=tmp_path / "out", recipe="a4")
     page = assert_sound((tmp_path / "out" / "explore.html").read_text(encoding="utf-8"))
-    assert "62 pictures in 2 classes; 2 things worth a look." in page.text
+    assert "62 pictures in 2 classes; 3 things worth a look." in page.text
     for finding in found["findings"]:
         if finding["check"] != "set aside":
             assert finding["sentence"] in page.text

@@ -121,11 +121,12 @@ class Predictions(list[Prediction]):
 
 
 class Classifier:
-    """A trained classifier. `Classifier.load(path)` opens one; `predict` answers for pictures."""
+    """A trained classifier. `Classifier.load(path)` opens one; `predict` answers for pictures. `path`: its file."""
 
-    def __init__(self, session: "InferenceSession", card: Card) -> None:
+    def __init__(self, session: "InferenceSession", card: Card, path: Path) -> None:
         self._session = session
         self.card = card
+        self.path = path
 
     @staticmethod
     def load(model: str | Path) -> "Classifier":
@@ -138,7 +139,7 @@ class Classifier:
                 f"{path} isn't a model file that can be read: it is damaged, cut off or something else. "
                 "Copy it again, or train anew."
             ) from error
-        return Classifier(session, _read_card(session, path))
+        return Classifier(session, _read_card(session, path), path)
 
     @property
     def classes(self) -> tuple[str, ...]:

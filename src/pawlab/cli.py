@@ -164,6 +164,29 @@ def predict(
 
 
 @app.command()
+def explain(
+    model: Model,
+    picture: Annotated[str, typer.Argument(help="A picture file.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="The picture to draw: a file that ends with .png, .jpg or .webp.", show_default=False)
+    ],
+    label: Annotated[
+        str | None, typer.Option(help="What speaks for this class.", show_default="the classifier's answer")
+    ] = None,
+) -> None:
+    """Draw where in a picture an answer comes from."""
+    from pawlab.answers import render
+    from pawlab.classifier import Classifier
+    from pawlab.report.heatmaps import write_explanation
+
+    classifier = Classifier.load(model)
+    answer = classifier.predict(picture)
+    heat = write_explanation(classifier, picture, out, label)
+    sys.stdout.writelines(render([answer], "table", 1))
+    print(f"{out} is bright where it spoke for {heat.label} ({heat.method}).")
+
+
+@app.command()
 def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
     from pawlab import workflow

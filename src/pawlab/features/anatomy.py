@@ -16,7 +16,7 @@ Node = Any  # onnx.NodeProto
 
 _ANSWERS = frozenset({"Softmax", "Sigmoid"})
 _JOINTS = frozenset({"Conv", "Concat"})  # where a feature map is computed; a Concat joins several convolutions
-_ACTIVATIONS = frozenset({"BatchNormalization", "Clip", "Relu"})
+_ACTIVATIONS = frozenset({"BatchNormalization", "Clip", "Relu", "Sigmoid", "Tanh"})
 TEMPERATURE = "temperature"  # the node that divides the logits before they become probabilities
 
 
@@ -44,7 +44,7 @@ def find_anatomy(model: "ModelProto") -> Anatomy:
         raise ValueError("no softmax or sigmoid makes the probabilities of this graph")
     logits, sigmoid = back.before_temperature(end[0].input[0]), end[0].op_type == "Sigmoid"
     path = back.path(logits, lambda node: node.op_type in _JOINTS or back.joins(node))
-    while len(path) > 1 and path[1].op_type in _ACTIVATIONS:
+    while len(path) > 1 and (path[1].op_type in _ACTIVATIONS or back.is_silu(path[1])):
         path = path[1:]
     return Anatomy(logits, sigmoid, path[0].output[0] if path else None, tuple(path[1:]))
 
@@ -75,7 +75,14 @@ class _Back:
 
     def joins(self, node: Node) -> bool:
         """Say whether a node adds or multiplies two things that both depend on the picture."""
-        return len(self._flowing(node)) > 1
+        return len(self._flowing(node)) > 1 and not self.is_silu(node)
+
+    def is_silu(self, node: Node) -> bool:
+        """Say whether a node is the product of a value and its sigmoid, which is an activation."""
+        if node.op_type != "Mul" or node.input[1] not in self._makers:
+            return False
+        gate = self._makers[node.input[1]]
+        return bool(gate.op_type == "Sigmoid" and gate.input[0] == node.input[0])
 
     def before_temperature(self, tensor: str) -> str:
         maker = self._makers.get(tensor)
