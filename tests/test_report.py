@@ -20,11 +20,13 @@ import pawlab
 from page_checks import Page, assert_sound, read_page
 from pawlab import workflow
 from pawlab.cli import app
-from pawlab.data.checks import run_checks
 from pawlab.data.dataset import Dataset, Picture, SetAside
+from pawlab.data.findings import Finding, Mention
 from pawlab.data.stats import describe
 from pawlab.errors import OutputError, RecipeError
+from pawlab.evaluation.calibration import reliability
 from pawlab.evaluation.evaluate import Evaluation
+from pawlab.evaluation.suspects import Suspect
 from pawlab.evaluation.verdict import judge
 from pawlab.history import Epoch
 from pawlab.metrics import wilson_interval
@@ -37,7 +39,7 @@ from pawlab.report.report import Material, write_report
 from pawlab.run import Run
 from pawlab.training.augmentation import augment
 
-PLOTS = ("augmentation", "confusion", "history", "predictions", "samples")
+PLOTS = ("augmentation", "calibration", "confusion", "history", "predictions", "samples")
 OVERFITTED = tuple(Epoch(n, 0.1, 0.5 + n / 20, 0.7, 0.6, 1.0) for n in range(1, 11))
 HISTORY = tuple(Epoch(n, 0.7 - n / 20, 0.5 + n / 22, 0.7 - n / 30, 0.5 + n / 25, 1.0) for n in range(1, 11))
 
@@ -71,8 +73,8 @@ def test_the_page_gives_the_figures_of_the_metrics_as_people_read_them(run: Run,
     assert "100.0 % of 6 pictures it had never seen were named right." in page.text
     for part in ("validation", "test"):
         low, high = metrics[part]["ci95"]
-        row = f"{part} {metrics[part]['pictures']} 100.0% {low:.1%}".removesuffix("%") + f"–{high:.1%}"
-        assert f"{row} {metrics[part]['loss']:.3f}" in page.text
+        interval = f"{low * 100:.1f}–{high:.1%}"
+        assert f"{part} {metrics[part]['pictures']} 100.0% {interval} {metrics[part]['loss']:.3f}" in page.text
     trained = sum(metrics["counts"]["train"].values())
     assert f"training {trained} {metrics['train']['accuracy']:.1%} {metrics['train']['loss']:.3f}" in page.text
     assert f"{metrics['parameters']['total']:,} parameters; {metrics['parameters']['trainable']:,}" in page.text
@@ -245,19 +247,22 @@ def made_material(
         "verdict": judge(HISTORY, stats.baseline_accuracy).to_dict(),
         "overlap": 0,
         "set_aside": 0,
+        "calibration": {"test": {"before": 0.02, "after": 0.01}},
+        "sure": {"threshold": 0.7, "unfamiliarity_threshold": None, "test": {"of_right": 1.0, "of_wrong": None}},
     }
-    evaluation = Evaluation(tuple(classes), test, labels, probabilities, ())
+    evaluation = Evaluation(tuple(classes), test, labels, probabilities, (), sureness > 0)
     material = Material(
         run=Path("runs/made up"),
         dataset=dataset,
         stats=stats,
-        findings=run_checks(dataset),
+        findings=(),
         recipe=chosen,
         metrics=metrics,
         record=record,
         seconds={"fit": 1.0},
         history=HISTORY,
         test=evaluation,
+        bins=reliability(probabilities, labels),
     )
     return replace(material, **changed)
 
@@ -318,6 +323,16 @@ def test_mistakes_come_with_the_surest_first_and_the_rest_is_counted(tmp_path: P
     assert len(sureness_shown) == 12
     assert sureness_shown == sorted(sureness_shown, reverse=True)
     assert sureness_shown[0] == 95.0
+
+
+def test_beside_a_mistake_stands_where_it_came_from(run: Run, tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", run.classifier.classes, wrong=2)
+    page = made_page(replace(material, classifier=run.classifier), tmp_path)
+    assert "Beside each, where the answer came from: the brighter a place, the more it spoke for it." in page.text
+    overlaid = [image for image in page.all("img") if image["alt"].startswith("The same picture; bright where")]
+    assert [image["alt"] for image in overlaid] == ["The same picture; bright where it spoke for warm-circles"] * 2
+    assert (overlaid[0]["width"], overlaid[0]["height"]) == ("320", "213")  # as the picture itself, 60 x 40
+    assert "Beside each" not in made_page(material, tmp_path).text
 
 
 HOSTILE = ['<script>alert("x")</script>', "Übergrößenträger & Söhne", "a" * 300, "</style><b>", "{{ 7 * 7 }}", "a.b'c"]
@@ -382,14 +397,69 @@ def test_no_augmentation_is_said(page: Page) -> None:
     assert not [image for image in page.all("img") if image["alt"].startswith("The picture, changed")]
 
 
-def test_what_was_set_aside_is_listed_with_reasons(tmp_path: Path) -> None:
+def test_no_findings_are_said(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
+    assert "What the checks found The checks found nothing that would spoil a score." in page.text
+
+
+def test_files_without_a_picture_are_listed_with_what_is_wrong(tmp_path: Path) -> None:
+    broken = tuple((Mention(f"cats/{number}.jpg", "is empty"),) for number in range(25))
+    finding = Finding("broken files", "serious", "25 files can't be read.", broken)
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"], findings=(finding,)), tmp_path)
+    assert "Broken files serious 25 files can't be read. cats/0.jpg: is empty cats/1.jpg: is empty" in page.text
+    assert "cats/11.jpg" in page.text
+    assert "cats/12.jpg" not in page.text
+    assert "And 13 more." in page.text
+
+
+def test_copies_are_shown_together_those_set_aside_too(tmp_path: Path) -> None:
     material = made_material(tmp_path / "data", ["cats", "dogs"])
-    broken = tuple(SetAside(f"cats/{number}.jpg", "is empty") for number in range(25))
-    page = made_page(replace(material, dataset=replace(material.dataset, set_aside=broken)), tmp_path)
-    assert "25 files take no part, because they can't be used: cats/0.jpg: is empty cats/1.jpg: is empty" in page.text
-    assert "cats/19.jpg" in page.text
-    assert "cats/20.jpg" not in page.text
-    assert "And 5 more." in page.text
+    first, second = material.dataset.pictures[:2]
+    left_out = replace(second, name="cats/left out.png")
+    aside = (SetAside(left_out.name, "a copy", picture=left_out),)
+    groups = ((Mention(first.name), Mention(left_out.name, "in train")),)
+    finding = Finding("exact duplicates", "note", "1 picture is a copy.", groups)
+    dataset = replace(material.dataset, set_aside=aside)
+    page = made_page(replace(material, dataset=dataset, findings=(finding,)), tmp_path)
+    assert "Exact duplicates note 1 picture is a copy." in page.text
+    alts = [image["alt"] for image in page.all("img")]
+    assert f"{first.name}, labelled cats" in alts
+    assert "cats/left out.png, labelled cats" in alts
+    assert "left out.png cats in train" in page.text
+    assert [attributes for attributes in page.all("ul") if attributes.get("class") == "groups"]
+
+
+def test_doubtful_labels_are_shown_and_counted(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"])
+    found = [Suspect(picture, "dogs", 0.9) for picture in material.dataset.pictures if picture.label == "cats"]
+    many = tuple(found + found)
+    page = made_page(replace(material, suspects=many), tmp_path)
+    assert "15 of 30 are shown" in page.text
+    assert page.text.count("labelled cats looks like dogs") == 15
+    page = made_page(replace(material, suspects=many[:1]), tmp_path)
+    assert page.text.count("labelled cats looks like dogs") == 1
+    assert "are shown" not in page.text
+    assert "No label looks wrong." in made_page(material, tmp_path).text
+
+
+def test_calibration_is_told_before_and_after_and_in_words(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=1)
+    trust = {
+        "calibration": {"test": {"before": 0.0345, "after": 0.0123}},
+        "sure": {
+            "threshold": 0.76,
+            "unfamiliarity_threshold": 0.4,
+            "test": {"of_right": 0.99, "of_wrong": 0.25},
+        },
+    }
+    page = made_page(replace(material, metrics={**material.metrics, **trust}), tmp_path)
+    assert "they are 1.2% off on average" in page.text
+    assert "before its probabilities were calibrated on the validation pictures it was 3.5%." in page.text
+    assert "Below a probability of 76.0%, or where a picture is unlike any" in page.text
+    assert "it is sure of 99.0%, of its wrong ones of 25.0%." in page.text
+    says = next(drawing["aria-label"] for drawing in page.all("svg") if "how sure" in drawing["aria-label"])
+    assert says.startswith("Answers by how sure they were: ")
+    assert says.endswith("2 at 95.0% on average, of which 50.0% right.") or "of which 100.0% right" in says
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,24 @@
 """What a run found out -> its plots and report.html: one self-contained page."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pawlab.classifier import Classifier
 from pawlab.data.dataset import Dataset
 from pawlab.data.findings import Finding
 from pawlab.data.stats import Stats
+from pawlab.errors import ModelError
 from pawlab.history import Epoch
-from pawlab.pictures import Pixels
+from pawlab.pictures import Pixels, Preprocess, decode
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
 from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings
+from pawlab.report.heatmaps import Explainer, overlay
 from pawlab.report.page import percent, quoted, sureness, write_page
 from pawlab.report.shown import Answered, Shown, Suspected, drawn, mistakes, samples, with_squares, with_whole
 
@@ -39,10 +42,6 @@ _SECTIONS = {
 }
 
 
-def _unexplained(path: Path) -> None:
-    return None
-
-
 @dataclass(frozen=True)
 class Material:
     """All that a run's page tells of.
@@ -50,8 +49,7 @@ class Material:
     `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
     metrics.json and run.json hold; `seconds`: wall time by stage, so far. `test`: the answers for the test pictures;
     `bins`: the same by how sure they were. `suspects`: pictures whose labels look wrong, the most suspected first.
-    `explain`: the picture of a path with what spoke for its answer laid over it, in its own shape; None where that
-    can't be told.
+    `classifier`: draws where its answers come from; without one, or where its network can't tell, that is left out.
     """
 
     run: Path
@@ -66,7 +64,7 @@ class Material:
     test: Answered
     bins: Sequence[plots.Bin] = ()
     suspects: Sequence[Suspected] = ()
-    explain: Callable[[Path], Pixels | None] = _unexplained
+    classifier: Classifier | None = None
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,28 @@ def _gallery(material: Material, augment: Augment) -> _Gallery:
         samples=[(label, with_squares(row)) for label, row in samples(material.dataset)],
         preview=preview(material.dataset, material.recipe, augment, seed),
         answers=with_squares(drawn(material.test, _ANSWERS, seed)),
-        mistakes=[_explained(item, material) for item in with_whole(wrong[:_MISTAKES])],
+        mistakes=_explained(with_whole(wrong[:_MISTAKES]), material.classifier),
         mistakes_in_all=len(wrong),
         suspects=with_squares(Shown(item.picture, item.suggested) for item in material.suspects[:_SUSPECTS]),
     )
 
 
-def _explained(item: Shown, material: Material) -> Shown:
-    return item if item.pixels is None else replace(item, heat=material.explain(item.picture.path))
+def _explained(wrong: list[Shown], classifier: Classifier | None) -> list[Shown]:
+    """Lay over each picture where its answer came from."""
+    try:
+        explainer = Explainer(classifier) if classifier and wrong else None
+    except ModelError:  # a network without a feature map has no places to tell of
+        explainer = None
+    if explainer is None or classifier is None:
+        return wrong
+    preprocess = classifier.card.preprocess
+    return [item if item.pixels is None else replace(item, heat=_heat(item, explainer, preprocess)) for item in wrong]
+
+
+def _heat(item: Shown, explainer: Explainer, preprocess: Preprocess) -> Pixels:
+    path = item.picture.path
+    seen = item.pixels if preprocess.fit == "squash" and item.pixels is not None else decode(path, preprocess)
+    return overlay(seen, explainer.heatmap(path, item.answer))
 
 
 # plots/
@@ -188,6 +200,7 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "calibration_svg": _calibration_drawing(material),
         "answers": gallery.answers,
         "mistakes": gallery.mistakes,
+        "heated": any(item.heat is not None for item in gallery.mistakes),
         "mistakes_in_all": gallery.mistakes_in_all,
         "suspects": gallery.suspects,
         "suspects_in_all": len(material.suspects),
