@@ -221,6 +221,7 @@ def _finish(
                 test,
                 bins=reliability(test.probabilities, test.labels),
                 suspects=suspects,
+                classifier=classifier,
             )
             _report(material, folder, progress)
     write_json({**metrics, "seconds": watch.to_dict()}, folder / METRICS_FILE)
