@@ -20,6 +20,7 @@ import pawlab
 from page_checks import Page, assert_sound, read_page
 from pawlab import workflow
 from pawlab.cli import app
+from pawlab.compare import compare
 from pawlab.data.dataset import Dataset, Picture, SetAside
 from pawlab.data.findings import Finding, Mention
 from pawlab.data.stats import describe
@@ -131,7 +132,7 @@ def test_the_commands_on_the_page_are_those_of_the_program(run: Run) -> None:
     from typer.main import get_command
 
     commands = [block.split()[1] for block in code_of(html_of(run.folder)) if block.startswith("pawlab ")]
-    assert commands == ["predict", "evaluate", "train"]
+    assert commands == ["predict", "evaluate", "explain", "serve", "train"]
     assert set(commands) <= set(get_command(app).commands)  # type: ignore[attr-defined]
 
 
@@ -569,6 +570,20 @@ def test_explore_tells_an_unknown_recipe_before_it_reads(tmp_path: Path) -> None
 
 
 # compare's page
+
+
+def test_compare_writes_its_page(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out")
+    page = assert_sound((tmp_path / "out" / "comparison.html").read_text(encoding="utf-8"))
+    assert "100.0 % of 6 test pictures are named right by fast, the best in validation." in page.text
+    links = [link["href"] for link in page.all("a") if not link["href"].startswith("#")]
+    assert links == ["fast/report.html"]
+    assert (tmp_path / "out" / links[0]).is_file()
+
+
+def test_compare_without_report_writes_none(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.json", "fast"]
 
 
 def compared(name: str, validation: float, right: int, history: Sequence[Epoch] = HISTORY) -> ComparedRun:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pawlab import workflow
 from pawlab.data.archives import stem
@@ -12,6 +13,8 @@ from pawlab.history import Epoch, read_history
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
+from pawlab.report.comparison import COMPARISON_PAGE, ComparedRun, write_comparison
+from pawlab.report.report import REPORT_FILE, missing_library
 from pawlab.run import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run, write_json
 
 COMPARISON_FILE = "comparison.json"
@@ -59,9 +62,10 @@ def compare(
 ) -> tuple[Compared, ...]:
     """Train each recipe on the same split and return the runs, in the order asked for.
 
-    `recipes`: names, or files of one's own; "all" stands for the published ones. `out`: a folder with one run a recipe
-    and comparison.json; runs/DATA-compared by default. A recipe that is finished there is taken as it is, one that was
-    cut off goes on.
+    `recipes`: names, or files of one's own; "all" stands for the published ones. `out`: a folder with one run a recipe,
+    comparison.json and, with `report`, comparison.html; runs/DATA-compared by default. A recipe that is finished there
+    is taken as it is, one that was cut off goes on.
+
     Raises OutputError where `out` holds runs of other data, another seed or another number of epochs.
     """
     chosen = [choose_recipe(name) for name in _expand(recipes)]
@@ -79,7 +83,22 @@ def compare(
             )
         compared.append(Compared(recipe, run))
         write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
+    if report and compared and missing_library() is None:
+        name = compared[0].run.record["data"]["name"]
+        write_comparison(folder / COMPARISON_PAGE, name, [_on_page(item) for item in compared])
     return tuple(compared)
+
+
+def _on_page(compared: Compared) -> ComparedRun:
+    folder, published = compared.run.folder, compared.recipe.published.get("val_stable")
+    return ComparedRun(
+        name=compared.recipe.name,
+        title=compared.recipe.title,
+        metrics=compared.run.metrics,
+        history=compared.history,
+        page=quote(f"{folder.name}/{REPORT_FILE}") if (folder / REPORT_FILE).is_file() else None,
+        published=None if published is None else (published[0], published[1]),
+    )
 
 
 def _expand(names: Sequence[str]) -> list[str]:

@@ -302,7 +302,7 @@ def _confused(answered: Answered) -> list[dict[str, Any]]:
 
 def _command(order: dict[str, Any]) -> str:
     """Return the command that repeats the run."""
-    named = ("epochs", "weights", "backbone", "fit")
-    options = [f" --{name} {quoted(str(order[name]))}" for name in named if order.get(name)]
-    data, recipe = quoted(order["data"]), quoted(order["recipe"])
-    return f"pawlab train {data} --recipe {recipe} --seed {order['seed']}{''.join(options)}"
+    given = ("epochs", "weights", "backbone", "fit")
+    options = [f" --{name} {quoted(str(order[name]))}" for name in given if order.get(name)]
+    start = f"pawlab train {quoted(order['data'])} --recipe {quoted(order['recipe'])}"
+    return f"{start} --seed {order['seed']}{''.join(options)}"
