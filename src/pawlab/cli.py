@@ -125,6 +125,9 @@ def compare(
         show_json({"recipes": rows})
     else:
         print_comparison(rows)
+        page = compared[0].run.folder.parent / "comparison.html"
+        if page.is_file():
+            print(f"Page       {page}")
 
 
 @app.command()
