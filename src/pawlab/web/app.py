@@ -17,7 +17,7 @@ from pawlab.web.answering import Answerer
 from pawlab.web.assets import Asset, read_assets
 from pawlab.web.batching import Workers, within
 from pawlab.web.counters import Counters
-from pawlab.web.gate import Gate
+from pawlab.web.gate import OWN_FAULT, Gate
 from pawlab.web.limits import Limits
 from pawlab.web.refusals import RefusedError, error_body
 from pawlab.web.uploads import FIELD, MULTIPART, RAW_TYPES, Memory, Upload, read_uploads
@@ -176,7 +176,7 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
-        exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_allowed},
+        exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_allowed, Exception: _own_fault},
     )
     api.state.service = service
     api.include_router(router)
@@ -219,6 +219,10 @@ async def _not_found(request: Request, _: Exception) -> Response:
 async def _not_allowed(request: Request, error: Exception) -> Response:
     allowed = getattr(error, "headers", None) or {}
     return await _refuse(request, RefusedError(405, "This address doesn't take this method.", dict(allowed)))
+
+
+async def _own_fault(request: Request, _: Exception) -> Response:
+    return await _refuse(request, RefusedError(500, OWN_FAULT))
 
 
 def _service(request: Request) -> Service:

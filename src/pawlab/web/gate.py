@@ -1,14 +1,17 @@
 """What every request passes on its way in and out: who may come, what the headers say, what is counted and logged."""
 
 import hmac
-import sys
-import traceback
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from time import perf_counter, strftime
+from time import perf_counter
 from typing import Any
 
 from pawlab.web.counters import Counters
 from pawlab.web.refusals import RefusedError, error_body
+
+_log = logging.getLogger(__name__)
+
+OWN_FAULT = "This is the service's own fault; its log says more."
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -77,9 +80,9 @@ class Gate:
         except RefusedError as refused:
             await passage.refuse(refused)
         except Exception:
-            traceback.print_exc()
+            _log.exception("This is our own fault. Please report it with these lines.")
             if not passage.status:
-                await passage.refuse(RefusedError(500, "This is the service's own fault; its log says more."))
+                await passage.refuse(RefusedError(500, OWN_FAULT))
 
     def _check(self, passage: "_Passage") -> None:
         if self._hosts is not None and _without_port(passage.header(b"host")) not in self._hosts:
@@ -91,7 +94,7 @@ class Gate:
 
     def _check_token(self, given: str) -> None:
         kind, _, token = given.partition(" ")
-        right = hmac.compare_digest(token.strip().encode(), (self._token or "").encode())
+        right = hmac.compare_digest(token.strip().encode("latin-1"), (self._token or "").encode())
         if kind.lower() != "bearer" or not right:
             raise RefusedError(
                 401,
@@ -110,7 +113,7 @@ class Gate:
         raw_path = bytes(passage.scope.get("raw_path") or b"").decode("ascii", errors="backslashreplace")
         client = (passage.scope.get("client") or ("-",))[0]
         line = f"{client} {passage.method} {raw_path[:200]} {passage.status}{shown} {1000 * seconds:.0f} ms"
-        print(strftime("%Y-%m-%d %H:%M:%S"), line, file=sys.stderr, flush=True)
+        _log.info("%s", line)
 
 
 class _Passage:

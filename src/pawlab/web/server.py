@@ -32,15 +32,25 @@ def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
 
     Raises ModelError where there is no model, PawlabError where the address can't be had.
     """
+    _log_to_standard_error()
     classifier = Classifier.load(model)
     _warm_up(classifier)
-    with _listen(host, port) as listener:
-        app = create_app(classifier, _read_metrics(model), Limits(), token, _own_names(host, listener))
-        server = uvicorn.Server(_config(app))
-        _tell_start(listener, token)
+    with listen(host, port) as listener:
+        app = create_app(classifier, _read_metrics(model), Limits(), token, own_names(host, listener))
+        server = uvicorn.Server(configure(app))
         with _stopped_by_signals(server):
+            tell_start(listener, token)
             server.run(sockets=[listener])
     _say("pawlab: stopped; all that was accepted is answered.")
+
+
+def _log_to_standard_error() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("{asctime} {message}", "%Y-%m-%d %H:%M:%S", "{"))
+    own = logging.getLogger("pawlab.web")
+    own.handlers, own.propagate = [handler], False
+    own.setLevel(logging.INFO)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # whoever sent a bad form hears of it
 
 
 def _warm_up(classifier: Classifier) -> None:
@@ -57,7 +67,8 @@ def _read_metrics(model: str | Path) -> dict[str, Any] | None:
     return metrics if isinstance(metrics, dict) else None
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that clients can connect to. Raises PawlabError where the address can't be had."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
@@ -66,17 +77,15 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PawlabError(f"can't listen on {host}:{port}: {reason}. Choose another --port or --host.") from error
 
 
-def _own_names(host: str, listener: socket.socket) -> frozenset[str] | None:
+def own_names(host: str, listener: socket.socket) -> frozenset[str] | None:
     """Return the names that this machine's own browsers use; None where others may come, by names we can't know."""
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         return None
     return frozenset({"localhost", "127.0.0.1", "[::1]", host.lower()})
 
 
-def _config(app: Any) -> uvicorn.Config:
-    logging.getLogger("python_multipart").setLevel(
-        logging.CRITICAL
-    )  # it tells of each bad form, which its sender hears
+def configure(app: Any) -> uvicorn.Config:
+    """Return how uvicorn shall serve the application."""
     return uvicorn.Config(
         app,
         http=Protocol,
@@ -92,7 +101,8 @@ def _config(app: Any) -> uvicorn.Config:
     )
 
 
-def _tell_start(listener: socket.socket, token: str | None) -> None:
+def tell_start(listener: socket.socket, token: str | None) -> None:
+    """Say where to look, and who may."""
     host, port = listener.getsockname()[:2]
     loopback = ipaddress.ip_address(host).is_loopback
     shown = host if loopback else socket.gethostname()
