@@ -248,6 +248,7 @@ def made_material(
         "verdict": judge(HISTORY, stats.baseline_accuracy).to_dict(),
         "overlap": 0,
         "set_aside": 0,
+        "seconds": {"fit": 1.0},
         "calibration": {"test": {"before": 0.02, "after": 0.01}},
         "sure": {"threshold": 0.7, "unfamiliarity_threshold": None, "test": {"of_right": 1.0, "of_wrong": None}},
     }
@@ -260,7 +261,6 @@ def made_material(
         recipe=chosen,
         metrics=metrics,
         record=record,
-        seconds={"fit": 1.0},
         history=HISTORY,
         test=evaluation,
         bins=reliability(probabilities, labels),

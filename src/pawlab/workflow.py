@@ -207,21 +207,10 @@ def _finish(
     write_json(record, folder / RUN_FILE)
     if order.report:
         with watch.stage("report"):
-            findings, seconds = run_checks(dataset), watch.to_dict()
+            timed = {**metrics, "seconds": watch.to_dict()}
+            findings, bins = run_checks(dataset), reliability(test.probabilities, test.labels)
             material = Material(
-                place,
-                dataset,
-                stats,
-                findings,
-                recipe,
-                metrics,
-                record,
-                seconds,
-                fitted.history,
-                test,
-                bins=reliability(test.probabilities, test.labels),
-                suspects=suspects,
-                classifier=classifier,
+                place, dataset, stats, findings, recipe, timed, record, fitted.history, test, bins, suspects, classifier
             )
             _report(material, folder, progress)
     write_json({**metrics, "seconds": watch.to_dict()}, folder / METRICS_FILE)

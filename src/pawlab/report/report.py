@@ -47,8 +47,8 @@ class Material:
     """All that a run's page tells of.
 
     `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
-    metrics.json and run.json hold; `seconds`: wall time by stage, so far. `test`: the answers for the test pictures;
-    `bins`: the same by how sure they were. `suspects`: pictures whose labels look wrong, the most suspected first.
+    metrics.json and run.json hold, with the wall times so far. `test`: the answers for the test pictures; `bins`: the
+    same by how sure they were. `suspects`: pictures whose labels look wrong, the most suspected first.
     `classifier`: draws where its answers come from; without one, or where its network can't tell, that is left out.
     """
 
@@ -59,7 +59,6 @@ class Material:
     recipe: Recipe
     metrics: dict[str, Any]
     record: dict[str, Any]
-    seconds: dict[str, float]
     history: Sequence[Epoch]
     test: Answered
     bins: Sequence[plots.Bin] = ()
@@ -186,7 +185,6 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "run": str(material.run),
         "metrics": material.metrics,
         "record": material.record,
-        "seconds": material.seconds,
         "recipe": recipe,
         "stats": material.stats,
         "findings": shown_findings(material.findings, material.dataset),
