@@ -26,13 +26,15 @@ LAYERS = (
     "data history notebook recipes",
     "classifier features fitted sources",
     "answers evaluation export heads listings report run training",
-    "ray_map terminal workflow",
+    "job ray_map terminal",
+    "results",
+    "workflow",
     "compare estimators web",
     "cli",
 )
 
 # What may be imported only here: a module, or a folder with all that is in it. Nowhere, where nothing stands.
-_KERAS_PLACES = "keras_runtime training features.keras_backbones"
+_KERAS_PLACES = "keras_runtime training export features.keras_backbones"
 _NETWORK_PLACES = "data.download web"
 ONLY_IN = {
     "tensorflow": _KERAS_PLACES,

@@ -1,85 +1,30 @@
-"""The story: discover, split, fit, save, evaluate. What the command line, the notebook and scripts call."""
+"""The story: discover, split, fit, save, evaluate, report. What the command line, the notebook and scripts call."""
 
-import logging
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from pawlab import __version__
-from pawlab.classifier import FILE_NAME, Card, Classifier, model_file, save_classifier
+from pawlab.classifier import Classifier, model_file
 from pawlab.data.checks import run_checks
 from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
 from pawlab.data.evidence import gather
 from pawlab.data.splits import assign_splits, count_overlap, require_trainable
-from pawlab.data.stats import Stats, describe
-from pawlab.errors import DataError, PawlabError
-from pawlab.evaluation.calibration import reliability, tempered
+from pawlab.data.stats import describe
+from pawlab.errors import DataError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
-from pawlab.evaluation.suspects import Suspect
-from pawlab.evaluation.trust import Trusted, find_wrong_labels, make_trusted, trust_record
-from pawlab.evaluation.verdict import judge
 from pawlab.features.exchange import with_own_backbone
-from pawlab.fitted import Fitted
 from pawlab.heads import train_head
-from pawlab.history import write_history
-from pawlab.metrics import Score
+from pawlab.job import Job, Order, Stopwatch
 from pawlab.pictures import Fit
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
-from pawlab.recipes.summary import recipe_document
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
-from pawlab.report.report import Material, missing_library, write_report
-from pawlab.run import (
-    HISTORY_FILE,
-    METRICS_FILE,
-    PREDICTIONS_FILE,
-    RUN_FILE,
-    SPLIT_FILE,
-    SUSPECTS_FILE,
-    Run,
-    choose_folder,
-    machine,
-    making_folder,
-    read_seen,
-    require_unfinished,
-    versions,
-    write_json,
-    write_rows,
-    write_split,
-)
+from pawlab.results import finish
+from pawlab.run import RUN_FILE, Run, choose_folder, making_folder, read_seen, require_unfinished, write_json
 from pawlab.storage import replacing_folder
 from pawlab.training.augmentation import augment
-
-_PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
-_SUSPECT_COLUMNS = ("path", "split", "label", "suggested", "score")
-_LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file answers
-_COMPARED_PICTURES = 16
-
-_log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
-
-
-@dataclass(frozen=True)
-class Order:
-    """What was asked for; run.json keeps it, so that a run can be repeated or resumed."""
-
-    data: str
-    recipe: str
-    seed: int
-    epochs: int | None
-    weights: str | None
-    fit: Fit | None
-    report: bool
-    tensorboard: bool
-    backbone: str | None = None
-    own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
 
 
 def train(
@@ -108,7 +53,7 @@ def train(
 
     Raises the errors of `pawlab.errors`.
     """
-    watch = _Stopwatch()
+    watch = Stopwatch()
     ordered = choose_recipe(recipe)
     if backbone is not None:
         ordered = with_own_backbone(ordered, Path(backbone), _path(_text(weights)), progress)
@@ -121,14 +66,15 @@ def train(
         choose_folder(out, "", "", overwrite)  # a place that can't be written is told before the work
     dataset = _dataset(order, watch, progress)
     folder = choose_folder(out, dataset.name, chosen.name, overwrite)
+    job = Job(order, chosen, dataset, watch, progress)
     if chosen.trainer == "head":
         fitted = train_head(dataset, chosen, _path(order.weights), progress)
         with replacing_folder(folder) as partial:
-            _finish(order, chosen, dataset, fitted, partial, folder, watch, progress)
+            finish(job, fitted, partial, folder)
     else:
         with making_folder(folder):
-            write_json(_beginning(order, dataset), folder / RUN_FILE)
-            _train_in_place(order, chosen, dataset, folder, watch, progress)
+            write_json(job.beginning(), folder / RUN_FILE)
+            _train_in_place(job, folder)
     return Run(folder)
 
 
@@ -140,94 +86,31 @@ def resume(folder: str | Path, progress: Progress = silent) -> Run:
     run = Run(Path(folder))
     require_unfinished(run)
     order = Order(**run.record["order"])
-    watch = _Stopwatch()
+    watch = Stopwatch()
     dataset = _dataset(order, watch, progress)
     if dataset.fingerprint != run.record["data"]["fingerprint"]:
         raise DataError(f"{order.data} has changed since {folder} was begun. Bring the pictures back, or train anew.")
-    _train_in_place(order, _chosen(order), dataset, run.folder, watch, progress)
+    _train_in_place(Job(order, _chosen(order), dataset, watch, progress), run.folder)
     return Run(run.folder)
 
 
-def _train_in_place(
-    order: Order, recipe: Recipe, dataset: Dataset, folder: Path, watch: "_Stopwatch", progress: Progress
-) -> None:
+def _train_in_place(job: Job, folder: Path) -> None:
     """Train epoch by epoch in the run's own folder, so that history.csv can be watched and a killed run resumed."""
     from pawlab.training.checkpoint import clear
     from pawlab.training.fit import train_keras
 
     fitted = train_keras(
-        dataset,
-        recipe,
+        job.dataset,
+        job.recipe,
         folder=folder,
-        seed=order.seed,
-        epochs=order.epochs,
-        weights=_path(order.weights),
-        progress=progress,
-        tensorboard=order.tensorboard,
+        seed=job.order.seed,
+        epochs=job.order.epochs,
+        weights=_path(job.order.weights),
+        progress=job.progress,
+        tensorboard=job.order.tensorboard,
     )
-    _finish(order, recipe, dataset, fitted, folder, folder, watch, progress)
+    finish(job, fitted, folder, folder)
     clear(folder)
-
-
-def _finish(
-    order: Order,
-    recipe: Recipe,
-    dataset: Dataset,
-    fitted: Fitted,
-    folder: Path,
-    place: Path,
-    watch: "_Stopwatch",
-    progress: Progress,
-) -> None:
-    """Save the classifier, score it once on the test pictures, and write the run's files; metrics.json comes last.
-
-    `folder`: where they are written; `place`: where they will lie once the run is whole.
-    """
-    watch.add(fitted.seconds)
-    dataset = dataset.without(fitted.set_aside)
-    with watch.stage("evaluate"):
-        trusted = make_trusted(fitted, dataset, recipe.preprocess, progress)
-        validation = trusted.validation
-        classifier = _save(fitted, trusted, recipe, folder / FILE_NAME)
-        test = evaluate(classifier, dataset.part("test"), progress)
-        frozen = recipe.backbone is not None
-        suspects = find_wrong_labels(fitted, trusted, dataset, test, recipe.preprocess, frozen)
-    dataset = dataset.without(test.broken)
-    stats = describe(dataset)
-    metrics = {
-        **_metrics(dataset, stats, fitted, validation.score, test.score),
-        **trust_record(trusted, test),
-        "suspects": len(suspects),
-    }
-    write_history(fitted.history, folder / HISTORY_FILE)
-    write_split(dataset, folder / SPLIT_FILE)
-    write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, test), folder / PREDICTIONS_FILE)
-    write_rows(_SUSPECT_COLUMNS, _suspect_rows(suspects), folder / SUSPECTS_FILE)
-    record = _record(order, dataset, recipe, fitted)
-    write_json(record, folder / RUN_FILE)
-    if order.report:
-        with watch.stage("report"):
-            timed = {**metrics, "seconds": watch.to_dict()}
-            findings, bins = run_checks(dataset), reliability(test.probabilities, test.labels)
-            material = Material(
-                place, dataset, stats, findings, recipe, timed, record, fitted.history, test, bins, suspects, classifier
-            )
-            _report(material, folder, progress)
-    write_json({**metrics, "seconds": watch.to_dict()}, folder / METRICS_FILE)
-
-
-def _report(material: Material, folder: Path, progress: Progress) -> None:
-    """Write plots and report.html. A run is worth more than its page: where that fails, all else is kept."""
-    missing = missing_library()
-    if missing:
-        _log.warning("pawlab: plots and report were left out: %s can't be imported. Install it again.", missing)
-        return
-    try:
-        write_report(material, folder, augment, progress)
-    except (PawlabError, OSError):
-        raise
-    except Exception:
-        _log.exception("pawlab: the report was left out; all else is done. This is our own fault: please report it.")
 
 
 def evaluate_data(model: str | Path, data: str | Path, progress: Progress = silent) -> tuple[Evaluation, int]:
@@ -281,7 +164,7 @@ def _chosen(order: Order) -> Recipe:
     return recipe if order.fit is None else replace(recipe, preprocess=replace(recipe.preprocess, fit=order.fit))
 
 
-def _dataset(order: Order, watch: "_Stopwatch", progress: Progress) -> Dataset:
+def _dataset(order: Order, watch: Stopwatch, progress: Progress) -> Dataset:
     with watch.stage("discover"):
         dataset = assign_splits(discover(order.data, progress), order.seed)
         require_trainable(dataset)
@@ -299,110 +182,3 @@ def _path(text: str | None) -> Path | None:
 
 def _text(path: str | Path | None) -> str | None:
     return None if path is None else str(path)
-
-
-def _save(fitted: Fitted, trusted: Trusted, recipe: Recipe, path: Path) -> Classifier:
-    """Write the classifier and open it again: everything from here on goes through the file that ships."""
-    card = Card(
-        classes=trusted.validation.classes,
-        preprocess=recipe.preprocess,
-        recipe=recipe.name,
-        version=__version__,
-        threshold=trusted.threshold,
-        unfamiliarity_threshold=trusted.unfamiliarity_threshold,
-    )
-    save_classifier(trusted.graph, card, path)
-    classifier = Classifier.load(path)
-    _require_same_answers(classifier, fitted, trusted)
-    return classifier
-
-
-def _require_same_answers(classifier: Classifier, fitted: Fitted, trusted: Trusted) -> None:
-    """Compare the file with what was fitted, from the picture's bytes to the probabilities, its temperature undone.
-
-    Undone, because a probability of 1 - 1e-9 counts as 1 in float32, and what it is at another temperature is lost.
-    """
-    some = slice(_COMPARED_PICTURES)
-    again = evaluate(classifier, trusted.validation.pictures[some])
-    answers = tempered(again.probabilities, 1 / trusted.temperature)
-    difference = float(np.abs(answers - fitted.validation[some]).max())
-    if difference > _LARGEST_DIFFERENCE:
-        raise RuntimeError(f"the saved classifier answers otherwise than what was fitted, by {difference:.2g}")
-
-
-def _metrics(dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, test: Score) -> dict[str, Any]:
-    best = fitted.history[fitted.best_epoch - 1]
-    return {
-        "classes": list(dataset.classes),
-        "counts": stats.counts,
-        "baseline_accuracy": stats.baseline_accuracy,
-        "parameters": {"total": fitted.parameters.total, "trainable": fitted.parameters.trainable},
-        "train": {"accuracy": best.accuracy, "loss": best.loss},
-        "validation": validation.to_dict(),
-        "test": test.to_dict(),
-        "verdict": judge(fitted.history, stats.baseline_accuracy, _trained_and_validated(dataset)).to_dict(),
-        "overlap": count_overlap(dataset),
-        "set_aside": len(dataset.set_aside),
-    }
-
-
-def _trained_and_validated(dataset: Dataset) -> tuple[int, int]:
-    return len(dataset.part("train")), len(dataset.part("validation"))
-
-
-def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:
-    for evaluation in evaluations:
-        for picture, row in zip(evaluation.pictures, evaluation.probabilities, strict=True):
-            best = int(row.argmax())
-            yield picture.name, picture.split, picture.label, evaluation.classes[best], f"{row[best]:.6f}"
-
-
-def _suspect_rows(suspects: Iterable[Suspect]) -> Iterator[tuple[Any, ...]]:
-    for one in suspects:
-        yield one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}"
-
-
-def _beginning(order: Order, dataset: Dataset) -> dict[str, Any]:
-    return {
-        "order": asdict(order),
-        "seed": order.seed,
-        "data": {"given": order.data, "name": dataset.name, "fingerprint": dataset.fingerprint},
-        "versions": versions(),
-        "machine": machine(),
-        "command": sys.argv,
-    }
-
-
-def _record(order: Order, dataset: Dataset, recipe: Recipe, fitted: Fitted) -> dict[str, Any]:
-    return {
-        **_beginning(order, dataset),
-        "recipe": recipe_document(recipe, len(dataset.classes)),
-        "chosen_on_validation": fitted.choices,
-        "best_epoch": fitted.best_epoch,
-        "interrupted": fitted.interrupted,
-        "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.set_aside],
-    }
-
-
-class _Stopwatch:
-    """Wall seconds by stage."""
-
-    def __init__(self) -> None:
-        self._seconds = dict.fromkeys(("discover", "features", "fit", "evaluate", "report"), 0.0)
-        self._start = perf_counter()
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = perf_counter()
-        try:
-            yield
-        finally:
-            self._seconds[name] += perf_counter() - start
-
-    def add(self, seconds: dict[str, float]) -> None:
-        for name, value in seconds.items():
-            self._seconds[name] += value
-
-    def to_dict(self) -> dict[str, float]:
-        total = perf_counter() - self._start
-        return {name: round(value, 3) for name, value in {**self._seconds, "total": total}.items()}

@@ -1,0 +1,83 @@
+"""A run under way: what was asked for, on which pictures, and how long it takes."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+from pawlab.data.dataset import Dataset
+from pawlab.pictures import Fit
+from pawlab.progress import Progress
+from pawlab.recipes.recipe import Recipe
+from pawlab.run import machine, versions
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for; run.json keeps it, so that a run can be repeated or resumed."""
+
+    data: str
+    recipe: str
+    seed: int
+    epochs: int | None
+    weights: str | None
+    fit: Fit | None
+    report: bool
+    tensorboard: bool
+    backbone: str | None = None
+    own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
+
+
+class Stopwatch:
+    """Wall seconds by stage."""
+
+    def __init__(self) -> None:
+        self._seconds = dict.fromkeys(("discover", "features", "fit", "evaluate", "report"), 0.0)
+        self._start = perf_counter()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens within."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] += perf_counter() - start
+
+    def add(self, seconds: dict[str, float]) -> None:
+        """Add what was timed elsewhere."""
+        for name, value in seconds.items():
+            self._seconds[name] += value
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the seconds of each stage, and in total since the watch was made."""
+        total = perf_counter() - self._start
+        return {name: round(value, 3) for name, value in {**self._seconds, "total": total}.items()}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every step of a run needs. `recipe`: as it was ordered; `dataset`: its splits assigned."""
+
+    order: Order
+    recipe: Recipe
+    dataset: Dataset
+    watch: Stopwatch
+    progress: Progress
+
+    def beginning(self) -> dict[str, Any]:
+        """Return what run.json can tell before anything is fitted."""
+        return {
+            "order": asdict(self.order),
+            "seed": self.order.seed,
+            "data": {
+                "given": self.order.data,
+                "name": self.dataset.name,
+                "fingerprint": self.dataset.fingerprint,
+            },
+            "versions": versions(),
+            "machine": machine(),
+            "command": sys.argv,
+        }
