@@ -1,9 +1,10 @@
 """Lay small gray pictures over others, as a crop of one would lie on it, and tell where the two agree.
 
-All arrays hold many pictures at once, (n, side, side) float32, 0-255; the k-th of one is compared with the k-th of the
-other. A placement is (n, 4) float32: zoom and shift across, zoom and shift down, in shares of the side. With x counted
-from the middle, from -0.5 to 0.5, a pixel at x of the first picture is looked for at x * (1 + zoom) + shift in the
-second. The pictures are squashed squares, so a crop with other margins left and right, above and below, is just that.
+All arrays hold many pictures at once, (n, side, side) float32, of mean 0 and standard deviation 1, so that more light
+or less contrast change nothing; the k-th of one is compared with the k-th of the other. A placement is (n, 4) float32:
+zoom and shift across, zoom and shift down, in shares of the side. With x counted from the middle, from -0.5 to 0.5, a
+pixel at x of the first picture is looked for at x * (1 + zoom) + shift in the second. The pictures are squashed, so a
+crop with other margins left and right, above and below, is just that.
 
 How a placement is found: B. D. Lucas and T. Kanade, "An iterative image registration technique with an application to
 stereo vision", 1981. Near the right placement, a small move changes the second picture by the move times its slope;
@@ -22,7 +23,7 @@ _COARSE_STEPS, _FINE_STEPS = 8, 4  # by when placements stand still, within a te
 _LONGEST_STEP = 0.1  # shares of the side: a slope says nothing about what is further away
 _FURTHEST = 0.35  # a copy with less than about two thirds left is another picture
 _TILE = 8  # pixels each way of a thumbnail: a tile of 64 pixels shows a pattern, a quarter of them would be chance
-_TEXTURE = 2.0  # gray levels of root mean square; finer detail than that is what JPEG leaves of none
+_TEXTURE = 0.04  # root mean square of a tile's detail, in the picture's standard deviations: mostly some 2 gray levels
 _SAME_PATTERN = 0.5  # correlation that the detail of two tiles must have to be of one thing
 
 
@@ -41,16 +42,22 @@ class Agreement:
     worst: Array
 
 
+def standardised(pictures: NDArray[np.uint8]) -> Array:
+    """Return gray pictures, 0-255, with mean 0 and standard deviation 1; plain ones with 0 everywhere."""
+    centred = pictures - pictures.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    return np.asarray(centred / np.maximum(centred.std(axis=(1, 2), keepdims=True), 1e-3))
+
+
 def place_roughly(first: Array, second: Array) -> tuple[Array, Array]:
     """Return placements at a quarter of the resolution, and the correlation they reach: -1 to 1, (n,)."""
-    first, second = (_standardised(soften(_halved(_halved(pictures)))) for pictures in (first, second))
+    first, second = (soften(_halved(_halved(pictures))) for pictures in (first, second))
     placement = _follow(first, second, np.zeros((len(first), 4), np.float32), _COARSE_STEPS)
     return placement, _correlation(first, *_laid(second, placement))
 
 
 def place_finely(first: Array, second: Array, placement: Array) -> Array:
     """Return better placements, at half the resolution, which finds a tenth of a pixel at a quarter of the cost."""
-    first, second = (_standardised(soften(_halved(pictures))) for pictures in (first, second))
+    first, second = (soften(_halved(pictures)) for pictures in (first, second))
     return _follow(first, second, placement, _FINE_STEPS)
 
 
@@ -157,7 +164,6 @@ def _least_squares(columns: Array, target: Array) -> Array:
 
 def _worst_tile(first: Array, second: Array, seen: Array) -> Array:
     """Return `Agreement.worst`. Brightness is matched by a cubic curve: gamma, contrast, clipping."""
-    first, second = first / 128 - 1, second / 128 - 1  # near 1, or cubes would drown the rest
     curve = np.stack([second**power for power in range(4)], axis=-1) * seen[..., None]
     weights = _least_squares(curve, first * seen)
     off = (first * seen - (curve @ weights[:, None, :, None])[..., 0]) ** 2
@@ -170,11 +176,6 @@ def _correlation(first: Array, second: Array, seen: Array) -> Array:
     one, other = (_centred(pictures, seen) for pictures in (first, second))
     scale = np.sqrt(_total(one**2) * _total(other**2))
     return np.asarray((_total(one * other) / np.maximum(scale, 1e-6))[:, 0, 0])
-
-
-def _standardised(pictures: Array) -> Array:
-    centred = _centred(pictures, np.ones_like(pictures))
-    return np.asarray(centred / np.maximum(np.sqrt(_total(centred**2) / pictures[0].size), 1e-3))
 
 
 def _centred(pictures: Array, seen: Array) -> Array:

@@ -2,71 +2,56 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from pawlab.data.dataset import Dataset, Picture
+from pawlab.data import appearance, duplicates
+from pawlab.data.dataset import Dataset, SetAside
+from pawlab.data.evidence import Evidence
+from pawlab.data.findings import SEVERITIES, Mention, counted
+from pawlab.data.findings import Finding as Finding
+from pawlab.data.looks import Look
 
 IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest; at 3:1 always guessing scores 75%
+FEW = 10  # pictures a class: split 80/10/10, it has one to validate and one to test
+TELLTALE = 0.5  # share of the mistakes of always guessing that may remain where a file's property tells the class
+
+Check = Callable[[Evidence], Finding | None]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one check found. `groups`: the names of the pictures concerned, those together that belong together."""
+def run_checks(evidence: Evidence | Dataset) -> tuple[Finding, ...]:
+    """Return what the checks find, the worst first; nothing for a check that finds nothing.
 
-    check: str
-    sentence: str
-    groups: tuple[tuple[str, ...], ...] = ()
-
-    @property
-    def pictures(self) -> tuple[str, ...]:
-        """Return the names of all pictures concerned."""
-        return tuple(name for group in self.groups for name in group)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return {"check": self.check, "sentence": self.sentence, "pictures": [list(group) for group in self.groups]}
+    Of a Dataset, or evidence without looks, only what costs nothing is checked: no file is opened. `gather` gives all.
+    """
+    if isinstance(evidence, Dataset):
+        evidence = Evidence(evidence)
+    found = [finding for check in CHECKS if (finding := check(evidence)) is not None]
+    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-Check = Callable[[Dataset], Finding | None]
-
-
-def run_checks(dataset: Dataset) -> tuple[Finding, ...]:
-    """Return what the checks find, in their order; nothing for a check that finds nothing."""
-    findings = (check(dataset) for check in CHECKS)
-    return tuple(finding for finding in findings if finding is not None)
-
-
-def exact_duplicates(dataset: Dataset) -> Finding | None:
-    """Find files of one class with the same bytes."""
-    groups = [group for group in _same_content(dataset.pictures) if not _has_two_labels(group)]
-    if not groups:
+def broken_files(evidence: Evidence) -> Finding | None:
+    """Tell which files were to be pictures and can't be read as such."""
+    broken = [item for item in evidence.dataset.set_aside if item.broken]
+    if not broken:
         return None
-    copies = sum(len(group) - 1 for group in groups)
-    sentence = (
-        f"{_count(copies, 'picture is an exact copy', 'pictures are exact copies')} of "
-        f"{'another' if copies == 1 else 'others'} of the same class. Copies stay in one split, so they don't flatter "
-        "the score, but they count more than once."
-    )
-    return Finding("exact duplicates", sentence, _names(groups))
+    words = "file can't be read as a picture and is", "files can't be read as pictures and are"
+    sentence = f"{counted(len(broken), *words)} left out. Replace or delete {'it' if len(broken) == 1 else 'them'}."
+    return Finding("broken files", "serious", sentence, _reasons(broken))
 
 
-def two_labels(dataset: Dataset) -> Finding | None:
-    """Find files with the same bytes in more than one class."""
-    groups = [group for group in _same_content(dataset.pictures) if _has_two_labels(group)]
-    if not groups:
+def set_aside(evidence: Evidence) -> Finding | None:
+    """Tell what else was set aside; of copies the checks for duplicates tell."""
+    others = [item for item in evidence.dataset.set_aside if not item.broken and item.picture is None]
+    if not others:
         return None
-    sentence = (
-        f"{_count(len(groups), 'picture stands', 'pictures stand')} under more than one label. "
-        "At most one can be right: remove the others."
-    )
-    return Finding("two labels", sentence, _names(groups))
+    first = others[0]
+    files = counted(len(others), "entry was", "entries were")
+    sentence = f"{files} set aside; the first is {first.name} ({first.reason})."
+    return Finding("set aside", "note", sentence, _reasons(others))
 
 
-def class_imbalance(dataset: Dataset) -> Finding | None:
+def class_imbalance(evidence: Evidence) -> Finding | None:
     """Find whether the largest class has IMBALANCE times as many pictures as the smallest, or more."""
-    counts = Counter(dict.fromkeys(dataset.classes, 0))
-    counts.update(picture.label for picture in dataset.pictures)
+    counts = _pictures_by_class(evidence)
     if not counts:
         return None
     most = max(sorted(counts), key=counts.__getitem__)
@@ -74,40 +59,91 @@ def class_imbalance(dataset: Dataset) -> Finding | None:
     if counts[most] < IMBALANCE * max(counts[least], 1):
         return None
     sentence = (
-        f"the classes are uneven: {counts[most]:,} pictures of '{most}', {counts[least]:,} of '{least}' "
+        f"The classes are uneven: {counts[most]:,} pictures of '{most}', {counts[least]:,} of '{least}' "
         f"({IMBALANCE:g} times as many or more). Compare scores with the baseline, and look at each class by itself."
     )
-    return Finding("class imbalance", sentence)
+    return Finding("class imbalance", "warning", sentence)
 
 
-def set_aside(dataset: Dataset) -> Finding | None:
-    """Tell which files were left out."""
-    if not dataset.set_aside:
+def few_pictures(evidence: Evidence) -> Finding | None:
+    """Find classes with fewer pictures than it takes to learn and test them."""
+    few = {label: count for label, count in sorted(_pictures_by_class(evidence).items()) if count < FEW}
+    if not few:
         return None
-    first = dataset.set_aside[0]
-    files = _count(len(dataset.set_aside), "entry was", "entries were")
-    sentence = f"{files} set aside; the first is {first.name} ({first.reason})."
-    return Finding("set aside", sentence, tuple((item.name,) for item in dataset.set_aside))
+    first = ", ".join(f"'{label}' ({count})" for label, count in list(few.items())[:3])
+    sentence = (
+        f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} pictures: "
+        f"{first}{', ...' if len(few) > 3 else ''}. Their scores will be chance: add pictures."
+    )
+    return Finding("few pictures", "warning", sentence)
 
 
-CHECKS: tuple[Check, ...] = (two_labels, exact_duplicates, class_imbalance, set_aside)
+def telltale_files(evidence: Evidence) -> Finding | None:
+    """Find whether a property of the files, rather than what they show, tells the class."""
+    labelled = [(look, picture.label) for picture, look in evidence.seen()]
+    guessing = max(Counter(label for _, label in labelled).values(), default=0) / max(1, len(labelled))
+    for name, of in _PROPERTIES.items():
+        told = _share_told((of(look), label) for look, label in labelled)
+        if labelled and guessing < 1 and 1 - told <= TELLTALE * (1 - guessing):
+            sentence = (
+                f"{name} tells the class of {told:.0%} of the pictures, where always guessing the most frequent class "
+                f"is right for {guessing:.0%}. A classifier may learn that rather than what is shown: prepare the "
+                "pictures of all classes in the same way."
+            )
+            return Finding("telltale files", "warning", sentence)
+    return None
 
 
-def _same_content(pictures: Iterable[Picture]) -> list[list[Picture]]:
-    """Return the groups of two or more pictures with the same bytes, in order of their first names."""
-    by_content: dict[str, list[Picture]] = defaultdict(list)
-    for picture in pictures:
-        by_content[picture.sha256].append(picture)
-    return [group for group in by_content.values() if len(group) > 1]
+CHECKS: tuple[Check, ...] = (
+    broken_files,
+    duplicates.two_labels,
+    duplicates.near_duplicates_with_two_labels,
+    duplicates.near_duplicates_across_splits,
+    appearance.blank,
+    duplicates.copies_across_splits,
+    telltale_files,
+    few_pictures,
+    class_imbalance,
+    appearance.blurred,
+    appearance.dark,
+    appearance.overexposed,
+    appearance.tiny,
+    duplicates.exact_duplicates,
+    duplicates.near_duplicates,
+    appearance.elongated,
+    appearance.gray_among_colour,
+    set_aside,
+)
+
+_PROPERTIES: dict[str, Callable[[Look], str]] = {
+    "The file format alone": lambda look: look.info.format,
+    "The size in pixels alone": lambda look: f"{look.info.width} x {look.info.height}",
+    "Being gray or in colour alone": lambda look: str(look.is_gray),
+}
 
 
-def _has_two_labels(group: list[Picture]) -> bool:
-    return len({picture.label for picture in group}) > 1
+def _pictures_by_class(evidence: Evidence) -> Counter[str]:
+    counts = Counter(dict.fromkeys(evidence.dataset.classes, 0))
+    counts.update(picture.label for picture in evidence.dataset.pictures)
+    return counts
 
 
-def _names(groups: list[list[Picture]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(picture.name for picture in group) for group in groups)
+def _share_told(pictures: Iterable[tuple[str, str]]) -> float:
+    """Return for how many of the pictures, (value of a property, label), the others of the same value tell the label.
+
+    A picture doesn't vote for itself, so a value that only one has tells nothing; nor do labels equally frequent.
+    """
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for value, label in pictures:
+        labels[value][label] += 1
+    told = sum(count for votes in labels.values() for label, count in votes.items() if _wins(votes, label))
+    return told / max(1, sum(votes.total() for votes in labels.values()))
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _wins(votes: Counter[str], label: str) -> bool:
+    """Whether a label is the most frequent among the others, once one picture of it has left."""
+    return all(votes[label] - 1 > count for other, count in votes.items() if other != label) and votes[label] > 1
+
+
+def _reasons(items: Iterable[SetAside]) -> tuple[tuple[Mention, ...], ...]:
+    return tuple((Mention(item.name, item.reason),) for item in items)

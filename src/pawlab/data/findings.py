@@ -39,3 +39,8 @@ class Finding:
         """Return it as plain values; `groups` is a list of lists of `{"picture": name, "detail": text}`."""
         groups = [[{"picture": item.name, "detail": item.detail} for item in group] for group in self.groups]
         return {"check": self.check, "severity": self.severity, "sentence": self.sentence, "groups": groups}
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with its words: `1 picture is`, `1,200 pictures are`."""
+    return f"{number:,} {one if number == 1 else many}"

@@ -10,9 +10,11 @@ from PIL import Image
 from pawlab.data.dataset import Picture, SetAside
 from pawlab.errors import PictureError
 from pawlab.parallel import MapBatches, map_in_threads
-from pawlab.pictures import PictureInfo, Pixels, Preprocess, decode, inspect
+from pawlab.pictures import PictureInfo, Pixels, Preprocess, Source, decode, inspect
 from pawlab.progress import Progress, silent
 
+BLANK = 16  # levels of 0-255 between the cells that differ most: shading or a sensor's noise, but no thing
+GRAY = 8  # levels between channels; JPEG's rounding leaves 2 or 3 in gray pictures
 THUMBNAIL = 64  # pixels each way: enough to tell two photos of one scene apart, 4 KB a picture in memory
 
 _SIDE = 256  # pixels of the longer side while measuring: about what networks look at; smaller pictures stay as they are
@@ -43,6 +45,16 @@ class Look:
     colour: int
     sharpness: float | None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the picture is of nearly one colour."""
+        return self.spread < BLANK
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether the picture has no colour."""
+        return self.colour <= GRAY
+
 
 def look_at(
     pictures: Sequence[Picture], progress: Progress = silent, map_batches: MapBatches = map_in_threads
@@ -64,15 +76,20 @@ def look_at(
     return looks, tuple(_broken(pictures, reasons))
 
 
-def measure(pixels: Pixels, info: PictureInfo) -> Look:
-    """Measure decoded pixels, (height, width, 3) uint8 RGB."""
+def look_of(source: Source) -> Look:
+    """Decode a picture, small, and measure it. Raises PictureError where it can't be decoded."""
+    info = inspect(source)
+    return _measured(decode(source, _measuring_size(info)), info)
+
+
+def _measured(pixels: Pixels, info: PictureInfo) -> Look:
     image = Image.fromarray(pixels)
     gray = image.convert("L")
     cells = np.asarray(image.resize((_CELLS, _CELLS), Image.Resampling.BOX), dtype=np.int16)
     dim, bright = np.percentile(np.asarray(gray), (5, 95))
     return Look(
         info=info,
-        thumbnail=np.asarray(gray.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)),
+        thumbnail=np.asarray(gray.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)),
         dim=float(dim),
         bright=float(bright),
         spread=int(np.ptp(cells, axis=(0, 1)).max()),
@@ -100,8 +117,7 @@ def sharpness(gray: Image.Image) -> float | None:
 
 def _look_or_reason(picture: Picture) -> Look | str:
     try:
-        info = inspect(picture.path)
-        return measure(decode(picture.path, _measuring_size(info)), info)
+        return look_of(picture.path)
     except PictureError as error:
         return str(error)
 

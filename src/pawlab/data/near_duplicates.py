@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.data.alignment import Agreement, agreement, place_finely, place_roughly, texture
+from pawlab.data.alignment import Agreement, agreement, place_finely, place_roughly, standardised, texture
 from pawlab.data.looks import THUMBNAIL, Look
 from pawlab.parallel import MapBatches, map_in_threads
 from pawlab.pictures import Pixels
@@ -33,14 +33,13 @@ from pawlab.progress import Advance, Progress, silent
 Fingerprints = NDArray[np.float32]
 Candidates = NDArray[np.intp]  # (n, 3): first, second, whether mirrored
 
-FLAT = 16  # levels between a picture's darkest and brightest cell; below, there is nothing to compare
-
 _FREQUENCIES = 8  # each way, as in the perceptual hash
 _LIKELY = 0.8  # cosine of fingerprints, see above
 _LIKELY_IF_PLAIN = 0.98  # where nothing may be shifted, copies are nearer than that
 _FITS = 0.95  # correlation once laid over each other at low resolution, where compression and noise hardly show
-_DETAILED = 0.5  # share of tiles with detail; photos have 0.7 and more, shapes and letters on plain ground less
+_DETAILED = 0.6  # share of tiles with detail; most photos have 0.7 and more, shapes and letters on plain ground less
 _SAME_DETAIL = 0.8  # share of detailed tiles that agree: strong compression spoils some, chance makes a few agree
+_SAME_DETAIL_IF_CROPPED = 0.9  # what could be moved until it fitted best has to fit better
 _DIFFERENT_THING = (
     0.8  # in the worst tile; a copy that is clipped in the highlights stays below, another object doesn't
 )
@@ -66,7 +65,7 @@ def find_near_duplicates(
     looks: Mapping[str, Look], progress: Progress = silent, map_batches: MapBatches = map_in_threads
 ) -> tuple[NearPair, ...]:
     """Return every pair of contents that show the same, in the order of `looks`."""
-    keys = [key for key, look in looks.items() if look.spread >= FLAT]
+    keys = [key for key, look in looks.items() if not look.is_blank]
     if len(keys) < 2:
         return ()
     thumbnails = np.stack([looks[key].thumbnail for key in keys])
@@ -106,7 +105,7 @@ def _is_large(look: Look) -> bool:
 
 def _has_detail(thumbnails: Pixels) -> NDArray[np.bool_]:
     blocks = (thumbnails[start : start + _ROWS] for start in range(0, len(thumbnails), _ROWS))
-    return np.concatenate([texture(block.astype(np.float32)) >= _DETAILED for block in blocks])
+    return np.concatenate([texture(standardised(block)) >= _DETAILED for block in blocks])
 
 
 def _candidates(prints: Fingerprints, detailed: NDArray[np.bool_], advance: Advance) -> Iterator[Candidates]:
@@ -148,7 +147,9 @@ def _copies(
     thumbnails: Pixels, detailed: NDArray[np.bool_], candidates: Candidates
 ) -> list[tuple[int, int, bool, bool]]:
     """Return those of the candidates that show the same: first, second, whether mirrored, whether cropped."""
-    first, second = (_stack(thumbnails, candidates, column) for column in (0, 1))
+    first, second = (standardised(thumbnails[candidates[:, column]]) for column in (0, 1))
+    mirrored = candidates[:, 2] == 1
+    second[mirrored] = second[mirrored, :, ::-1]
     placement, fit = place_roughly(first, second)
     fits = fit > _FITS
     if not fits.any():
@@ -162,17 +163,8 @@ def _copies(
     return [(int(one), int(other), bool(flip), bool(crop)) for one, other, flip, crop in found]
 
 
-def _stack(thumbnails: Pixels, candidates: Candidates, column: int) -> NDArray[np.float32]:
-    """Return the first (0) or second (1) of each pair, the second mirrored where its candidate is."""
-    pictures = thumbnails[candidates[:, column]].astype(np.float32)
-    if column == 1:
-        flip = candidates[:, 2] == 1
-        pictures[flip] = pictures[flip, :, ::-1]
-    return pictures
-
-
 def _show_the_same(agree: Agreement, cropped: NDArray[np.bool_], detailed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    same = agree.same >= _SAME_DETAIL
+    same = agree.same >= np.where(cropped, _SAME_DETAIL_IF_CROPPED, _SAME_DETAIL)
     by_detail = detailed & (agree.overlap > _OVERLAP) & (agree.textured >= _DETAILED) & same
     by_brightness = ~cropped & (same | (agree.textured == 0)) & (agree.worst < _DIFFERENT_IF_PLAIN)
     return np.asarray((by_detail & (agree.worst < _DIFFERENT_THING)) | by_brightness)

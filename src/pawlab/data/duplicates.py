@@ -1,0 +1,164 @@
+"""Checks for pictures that are there more than once: the same bytes, or other bytes that show the same."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+from pawlab.data.dataset import Picture
+from pawlab.data.evidence import Evidence
+from pawlab.data.findings import Finding, Mention, counted
+from pawlab.data.near_duplicates import NearPair
+
+Group = Sequence[Picture]  # two or more, in order of their names
+
+
+def two_labels(evidence: Evidence) -> Finding | None:
+    """Find files with the same bytes in more than one class."""
+    groups = [group for group in _same_bytes(evidence) if _differ(group, _label)]
+    if not groups:
+        return None
+    sentence = (
+        f"{counted(len(groups), 'picture stands', 'pictures stand')} under more than one label. "
+        "At most one can be right: remove the others."
+    )
+    return Finding("two labels", "serious", sentence, _mentions(evidence, groups, _label))
+
+
+def near_duplicates_with_two_labels(evidence: Evidence) -> Finding | None:
+    """Find pictures that show the same in more than one class."""
+    groups = [group for group in _same_sight(evidence) if _differ(group, _label)]
+    if not groups:
+        return None
+    sentence = (
+        f"{counted(len(groups), 'picture stands', 'pictures stand')} under more than one label with slight changes. "
+        "At most one can be right: look at them, and remove the others."
+    )
+    return Finding("near duplicates with two labels", "serious", sentence, _mentions(evidence, groups, _label))
+
+
+def near_duplicates_across_splits(evidence: Evidence) -> Finding | None:
+    """Find pictures of one class that show the same in more than one of train, validation and test."""
+    groups = [group for group in _same_sight(evidence) if not _differ(group, _label) and _differ(group, _split)]
+    if not groups:
+        return None
+    sentence = (
+        f"{counted(len(groups), 'picture stands', 'pictures stand')} in more than one of train, validation and test "
+        "with slight changes, which flatters the score. Only exact copies are kept together by themselves: remove all "
+        "but one of each."
+    )
+    return Finding("near duplicates across splits", "serious", sentence, _mentions(evidence, groups, _split))
+
+
+def copies_across_splits(evidence: Evidence) -> Finding | None:
+    """Find files of one class with the same bytes that were given to more than one of train, validation and test."""
+    groups = [group for group in _same_bytes(evidence) if not _differ(group, _label) and _differ(group, _split)]
+    if not groups:
+        return None
+    sentence = (
+        f"{counted(len(groups), 'picture was', 'pictures were')} given to more than one of train, validation and test. "
+        "So that the score isn't flattered, each is used in one only, for testing rather than training."
+    )
+    return Finding("copies across splits", "warning", sentence, _mentions(evidence, groups, _split))
+
+
+def exact_duplicates(evidence: Evidence) -> Finding | None:
+    """Find files with the same bytes in one class and one split."""
+    groups = [group for group in _same_bytes(evidence) if not _differ(group, _label) and not _differ(group, _split)]
+    if not groups:
+        return None
+    copies = sum(len(group) - 1 for group in groups)
+    sentence = (
+        f"{counted(copies, 'picture is an exact copy', 'pictures are exact copies')} of "
+        f"{'another' if copies == 1 else 'others'} of the same class. Copies stay in one split, so they don't flatter "
+        "the score, but they count more than once."
+    )
+    return Finding("exact duplicates", "note", sentence, _mentions(evidence, groups))
+
+
+def near_duplicates(evidence: Evidence) -> Finding | None:
+    """Find pictures that show the same in one class and one split."""
+    groups = [group for group in _same_sight(evidence) if not _differ(group, _label) and not _differ(group, _split)]
+    if not groups:
+        return None
+    copies = sum(len(group) - 1 for group in groups)
+    sentence = (
+        f"{counted(copies, 'picture is a slightly changed copy', 'pictures are slightly changed copies')} of "
+        f"{'another' if copies == 1 else 'others'} of the same class and split. They count more than once."
+    )
+    return Finding("near duplicates", "note", sentence, _mentions(evidence, groups))
+
+
+def _same_bytes(evidence: Evidence) -> list[Group]:
+    """Return groups of pictures with the same bytes, those included that were set aside as copies."""
+    set_aside = (item.picture for item in evidence.dataset.set_aside if item.picture is not None)
+    by_content: dict[str, list[Picture]] = defaultdict(list)
+    for picture in sorted((*evidence.dataset.pictures, *set_aside), key=_name):
+        by_content[picture.sha256].append(picture)
+    return [group for group in by_content.values() if len(group) > 1]
+
+
+def _same_sight(evidence: Evidence) -> list[Group]:
+    """Return groups of pictures that show the same, each linked to another of its group by a pair."""
+    leader = _leaders(evidence.near)
+    by_leader: dict[str, list[Picture]] = defaultdict(list)
+    for picture in sorted(evidence.dataset.pictures, key=_name):
+        if picture.sha256 in leader:
+            by_leader[leader[picture.sha256]].append(picture)
+    return [group for group in by_leader.values() if len(group) > 1]
+
+
+def _leaders(pairs: Iterable[NearPair]) -> dict[str, str]:
+    """Return for every content in a pair one content that stands for all that are linked with it."""
+    leader: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
+    for pair in pairs:
+        kept, joined = (leader.setdefault(content, content) for content in (pair.first, pair.second))
+        if kept == joined:
+            continue
+        moved = members.pop(joined, [joined])
+        members.setdefault(kept, [kept]).extend(moved)
+        leader.update(dict.fromkeys(moved, kept))
+    return leader
+
+
+def _differ(group: Group, of: Callable[[Picture], str]) -> bool:
+    return len({of(picture) for picture in group}) > 1
+
+
+def _name(picture: Picture) -> str:
+    return picture.name
+
+
+def _content(picture: Picture) -> str:
+    return picture.sha256
+
+
+def _label(picture: Picture) -> str:
+    return picture.label
+
+
+def _split(picture: Picture) -> str:
+    return picture.split or ""
+
+
+def _mentions(
+    evidence: Evidence, groups: Iterable[Group], told: Callable[[Picture], str] | None = None
+) -> tuple[tuple[Mention, ...], ...]:
+    """Return the pictures' names, each with what is `told` of it and how it differs from the first of its group."""
+    changes = _changes(evidence.near)
+
+    def detail(picture: Picture, group: Group) -> str:
+        look = evidence.looks.get(picture.sha256) if _differ(group, _content) else None
+        size = f"{look.info.width} x {look.info.height}" if look else ""
+        change = changes.get((group[0].sha256, picture.sha256), "")
+        return ", ".join(filter(None, (told(picture) if told else "", size, change)))
+
+    return tuple(tuple(Mention(picture.name, detail(picture, group)) for picture in group) for group in groups)
+
+
+def _changes(pairs: Iterable[NearPair]) -> dict[tuple[str, str], str]:
+    """Return in words what the pixels tell of the change between two contents, in both orders."""
+    changes = {}
+    for pair in pairs:
+        words = (word for word, true in (("mirrored", pair.mirrored), ("cropped", pair.cropped)) if true)
+        changes[pair.first, pair.second] = changes[pair.second, pair.first] = ", ".join(words)
+    return changes
