@@ -352,15 +352,12 @@ def _recall(values: dict[str, Any]) -> str:
 
 
 def _tell_findings(found: dict[str, Any]) -> None:
-    from pawlab.listings import print_counts
+    from pawlab.listings import print_counts, print_findings
 
     print_counts(found)
     print(f"Baseline   {percent(found['baseline_accuracy'])} (always guessing the most frequent class)")
     print(f"Overlap    {found['overlap']} (pictures that stand in two splits)")
-    for finding in found["findings"]:
-        print(f"Finding    {finding['sentence']}")
-    if not found["findings"]:
-        print("Findings   none")
+    print_findings(found["findings"])
 
 
 def main() -> None:

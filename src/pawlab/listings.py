@@ -13,6 +13,8 @@ from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 if TYPE_CHECKING:
     from pawlab.data.known import KnownData
 
+_STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
+_SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
 _RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test", "seconds"})
 
 
@@ -96,6 +98,26 @@ def _compared(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _range(bounds: Sequence[float]) -> str:
     return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
+
+
+def print_findings(findings: Sequence[dict[str, Any]]) -> None:
+    """Print what the checks found, the worst first, each with the first of its pictures."""
+    console = _console()
+    if not findings:
+        console.print("Findings   none")
+    for finding in findings:
+        style = _STYLES[finding["severity"]]
+        console.print(f"\n{finding['severity'].capitalize()}: {finding['check']}", style=style)
+        console.print(finding["sentence"])
+        for group in finding["groups"][:_SHOWN]:
+            console.print(f"  {' = '.join(map(_mention, group))}", soft_wrap=True)
+        more = len(finding["groups"]) - _SHOWN
+        if more > 0:
+            console.print(f"  and {more:,} more; --json lists all", style="dim")
+
+
+def _mention(mention: dict[str, str]) -> str:
+    return f"{mention['picture']} ({mention['detail']})" if mention["detail"] else mention["picture"]
 
 
 def _options(options: dict[str, Any]) -> str:
