@@ -13,14 +13,15 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
-from pawlab.classifier import Classifier, save_classifier
+from pawlab.classifier import Classifier
+from pawlab.pictures import decode
 from pawlab.web import assets
 from pawlab.web.app import create_app
 from pawlab.web.limits import Limits
 from pawlab.web.server import Protocol
 from picture_files import RED, encode, png, quadrants
-from test_classifier import CARD, colour_graph
 from web_client import Reply, exchange, form, reply_of, send, send_form, serving, until
+from web_models import colour_classifier, colour_network
 
 RAW = {"Content-Type": "application/octet-stream"}
 NOT_A_PICTURE = "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
@@ -42,9 +43,7 @@ def painted(colour: tuple[int, int, int], width: int = 30, height: int = 20, for
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    path = tmp_path_factory.mktemp("model") / "model.onnx"
-    save_classifier(colour_graph(), CARD, path)
-    return Classifier.load(path)
+    return colour_classifier(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +138,57 @@ def test_names_are_only_ever_echoed(port: int) -> None:
     reply = send_form(port, *((name, painted(RED)) for name in names))
     assert [prediction["picture"] for prediction in reply.json()["predictions"]] == names
     assert {prediction["label"] for prediction in reply.json()["predictions"]} == {"red"}
+
+
+# ---- Heat maps
+
+
+@pytest.fixture(scope="module")
+def drawing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A service whose classifier's heat maps are known."""
+    with serving(create_app(colour_network(tmp_path_factory.mktemp("model")))) as port:
+        yield port
+
+
+def test_a_heat_map_shows_where_a_class_comes_from(drawing: int) -> None:
+    """Red speaks for red alone, and for blue does blue: in the corners of the picture where they are."""
+    picture = encode(quadrants(1280, 640), "PNG")
+    assert send(drawing, "GET", "/model").json()["heat_maps"] is True
+    for label, row in (("red", 0), ("blue", 1)):
+        reply = send(drawing, "POST", f"/heatmap?label={label}", picture, RAW)
+        assert (reply.status, reply.headers["content-type"]) == (200, "image/png")
+        drawn = decode(reply.body)
+        assert drawn.shape == (320, 640, 3)  # its own shape, of a size that is quick to send
+        left = drawn[:, :320].astype(float).mean(axis=2)
+        brightness = [left[40:120, 80:240].mean(), left[200:280, 80:240].mean()]
+        assert brightness[row] > brightness[1 - row] + 40, label
+
+
+def test_without_a_class_the_answer_is_explained(drawing: int) -> None:
+    picture = painted(RED)
+    (answer,) = send(drawing, "POST", "/predict", picture, RAW).json()["predictions"]
+    assert answer["label"] == "red"
+    body, headers = form(("red.png", picture))
+    assert send(drawing, "POST", "/heatmap", body, headers).body == (
+        send(drawing, "POST", "/heatmap?label=red", picture, RAW).body
+    )
+
+
+def test_heat_maps_that_cannot_be_drawn_are_refused(port: int, drawing: int) -> None:
+    assert refusal(send(port, "POST", "/heatmap", painted(RED), RAW)) == (
+        404,
+        "No heat map can be drawn for this model.",
+    )
+    assert refusal(send(drawing, "POST", "/heatmap?label=gren", painted(RED), RAW)) == (
+        422,
+        "The classifier doesn't know the class 'gren'; it knows: blue, green, red. Did you mean 'green'?",
+    )
+    assert refusal(send(drawing, "POST", "/heatmap", b"hello", RAW)) == (422, f"Isn't{NOT_A_PICTURE[5:]}.")
+    body, headers = form(*[("a", painted(RED))] * 2)
+    assert refusal(send(drawing, "POST", "/heatmap", body, headers)) == (
+        413,
+        "A request may bring one picture. Send the others by themselves.",
+    )
 
 
 # ---- Refusals
@@ -242,7 +292,7 @@ def test_a_request_may_have_so_many_files(strict: int) -> None:
     assert send_form(strict, *[("a", painted(RED))] * 3).status == 200
     assert refusal(send_form(strict, *[("a", painted(RED))] * 4)) == (
         413,
-        "There are more than 3 pictures. Send them in several requests.",
+        "A request may bring 3 pictures. Send the others by themselves.",
     )
 
 
@@ -321,7 +371,7 @@ class Held:
     """A classifier that answers when it is told to."""
 
     def __init__(self, classifier: Classifier) -> None:
-        self.card = classifier.card
+        self.card, self.path = classifier.card, classifier.path
         self.release = threading.Event()
         self.asked = 0
         self._classifier = classifier
@@ -412,7 +462,7 @@ def test_pages_of_other_sites_may_not_post(port: int) -> None:
 
 def test_a_token_is_asked_for(classifier: Classifier) -> None:
     with serving(create_app(classifier, token="pässword")) as port:
-        for path, method in (("/predict", "POST"), ("/model", "GET"), ("/metrics", "GET")):
+        for path, method in (("/predict", "POST"), ("/heatmap", "POST"), ("/model", "GET"), ("/metrics", "GET")):
             for given in (
                 {},
                 {"Authorization": "Bearer nonsense"},
@@ -426,7 +476,7 @@ def test_a_token_is_asked_for(classifier: Classifier) -> None:
                 )
                 assert reply.headers["www-authenticate"] == "Bearer"
             right = "Bearer pässword".encode().decode("latin-1")
-            assert send(port, method, path, headers={"Authorization": right}).status in (200, 415)
+            assert send(port, method, path, headers={"Authorization": right}).status in (200, 404, 415)
         for path in ("/", "/docs", "/openapi.json", "/static/page.js", "/health", "/ready"):
             assert send(port, "GET", path).status == 200
         document = send(port, "GET", "/openapi.json").json()
@@ -494,6 +544,7 @@ def test_model_tells_what_is_known(port: int) -> None:
         "unfamiliarity_threshold": None,
         "version": "0.1.0",
         "metrics": {"test": {"accuracy": 0.5}},
+        "heat_maps": False,
         "limits": {"file_bytes": 40_000_000, "request_bytes": 100_000_000, "files": 100, "pixels": 50_000_000},
     }
 
@@ -507,14 +558,15 @@ def test_health_and_readiness(port: int) -> None:
 
 def test_the_openapi_document_tells_every_answer(port: int) -> None:
     document = send(port, "GET", "/openapi.json").json()
-    assert set(document["paths"]) == {"/predict", "/model", "/health", "/ready", "/metrics"}
+    assert set(document["paths"]) == {"/predict", "/heatmap", "/model", "/health", "/ready", "/metrics"}
     predict = document["paths"]["/predict"]["post"]
     assert set(predict["responses"]) == {"200", "400", "401", "403", "408", "413", "415", "422", "503"}
     assert set(predict["requestBody"]["content"]) == {"multipart/form-data", "image/*", "application/octet-stream"}
     for operations in document["paths"].values():
         for operation in operations.values():
             for status, told in operation["responses"].items():
-                kind = "text/plain" if operation["operationId"] == "metrics" and status == "200" else "application/json"
+                kinds = {"metrics": "text/plain", "heatmap": "image/png"} if status == "200" else {}
+                kind = kinds.get(operation["operationId"], "application/json")
                 assert list(told["content"]) == [kind]
                 assert told["content"][kind]["schema"]
 

@@ -16,12 +16,11 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
-from pawlab.classifier import save_classifier
 from pawlab.errors import PawlabError
 from pawlab.web.server import listen, own_names, tell_start
 from picture_files import encode
-from test_classifier import CARD, colour_graph
 from web_client import Reply, form, send
+from web_models import colour_classifier
 
 COMMAND = [sys.executable, "-c", "from pawlab.cli import main; main()", "serve"]
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM for other processes")
@@ -31,7 +30,7 @@ ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SI
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder, as far as the service looks at it."""
     folder = tmp_path_factory.mktemp("run")
-    save_classifier(colour_graph(), CARD, folder / "model.onnx")
+    colour_classifier(folder)
     (folder / "metrics.json").write_text('{"test": {"accuracy": 0.9, "loss": NaN}}', encoding="utf-8")
     return folder
 

@@ -1,37 +1,64 @@
 """From an upload to its answer: the work that threads do."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
 
+from PIL import Image
+
 from pawlab.classifier import Classifier, Prediction
-from pawlab.errors import PictureError
-from pawlab.pictures import PictureInfo, Pixels, decode, inspect
+from pawlab.errors import ModelError, PictureError
+from pawlab.pictures import PictureInfo, Pixels, Preprocess, decode, inspect
+from pawlab.report.heatmaps import Explainer, overlay
 from pawlab.web.limits import Limits
 from pawlab.web.uploads import Upload
 
+_DRAWN = 640  # pixels of the longer side of a heat map
+
 
 class Answerer:
-    """A classifier for uploads. May be called from many threads at once."""
+    """A classifier for uploads. May be called from many threads at once.
+
+    `draws_heat_maps`: whether its network is of a kind for which they can be drawn.
+    """
 
     def __init__(self, classifier: Classifier, limits: Limits) -> None:
         self.classifier = classifier
         self._limits = limits
         self._one_at_a_time = Lock()
+        try:
+            self._explainer = Explainer(classifier)
+            self.draws_heat_maps = True
+        except (ModelError, ValueError):  # no convolution, a layer that is unknown, no softmax at the end
+            self.draws_heat_maps = False
 
     def predict(self, upload: Upload) -> Prediction:
         """Return the answer for an upload; where it can't be read, the answer carries the error."""
         try:
-            pixels = self._decode(upload.data)
+            pixels = self._decode(upload.data, inspect(upload.data), self.classifier.card.preprocess)
         except PictureError as error:
             return Prediction(upload.name, None, 0.0, {}, sure=False, error=str(error))
         return replace(self.classifier.predict(pixels), picture=upload.name)
 
-    def _decode(self, data: bytes) -> Pixels:
-        """Return the pixels as the classifier wants them. Raises PictureError."""
-        with self._in_turn(inspect(data)):
-            return decode(data, self.classifier.card.preprocess)
+    def heat_map(self, upload: Upload, label: str | None) -> bytes:
+        """Return a PNG of the picture with what speaks for a class, or for the answer, laid over it.
+
+        It has the picture's own shape; where the classifier crops or pads, it is what the classifier sees. Raises
+        PictureError where it can't be read, PawlabError where there is no such class.
+        """
+        info, seen_as = inspect(upload.data), self.classifier.card.preprocess
+        seen = self._decode(upload.data, info, seen_as)
+        heat = self._explainer.heatmap(seen, label)
+        shown = self._decode(upload.data, info, _own_shape(info)) if seen_as.fit == "squash" else seen
+        file = io.BytesIO()
+        Image.fromarray(overlay(shown, heat)).save(file, "PNG", compress_level=4)
+        return file.getvalue()
+
+    def _decode(self, data: bytes, info: PictureInfo, size: Preprocess) -> Pixels:
+        with self._in_turn(info):
+            return decode(data, size)
 
     @contextmanager
     def _in_turn(self, info: PictureInfo) -> Iterator[None]:
@@ -50,3 +77,8 @@ class Answerer:
             )
         with self._one_at_a_time:
             yield
+
+
+def _own_shape(info: PictureInfo) -> Preprocess:
+    scale = min(1, _DRAWN / max(info.width, info.height))
+    return Preprocess(max(1, round(info.height * scale)), max(1, round(info.width * scale)))

@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from pawlab import __version__
 from pawlab.classifier import Classifier
+from pawlab.errors import PawlabError
 from pawlab.web import counters, documents
 from pawlab.web.answering import Answerer
 from pawlab.web.assets import Asset, read_assets
@@ -28,16 +29,19 @@ _DESCRIPTION = (
     "Says what pictures show. Every answer that isn't a success is JSON with one sentence under `error`, unless said "
     "otherwise. Where the service was started with a token, send it as `Authorization: Bearer TOKEN`."
 )
-_GUARDED = frozenset({"/predict", "/model", "/metrics"})
+_GUARDED = frozenset({"/predict", "/heatmap", "/model", "/metrics"})
 _REFUSALS: dict[int, str] = {
     400: "The form or the body can't be read.",
     401: "The token is missing or wrong.",
     403: "The request comes from a page of another site, or calls the service by a name that isn't its own.",
+    404: "No heat map can be drawn for this model.",
     408: "The upload took too long.",
     413: "The request brings more than it may.",
     415: "The body is neither a form nor a picture.",
+    422: "The picture can't be read, or the model doesn't know the class.",
     503: "The service has too much to do; `Retry-After` says in how many seconds to try again.",
 }
+_LABEL = "The class whose traces to show; without it, the one that is answered."
 _PICTURES = {
     MULTIPART: {
         "schema": {
@@ -73,12 +77,15 @@ class Service:
         self.counters = Counters()
         self.assets = read_assets()
 
-    async def work(self, request: Request, job: Callable[[Upload], Result]) -> Sequence[Result]:
-        """Read a request's pictures and return what `job` makes of each. Raises RefusedError."""
+    async def work(
+        self, request: Request, job: Callable[[Upload], Result], files: int | None = None
+    ) -> Sequence[Result]:
+        """Read a request's pictures and return what `job` makes of each. Raises RefusedError, and what a job raises."""
         self.workers.require_room(1)
+        limits = self.limits if files is None else replace(self.limits, files=files)
         client = request.client.host if request.client else ""
         with self.memory.hold() as take:
-            uploads = await read_uploads(request, self.limits, take)
+            uploads = await read_uploads(request, limits, take)
             request.state.pictures = len(uploads)
             jobs = [partial(job, upload) for upload in uploads]
             work = asyncio.create_task(self.workers.run(client, jobs))
@@ -116,11 +123,36 @@ async def predict(request: Request) -> Any:
     return documents.Answers(answers)
 
 
+@router.post(
+    "/heatmap",
+    response_class=Response,
+    response_description="The picture with its heat map, in its own shape, at most 640 pixels a side.",
+    responses={
+        **_refusals(400, 401, 403, 404, 408, 413, 415, 422, 503),
+        200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+    },
+    openapi_extra={"requestBody": {"required": True, "content": _PICTURES}},
+)
+async def heatmap(request: Request, label: Annotated[str | None, Query(description=_LABEL)] = None) -> Response:
+    """Show where in a picture the answer comes from: the brighter a place, the more it speaks for the class.
+
+    Send one picture, as to `/predict`.
+    """
+    service = _service(request)
+    if not service.answerer.draws_heat_maps:
+        raise RefusedError(404, _REFUSALS[404])
+    try:
+        drawn = await service.work(request, partial(service.answerer.heat_map, label=label), files=1)
+    except PawlabError as error:
+        raise RefusedError(422, _sentence(str(error))) from error
+    return Response(drawn[0], media_type="image/png")
+
+
 @router.get("/model", response_description="What the model says of itself.", responses=_refusals(401, 403))
 async def model(request: Request) -> documents.Model:
     """Tell of the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
     service = _service(request)
-    return documents.model_of(service.answerer.classifier.card, service.metrics, service.limits)
+    return documents.model_of(service.answerer, service.metrics, service.limits)
 
 
 @router.get("/health", response_description="It runs.", responses=_refusals(403))
@@ -234,6 +266,10 @@ def _result(error: str | None, sure: bool) -> str:
     if error is not None:
         return "unreadable"
     return "sure" if sure else "not_sure"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "." * (text[-1] not in ".?")
 
 
 def _none_read(answers: Sequence[documents.Answer]) -> str:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pawlab.classifier import Card, Prediction
+from pawlab.classifier import Prediction
+from pawlab.web.answering import Answerer
 from pawlab.web.limits import Limits
 
 
@@ -72,7 +73,7 @@ class Model:
 
     An answer counts as not sure below the probability `threshold`, and above `unfamiliarity_threshold`, 0 to 1, where
     the model tells how unlike its training pictures one is; null where it doesn't. `metrics`: how it was tested, as its
-    metrics.json says, or null where there is none beside it.
+    metrics.json says, or null where there is none beside it. `heat_maps`: whether /heatmap can draw any.
     """
 
     classes: list[str]
@@ -82,6 +83,7 @@ class Model:
     unfamiliarity_threshold: float | None
     version: str
     metrics: dict[str, Any] | None
+    heat_maps: bool
     limits: Taken
 
 
@@ -106,8 +108,9 @@ def answer_of(prediction: Prediction) -> Answer:
     )
 
 
-def model_of(card: Card, metrics: dict[str, Any] | None, limits: Limits) -> Model:
+def model_of(answerer: Answerer, metrics: dict[str, Any] | None, limits: Limits) -> Model:
     """Return what is told of the model."""
+    card = answerer.classifier.card
     return Model(
         classes=list(card.classes),
         recipe=card.recipe,
@@ -116,5 +119,6 @@ def model_of(card: Card, metrics: dict[str, Any] | None, limits: Limits) -> Mode
         unfamiliarity_threshold=card.unfamiliarity_threshold,
         version=card.version,
         metrics=metrics,
+        heat_maps=answerer.draws_heat_maps,
         limits=Taken(limits.file_bytes, limits.request_bytes, limits.files, limits.pixels),
     )

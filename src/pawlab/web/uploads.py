@@ -182,7 +182,7 @@ class _Form:
             raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
         if len(self.uploads) == self._limits.files:
             raise RefusedError(
-                413, f"There are more than {self._limits.files} pictures. Send them in several requests."
+                413, f"A request may bring {_pictures(self._limits.files)}. Send the others by themselves."
             )
         self._name = options.get(b"filename", b"").decode("utf-8", errors="replace")
 
@@ -208,6 +208,10 @@ def _too_much(limits: Limits) -> RefusedError:
 def _file_too_large(name: str, limits: Limits) -> RefusedError:
     called = f"{name[:200]} has" if name else "The picture has"
     return RefusedError(413, f"{called} more than {_megabytes(limits.file_bytes)}. Make it smaller.")
+
+
+def _pictures(count: int) -> str:
+    return "one picture" if count == 1 else f"{count} pictures"
 
 
 def _megabytes(count: int) -> str:

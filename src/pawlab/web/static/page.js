@@ -161,7 +161,7 @@ function showAnswer(card, prediction) {
   card.part(".reason").hidden = prediction.sure;
   card.part(".reason").textContent = prediction.sure ? "" : why(prediction);
   card.part(".bars").replaceChildren(...bars(Object.entries(prediction.probabilities)));
-  card.part(".heat").hidden = false;
+  card.part(".heat").hidden = !model?.heat_maps;
   const surely = prediction.sure ? prediction.label : `not sure, perhaps ${prediction.label}`;
   tell(`${card.file.name}: ${surely}, ${percent(prediction.probability)}.`);
 }
@@ -173,7 +173,7 @@ function why({ label, reason }) {
 const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.?$/, ".");
 
 function showFailure(card, reason, again) {
-  card.outcome = "not read";
+  card.outcome = "no answer";
   card.element.className = "card failed";
   card.part(".answer").textContent = "No answer";
   card.part(".reason").hidden = false;
@@ -214,11 +214,11 @@ async function drawThumbnail(card) {
   }
 }
 
-function draw(card, bitmap, description, width = bitmap.width, height = bitmap.height) {
+function draw(card, bitmap, description) {
   const canvas = card.part("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, width, height);
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
   canvas.hidden = false;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", description);
@@ -243,7 +243,7 @@ async function fetchHeat(card, button) {
     const answer = await ask(address, { method: "POST", body: card.file, headers, signal: stopping.signal });
     if (!answer.ok) throw new Said((await answer.json()).error);
     card.heated = await createImageBitmap(await answer.blob());
-    tell(`Shown for ${card.file.name}: the warmer a place, the more it spoke for ${card.label}.`);
+    tell(`Shown for ${card.file.name}: the brighter a place, the more it spoke for ${card.label}.`);
   } catch (error) {
     tell(error instanceof Said ? error.message : "The service can't be reached.");
   }
@@ -253,10 +253,7 @@ async function fetchHeat(card, button) {
 }
 
 function drawHeat(card) {
-  const description = `The picture ${card.file.name}; the warmer a place, the more it spoke for ${card.label}`;
-  const squashed = model?.preprocess.fit === "squash" && card.drawn; // gets its own shape back
-  const { width, height } = squashed ? card.drawn : card.heated;
-  draw(card, card.heated, description, width, height);
+  draw(card, card.heated, `The picture ${card.file.name}; the brighter a place, the more it spoke for ${card.label}`);
 }
 
 // ---- What is said of all of them
