@@ -28,12 +28,14 @@ def write_network(
     return path
 
 
-def cells_network(path: Path, description: str = SCALING, opset: int = 17, size: int | str = 16) -> Path:
-    """Write a network, and its description: each colour's mean in each 4 x 4 cell. It takes (n, 3, size, size)."""
+def cells_network(
+    path: Path, description: str = SCALING, opset: int = 17, size: int | str = 16, width: int | None = None
+) -> Path:
+    """Write a network, and its description: each colour's mean in each 4 x 4 cell. It takes (n, 3, size, width)."""
     nodes = [
         helper.make_node("AveragePool", ["x"], ["pooled"], kernel_shape=[4, 4], strides=[4, 4]),
         helper.make_node("Flatten", ["pooled"], ["y"]),
     ]
     path.with_suffix(".toml").write_text(description, encoding="utf-8")
-    given: Value = ("x", TensorProto.FLOAT, ["n", 3, size, size])
+    given: Value = ("x", TensorProto.FLOAT, ["n", 3, size, width or size])
     return write_network(path, nodes, given, [("y", TensorProto.FLOAT, ["n", "d"])], opset=opset)

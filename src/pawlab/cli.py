@@ -208,6 +208,32 @@ def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def export(
+    model: Model,
+    to: Annotated[
+        Literal["onnx", "keras", "savedmodel", "tflite"], typer.Option(help="Which form to write.", show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", show_default=False),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
+    from pawlab.export.export import export_classifier
+
+    exported = export_classifier(model, to, out, bar)
+    if as_json:
+        show_json(exported.to_dict())
+        return
+    print(f"Export     {exported.path}, with {exported.card.name}")
+    print(f"Checked    probabilities differ from model.onnx's by {exported.difference:.0e} at most")
+    for name in exported.left_out:
+        print(f"Left out   {name}, which model.onnx tells")
+    print(f"Next       python {shlex.quote(str(exported.example))} PICTURE")
+
+
+@app.command()
 def explore(
     data: Data,
     out: Annotated[

@@ -20,7 +20,7 @@ def import_keras(what: str) -> ModuleType:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with _silent_stderr():
+        with silent_stderr():
             import tensorflow  # noqa: F401
         import keras
     except ModuleNotFoundError as error:
@@ -31,8 +31,8 @@ def import_keras(what: str) -> ModuleType:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Send standard error nowhere for a while: TensorFlow's C++ code greets there before it can be told not to."""
+def silent_stderr() -> Iterator[None]:
+    """Send standard error nowhere for a while: TensorFlow's C++ code talks there and can't be told not to."""
     try:
         kept = os.dup(2)
     except OSError:  # a program without a terminal may have no standard error

@@ -1,0 +1,151 @@
+"""A classifier written in another form, checked on pictures against model.onnx, with what its use takes beside it."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from pawlab.classifier import Card, Classifier, model_file
+from pawlab.data.drawing.animal import Kind
+from pawlab.data.drawing.shot import draw_picture
+from pawlab.errors import OutputError, PawlabError, did_you_mean
+from pawlab.export.example import example
+from pawlab.export.forms import FORMS, Form, Name
+from pawlab.keras_runtime import silent_stderr
+from pawlab.pictures import Pixels, Preprocess, decode
+from pawlab.progress import Progress, silent
+from pawlab.runtime import open_session
+from pawlab.storage import replacing_file, replacing_folder
+
+LARGEST_DIFFERENCE = 1e-3  # of a probability
+_DRAWN_PICTURES = 8  # by which an export is held against model.onnx, with three plainer ones
+_SAVEDMODEL_FILE = "saved_model.pb"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """`path`: the export, a file or a folder. `card`: classes, preprocessing and threshold, as JSON. `example`: a short
+    program that uses it. `difference`: the largest of a probability from model.onnx's. `left_out`: outputs of
+    model.onnx that the export hasn't."""
+
+    path: Path
+    card: Path
+    example: Path
+    difference: float
+    left_out: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        paths = {name: str(getattr(self, name)) for name in ("path", "card", "example")}
+        return {**paths, "difference": self.difference, "left_out": list(self.left_out)}
+
+
+def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Progress = silent) -> Exported:
+    """Write a run's classifier as ONNX, Keras, SavedModel or TensorFlow Lite.
+
+    `model`: a run's folder or its model.onnx. `out`: a file that ends as such files do, or a SavedModel's folder; what
+    stood there is replaced. Beside it come OUT.json and OUT.example.py. Nothing appears before it is whole and checked.
+
+    Raises ModelError where the model can't be read or has no such form, OutputError where `out` can't be written,
+    MissingExtraError where Keras is needed, and RuntimeError where the export would answer otherwise.
+    """
+    if to not in FORMS:
+        raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
+    form, source, target = FORMS[to], model_file(model), Path(out)
+    classifier = Classifier.load(source)
+    _require_fitting(form, target, source)
+    card, program = (target.with_name(f"{target.name}{ending}") for ending in (".json", ".example.py"))
+    replacing = replacing_file if form.ending else replacing_folder
+    with replacing(target) as partial:  # a place that can't be written is told before the work
+        with progress(f"Exporting to {to}", None, "steps"), _quiet():
+            difference = _make(form, source, classifier, partial)
+        left_out = [] if form.whole else _other_outputs(source)
+        _write_text(card, json.dumps(_card(classifier.card, left_out), indent=2, ensure_ascii=False) + "\n")
+        _write_text(program, example(to, target, card, classifier.card.preprocess))
+    return Exported(target, card, program, difference, tuple(left_out))
+
+
+def _require_fitting(form: Form, target: Path, source: Path) -> None:
+    """Raise OutputError where the runtime wouldn't open a file of that name, or something else would be lost."""
+    if form.ending and target.suffix.lower() != form.ending:
+        raise OutputError(f"{target} should end with {form.ending}, as its readers expect. Choose another --out.")
+    if target.resolve() == source.resolve():
+        raise OutputError(f"{target} is the model itself. Choose another --out.")
+    is_other = target.is_dir() and any(target.iterdir()) and not (target / _SAVEDMODEL_FILE).is_file()
+    if not form.ending and is_other:
+        raise OutputError(f"{target} holds something other than a SavedModel. Choose another --out.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what TensorFlow and Keras tell their developers from our users."""
+    with silent_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _make(form: Form, source: Path, classifier: Classifier, target: Path) -> float:
+    """Write the export to `target`, if it answers as the classifier does; return the largest difference."""
+    preprocess = classifier.card.preprocess
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / f"classifier{form.ending}"
+        form.write(source, preprocess, made)
+        pixels = _pictures(preprocess)
+        difference = float(np.abs(form.answer(made, pixels) - classifier.probabilities(pixels)).max())
+        if not difference <= LARGEST_DIFFERENCE:
+            raise RuntimeError(
+                f"exported, the classifier's probabilities differ by {difference:.1e}, more than "
+                f"{LARGEST_DIFFERENCE:.0e}; nothing was written"
+            )
+        if made.is_dir():
+            shutil.copytree(made, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(made, target)
+    return difference
+
+
+def _pictures(preprocess: Preprocess) -> Pixels:
+    """Return cats and dogs that we draw, noise, black and white: (n, h, w, 3) uint8."""
+    kinds: tuple[Kind, ...] = ("cats", "dogs")
+    drawn = [draw_picture(kind, 0, index)[0] for index in range(1, _DRAWN_PICTURES // 2 + 1) for kind in kinds]
+    shape = (preprocess.height, preprocess.width, 3)
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    plain = [np.full(shape, level, np.uint8) for level in (0, 255)]
+    return np.stack([*(decode(picture, preprocess) for picture in drawn), noise, *plain])
+
+
+def _card(card: Card, left_out: list[str]) -> dict[str, Any]:
+    """Return what a program must know to use the export."""
+    preprocess = card.preprocess
+    return {
+        "classes": card.classes,
+        "preprocess": preprocess.to_dict(),
+        "threshold": card.threshold,
+        "input": {
+            "name": "pictures",
+            "shape": [None, preprocess.height, preprocess.width, 3],
+            "dtype": "uint8",
+            "colours": "RGB",
+            "range": [0, 255],
+        },
+        "output": {"name": "probabilities", "shape": [None, len(card.classes)], "dtype": "float32"},
+        "left_out": left_out,
+        "recipe": card.recipe,
+        "pawlab": card.version,
+    }
+
+
+def _other_outputs(model: Path) -> list[str]:
+    return [output.name for output in open_session(model).get_outputs() if output.name != "probabilities"]
+
+
+def _write_text(path: Path, text: str) -> None:
+    with replacing_file(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,108 @@
+"""The forms that a classifier can be written in: how each is made, and how its own runtime answers for pictures."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.export.onnx_to_keras import to_keras
+from pawlab.keras_runtime import import_keras
+from pawlab.pictures import Pixels, Preprocess
+from pawlab.runtime import open_session
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+Name = Literal["onnx", "keras", "savedmodel", "tflite"]
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Form:
+    """`ending`: of the file's name; "" where it is a folder. `write`: makes it of a classifier's file, in a new place.
+    `answer`: what its own runtime says to pictures (n, h, w, 3) uint8. `needs`: what must be installed to use it.
+    `whole`: whether it has all of model.onnx's outputs, not only `probabilities`."""
+
+    ending: str
+    write: Callable[[Path, Preprocess, Path], None]
+    answer: Callable[[Path, Pixels], Probabilities]
+    needs: str
+    whole: bool = False
+
+
+def _write_onnx(model: Path, preprocess: Preprocess, target: Path) -> None:
+    shutil.copyfile(model, target)
+
+
+def _answer_of_onnx(model: Path, pixels: Pixels) -> Probabilities:
+    return np.asarray(open_session(model).run(["probabilities"], {"pictures": pixels})[0])
+
+
+def _write_keras(model: Path, preprocess: Preprocess, target: Path) -> None:
+    _keras_model(model, preprocess).save(target)
+
+
+def _answer_of_keras(model: Path, pixels: Pixels) -> Probabilities:
+    keras = import_keras("exporting to Keras")
+    return np.asarray(keras.models.load_model(model, compile=False).predict(pixels, verbose=0))
+
+
+def _write_savedmodel(model: Path, preprocess: Preprocess, target: Path) -> None:
+    """Write the model with one signature: `pictures` uint8 (n, h, w, 3) to `probabilities`, as in model.onnx."""
+    keras = import_keras("exporting to a SavedModel")
+    import tensorflow as tf
+
+    network = _keras_model(model, preprocess)
+    shape = (None, preprocess.height, preprocess.width, 3)
+
+    def answer(pictures: Any) -> dict[str, Any]:
+        return {"probabilities": network(tf.cast(pictures, tf.float32), training=False)}
+
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint("serve", answer, input_signature=[tf.TensorSpec(shape, tf.uint8, name="pictures")])
+    archive.write_out(target, verbose=False)
+
+
+def _answer_of_savedmodel(model: Path, pixels: Pixels) -> Probabilities:
+    import tensorflow as tf
+
+    signature = tf.saved_model.load(model).signatures["serving_default"]
+    return np.asarray(signature(pictures=tf.constant(pixels))["probabilities"])
+
+
+def _write_tflite(model: Path, preprocess: Preprocess, target: Path) -> None:
+    with TemporaryDirectory() as folder:
+        saved = Path(folder) / "saved"
+        _write_savedmodel(model, preprocess, saved)
+        import tensorflow as tf
+
+        target.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert())
+
+
+def _answer_of_tflite(model: Path, pixels: Pixels) -> Probabilities:
+    """Answer picture by picture, as such models are used."""
+    import tensorflow as tf
+
+    answer = tf.lite.Interpreter(model_content=model.read_bytes()).get_signature_runner()
+    return np.concatenate([answer(pictures=picture[np.newaxis])["probabilities"] for picture in pixels])
+
+
+def _keras_model(model: Path, preprocess: Preprocess) -> Any:
+    import onnx
+
+    graph: ModelProto = onnx.load(model)
+    return to_keras(graph, (preprocess.height, preprocess.width))
+
+
+FORMS: dict[Name, Form] = {
+    "onnx": Form(".onnx", _write_onnx, _answer_of_onnx, "onnxruntime", whole=True),
+    "keras": Form(".keras", _write_keras, _answer_of_keras, "keras and tensorflow"),
+    "savedmodel": Form("", _write_savedmodel, _answer_of_savedmodel, "tensorflow"),
+    "tflite": Form(".tflite", _write_tflite, _answer_of_tflite, "ai-edge-litert or tensorflow"),
+}
