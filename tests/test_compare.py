@@ -1,11 +1,17 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pawlab import workflow
 from pawlab.compare import compare
-from pawlab.errors import OutputError, RecipeError
+from pawlab.data.dataset import Dataset
+from pawlab.errors import OutputError, RecipeError, WeightsError
+from pawlab.fitted import Fitted
+from pawlab.heads import train_head
 from pawlab.recipes import RECIPES
+from pawlab.recipes.recipe import Recipe
 
 
 def test_what_is_done_is_not_done_again(learnable_folder: Path, tmp_path: Path) -> None:
@@ -35,3 +41,18 @@ def test_every_name_is_looked_at_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="there is no recipe 'a11'"):
         compare(tmp_path / "absent", ["fast", "a11"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_whose_weights_cannot_be_had_is_left_out_with_a_line(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def train_all_but_accurate(dataset: Dataset, recipe: Recipe, *rest: Any) -> Fitted:
+        if recipe.name == "accurate":
+            raise WeightsError("no weights here.")
+        return train_head(dataset, recipe, *rest)
+
+    monkeypatch.setattr(workflow, "train_head", train_all_but_accurate)
+    compared = compare(learnable_folder, ["accurate", "fast"], tmp_path / "out", report=False)
+    assert [item.recipe.name for item in compared] == ["fast"]
+    assert caplog.messages == ["pawlab: accurate was left out: no weights here."]
+    assert not (tmp_path / "out" / "accurate").exists()

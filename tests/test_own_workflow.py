@@ -12,10 +12,11 @@ from own_networks import SCALING, cells_network
 from pawlab.compare import compare
 from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.features.exchange import with_own_backbone
+from pawlab.job import Order
 from pawlab.recipes import find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, summarise
-from pawlab.workflow import Order, _chosen
+from pawlab.workflow import _chosen
 
 HEAD = """
 preprocess = { height = 64, width = 64 }

@@ -1,5 +1,6 @@
 """Several recipes on the same pictures, side by side. What is done already is not done again."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from urllib.parse import quote
 
 from pawlab import workflow
 from pawlab.data.archives import stem
-from pawlab.errors import OutputError
+from pawlab.errors import OutputError, WeightsError
 from pawlab.history import Epoch, read_history
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES, choose_recipe
@@ -18,6 +19,8 @@ from pawlab.report.report import REPORT_FILE, missing_library
 from pawlab.run import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run, write_json
 
 COMPARISON_FILE = "comparison.json"
+
+_log = logging.getLogger("pawlab")
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ def compare(
 
     `recipes`: names, or files of one's own; "all" stands for the published ones. `out`: a folder with one run a recipe,
     comparison.json and, with `report`, comparison.html; runs/DATA-compared by default. A recipe that is finished there
-    is taken as it is, one that was cut off goes on.
+    is taken as it is, one that was cut off goes on; one whose pretrained weights can't be had is left out, with a line
+    in the log.
 
     Raises OutputError where `out` holds runs of other data, another seed or another number of epochs.
     """
@@ -78,9 +82,16 @@ def compare(
             _require_same(place, asked, recipe)
             run = Run(place) if (place / METRICS_FILE).is_file() else workflow.resume(place, progress)
         else:
-            run = workflow.train(
-                data, recipe, place, seed=seed, epochs=epochs, weights=weights, report=report, progress=progress
-            )
+            needed = weights if recipe.backbone else None
+            try:
+                run = workflow.train(
+                    data, recipe, place, seed=seed, epochs=epochs, weights=needed, report=report, progress=progress
+                )
+            except WeightsError as error:
+                if len(chosen) == 1:
+                    raise
+                _log.warning("pawlab: %s was left out: %s", recipe.name, error)
+                continue
         compared.append(Compared(recipe, run))
         write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
     if report and compared and missing_library() is None:

@@ -28,7 +28,10 @@ SPLIT_FILE = "split.csv"
 SUSPECTS_FILE = "suspects.csv"
 REPORT_FILE = "report.html"
 
-_VERSIONS_OF = ("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy", "keras", "tensorflow")
+_VERSIONS_OF = (
+    *("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy"),
+    *("keras", "tensorflow", "tensorflow-cpu"),
+)
 
 
 @dataclass(frozen=True)
