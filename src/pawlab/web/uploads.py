@@ -94,15 +94,14 @@ async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncIterator
 
 
 async def _next_message(request: Request, limits: Limits, deadline: float) -> MutableMapping[str, Any]:
+    left = deadline - monotonic()
     try:
-        async with asyncio.timeout(min(limits.silence_seconds, deadline - monotonic())):
+        async with asyncio.timeout(min(limits.silence_seconds, left)):
             return await request.receive()
     except TimeoutError as error:
-        raise RefusedError(
-            408,
-            f"The upload took too long: it may rest for {limits.silence_seconds:.0f} s "
-            f"and must be whole after {limits.upload_seconds:.0f} s.",
-        ) from error
+        if limits.silence_seconds < left:
+            raise RefusedError(408, f"Nothing came of the upload for {limits.silence_seconds:g} s.") from error
+        raise RefusedError(408, f"The upload wasn't whole after {limits.upload_seconds:g} s.") from error
 
 
 async def _read_raw(chunks: AsyncIterator[bytes], limits: Limits) -> Upload:
