@@ -44,6 +44,7 @@ def _environment() -> "Environment":
         span=lambda bounds: f"{bounds[0] * 100:.1f}–{percent(bounds[1])}",
         sureness=sureness,
         number=lambda number: f"{number:,}",
+        shape=lambda sizes: " × ".join(f"{size:,}" for size in sizes),
         short=short,
         duration=duration,
         place=lambda share: f"{share * 100:.2f}",
@@ -108,7 +109,9 @@ def _option(key: str, value: Any) -> str:
     if key == "name":
         return str(value)
     words = key.replace("_", " ")
-    return words if value is True else f"no {words}" if value is False else f"{words} {value}"
+    if isinstance(value, bool):
+        return words if value else f"no {words}"
+    return f"{words} {f'{value:.4g}' if isinstance(value, float) else str(value).replace('_', ' ')}"
 
 
 def _worth_saying(key: str, value: Any) -> bool:
