@@ -1,3 +1,4 @@
+import asyncio
 import re
 import threading
 import time
@@ -18,9 +19,11 @@ from pawlab.pictures import decode
 from pawlab.web import assets
 from pawlab.web.app import create_app
 from pawlab.web.limits import Limits
+from pawlab.web.refusals import RefusedError
 from pawlab.web.server import Protocol
+from pawlab.web.uploads import read_uploads
 from picture_files import RED, encode, png, quadrants
-from web_client import Reply, exchange, form, reply_of, send, send_form, serving, until
+from web_client import Reply, exchange, form, reply_of, running, send, send_form, serving, until
 from web_models import colour_classifier, colour_network
 
 RAW = {"Content-Type": "application/octet-stream"}
@@ -336,6 +339,13 @@ def test_an_upload_may_rest_only_so_long(strict: int) -> None:
         assert refusal(reply_of(connection)) == (408, "Nothing came of the upload for 0.3 s.")
 
 
+def test_silence_ends_an_upload_long_before_its_time_is_up() -> None:
+    silent = SimpleNamespace(headers={"content-type": "image/png"}, receive=lambda: asyncio.sleep(60))
+    reading = read_uploads(cast(Any, silent), Limits(silence_seconds=0.05, upload_seconds=60), lambda count: None)
+    with pytest.raises(RefusedError, match=r"^Nothing came of the upload for 0\.05 s\.$"):
+        asyncio.run(asyncio.wait_for(reading, 10))
+
+
 def test_an_upload_that_drips_must_be_whole_in_time(strict: int) -> None:
     def drops() -> Iterator[bytes]:
         for _ in range(8):
@@ -388,8 +398,8 @@ class Held:
 def held(classifier: Classifier) -> Iterator[SimpleNamespace]:
     slow = Held(classifier)
     app = create_app(cast(Classifier, slow), limits=Limits(waiting=2, answer_seconds=1))
-    with serving(app) as port:
-        yield SimpleNamespace(port=port, classifier=slow, app=app)
+    with running(app) as (server, port):
+        yield SimpleNamespace(port=port, classifier=slow, server=server)
         slow.release.set()
 
 
@@ -422,6 +432,32 @@ def test_when_the_line_is_full_clients_hear_it_and_when_they_leave_it_empties(he
     assert waiting(held.port) == 0
     held.classifier.release.set()
     assert send(held.port, "POST", "/predict", painted(RED), RAW).status == 200
+
+
+def test_told_to_stop_the_answer_under_way_is_the_last_of_its_connection(held: SimpleNamespace) -> None:
+    with (
+        closing(HTTPConnection("127.0.0.1", held.port, timeout=10)) as busy,
+        closing(HTTPConnection("127.0.0.1", held.port, timeout=10)) as idle,
+    ):
+        busy.request("POST", "/predict", painted(RED), RAW)
+        idle.request("GET", "/health")
+        assert reply_of(idle).headers.get("connection") is None
+        until(lambda: held.classifier.asked)
+        held.server.should_exit = True
+        until(lambda: refuses(held.port))
+        idle.request("GET", "/health")  # was perhaps on its way when the signal came
+        assert reply_of(idle).headers["connection"] == "close"
+        held.classifier.release.set()
+        reply = reply_of(busy)
+    assert (reply.status, reply.headers["connection"]) == (200, "close")
+
+
+def refuses(port: int) -> bool:
+    try:
+        send(port, "GET", "/health")
+    except ConnectionError:
+        return True
+    return False
 
 
 def test_uploads_together_may_hold_so_much_memory(strict: int) -> None:

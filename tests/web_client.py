@@ -34,12 +34,19 @@ class Reply(NamedTuple):
 @contextmanager
 def serving(app: Gate) -> Iterator[int]:
     """Serve on a free port, which is given."""
+    with running(app) as (_, port):
+        yield port
+
+
+@contextmanager
+def running(app: Gate) -> Iterator[tuple[uvicorn.Server, int]]:
+    """Serve on a free port; the server is given too."""
     with listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(configure(app))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield listener.getsockname()[1]
+            yield server, listener.getsockname()[1]
         finally:
             server.should_exit = True
             thread.join(30)
