@@ -9,6 +9,7 @@ from drawn_pictures import drawing, jpeg, look
 from pawlab.data.looks import look_of
 from pawlab.data.near_duplicates import (
     NearPair,
+    _in_batches,
     _likely,
     find_near_duplicates,
     fingerprints,
@@ -116,6 +117,14 @@ def test_simple_shapes_that_zoom_would_make_equal_are_different() -> None:
     assert find_near_duplicates(shapes) == ()
 
 
+def test_handwritten_digits_are_different() -> None:
+    """Of 8 x 8 pixels, many as like as one person writes them: too small for anything but equality to tell."""
+    from sklearn.datasets import load_digits
+
+    images = (load_digits().images * 15).astype(np.uint8)
+    assert find_near_duplicates({str(number): look_of(image) for number, image in enumerate(images)}) == ()
+
+
 def test_plain_shapes_are_the_same_only_in_the_same_place() -> None:
     looks = {str(left): look_of(_disc(left)) for left in (15, 40, 65)}
     assert find_near_duplicates(looks) == ()
@@ -125,8 +134,14 @@ def test_plain_shapes_are_the_same_only_in_the_same_place() -> None:
 
 
 def test_blank_pictures_arent_compared() -> None:
-    looks = {name: look_of(Image.new("RGB", (200, 200), gray)) for name, gray in (("a", "gray"), ("b", "lightgray"))}
-    assert find_near_duplicates(looks) == ()
+    """Two walls in the same faint light are no copies; in strong light there is something to compare."""
+    x, y = np.meshgrid(*[np.linspace(-1, 1, 200)] * 2)
+    lamp = np.exp(-3 * ((x - 0.2) ** 2 + y**2))[:, :, None].repeat(3, axis=2)
+    faint, strong = (
+        {str(wall): look_of((wall + light * lamp).astype(np.uint8)) for wall in (100, 130)} for light in (12, 80)
+    )
+    assert find_near_duplicates(faint) == ()
+    assert len(find_near_duplicates(strong)) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -155,6 +170,13 @@ def test_a_picture_like_thousands_of_others_is_compared_with_the_likeliest_few()
     rows, columns = _likely(cosines, np.ones(1000, dtype=bool))
     assert rows.tolist() == [0] * 8
     assert columns.tolist() == list(range(999, 991, -1))
+
+
+def test_batches_are_small_whole_and_in_order() -> None:
+    pieces = np.split(np.arange(3 * 1000).reshape(1000, 3), [1, 1, 700])
+    batches = list(_in_batches(pieces))
+    assert [len(batch) for batch in batches] == [128] * 7 + [1000 - 7 * 128]
+    assert np.concatenate(batches).tolist() == np.concatenate(pieces).tolist()
 
 
 def _upper_half_black(image: Image.Image) -> Image.Image:
