@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from threading import Lock
 
 from PIL import Image
@@ -19,20 +20,23 @@ _DRAWN = 640  # pixels of the longer side of a heat map
 
 
 class Answerer:
-    """A classifier for uploads. May be called from many threads at once.
-
-    `draws_heat_maps`: whether its network is of a kind for which they can be drawn.
-    """
+    """A classifier for uploads. May be called from many threads at once."""
 
     def __init__(self, classifier: Classifier, limits: Limits) -> None:
         self.classifier = classifier
         self._limits = limits
         self._one_at_a_time = Lock()
+
+    @cached_property
+    def explainer(self) -> Explainer | None:
+        """Return what draws heat maps, or None where the network is of no kind that allows it.
+
+        Made at the first use: it takes half a second and as much memory as all the rest.
+        """
         try:
-            self._explainer = Explainer(classifier)
-            self.draws_heat_maps = True
+            return Explainer(self.classifier)
         except (ModelError, ValueError):  # no convolution, a layer that is unknown, no softmax at the end
-            self.draws_heat_maps = False
+            return None
 
     def predict(self, upload: Upload) -> Prediction:
         """Return the answer for an upload; where it can't be read, the answer carries the error."""
@@ -46,11 +50,14 @@ class Answerer:
         """Return a PNG of the picture with what speaks for a class, or for the answer, laid over it.
 
         It has the picture's own shape; where the classifier crops or pads, it is what the classifier sees. Raises
-        PictureError where it can't be read, PawlabError where there is no such class.
+        ModelError where none can be drawn for the classifier, PictureError where the picture can't be read, PawlabError
+        where there is no such class.
         """
+        if self.explainer is None:
+            raise ModelError("no heat map can be drawn for this model")
         info, seen_as = inspect(upload.data), self.classifier.card.preprocess
         seen = self._decode(upload.data, info, seen_as)
-        heat = self._explainer.heatmap(seen, label)
+        heat = self.explainer.heatmap(seen, label)
         shown = self._decode(upload.data, info, _own_shape(info)) if seen_as.fit == "squash" else seen
         file = io.BytesIO()
         Image.fromarray(overlay(shown, heat)).save(file, "PNG", compress_level=4)

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from pawlab import __version__
 from pawlab.classifier import Classifier
-from pawlab.errors import PawlabError
+from pawlab.errors import ModelError, PawlabError
 from pawlab.web import counters, documents
 from pawlab.web.answering import Answerer
 from pawlab.web.assets import Asset, read_assets
@@ -139,19 +139,17 @@ async def heatmap(request: Request, label: Annotated[str | None, Query(descripti
     Send one picture, as to `/predict`.
     """
     service = _service(request)
-    if not service.answerer.draws_heat_maps:
-        raise RefusedError(404, _REFUSALS[404])
     try:
         drawn = await service.work(request, partial(service.answerer.heat_map, label=label), files=1)
     except PawlabError as error:
-        raise RefusedError(422, _sentence(str(error))) from error
+        raise RefusedError(404 if isinstance(error, ModelError) else 422, _sentence(str(error))) from error
     return Response(drawn[0], media_type="image/png")
 
 
 @router.get("/model", response_description="What the model says of itself.", responses=_refusals(401, 403))
-async def model(request: Request) -> documents.Model:
+def model(request: Request) -> documents.Model:
     """Tell of the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
-    service = _service(request)
+    service = _service(request)  # in a thread, as it may be the first to ask for heat maps
     return documents.model_of(service.answerer, service.metrics, service.limits)
 
 

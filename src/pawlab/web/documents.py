@@ -119,6 +119,6 @@ def model_of(answerer: Answerer, metrics: dict[str, Any] | None, limits: Limits)
         unfamiliarity_threshold=card.unfamiliarity_threshold,
         version=card.version,
         metrics=metrics,
-        heat_maps=answerer.draws_heat_maps,
+        heat_maps=answerer.explainer is not None,
         limits=Taken(limits.file_bytes, limits.request_bytes, limits.files, limits.pixels),
     )
