@@ -15,8 +15,8 @@ class Limits:
     file_bytes: int = 40_000_000
     request_bytes: int = 100_000_000
     files: int = 100
-    pixels: int = 50_000_000  # of a format that is decoded whole; JPEG, decoded at a fraction, has the decoder's limit
-    large_pixels: int = 16_000_000  # from here decoded one at a time: a pixel takes up to 20 bytes
+    pixels: int = 50_000_000  # but of JPEG, which takes less memory, as many as the decoder allows
+    large_pixels: int = 16_000_000  # from here decoded one at a time: 320 MB, as a pixel takes up to 20 bytes
     upload_seconds: float = 120.0
     silence_seconds: float = 10.0  # without a byte of the head or the body of a request
     answer_seconds: float = 60.0
