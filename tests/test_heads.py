@@ -5,8 +5,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
+from pawlab.features.scaling import mean_and_deviation
 from pawlab.heads import STRENGTHS, Head, fit_head, join
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -23,11 +24,13 @@ def separable(seed: int, pictures: int, classes: int, width: int = 12) -> Arrays
 
 
 @pytest.mark.parametrize("classes", [2, 5])
-def test_head_equals_scikit_learn_on_standardised_features(classes: int) -> None:
+def test_head_equals_scikit_learn_on_scaled_features(classes: int) -> None:
     train, labels = separable(0, 120, classes)
     validation, validation_labels = separable(1, 60, classes)
     head = fit_head(train, labels, validation, validation_labels)
-    reference = make_pipeline(StandardScaler(), LogisticRegression(C=head.strength, max_iter=1000))
+    mean, deviation = mean_and_deviation(train)
+    scaler = FunctionTransformer(lambda features: (features - mean) / deviation)
+    reference = make_pipeline(scaler, LogisticRegression(C=head.strength, max_iter=1000))
     reference.fit(train.astype(np.float64), labels)
     np.testing.assert_allclose(head.probabilities(validation), reference.predict_proba(validation), atol=1e-4)
 

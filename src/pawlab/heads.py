@@ -21,6 +21,7 @@ from pawlab.data.dataset import Dataset
 from pawlab.data.splits import require_trainable
 from pawlab.features.extract import extract_features
 from pawlab.features.graphs import backbone_graph
+from pawlab.features.scaling import mean_and_deviation
 from pawlab.fitted import Fitted
 from pawlab.history import Epoch
 from pawlab.metrics import score
@@ -70,7 +71,7 @@ def fit_head(train: Matrix, train_labels: Labels, validation: Matrix, validation
     """
     from threadpoolctl import threadpool_limits
 
-    mean, deviation = _mean_and_deviation(train)
+    mean, deviation = mean_and_deviation(train)
     standardised = (train - mean) / deviation
     standardised_validation = (validation - mean) / deviation
     with threadpool_limits(1):  # sums in one order on every machine, and faster than threads at this size
@@ -83,13 +84,6 @@ def fit_head(train: Matrix, train_labels: Labels, validation: Matrix, validation
     weights, bias = fits[best]
     folded = weights / deviation[:, np.newaxis]
     return Head(folded.astype(np.float32), (bias - mean @ folded).astype(np.float32), best, losses)
-
-
-def _mean_and_deviation(features: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    mean = features.mean(axis=0, dtype=np.float64)
-    deviation = features.std(axis=0, dtype=np.float64)
-    deviation[deviation < 1e-6] = 1.0  # a feature that never varies says nothing; leave it where it is
-    return mean, deviation
 
 
 def _fit(features: NDArray[np.float64], labels: Labels, strength: float) -> tuple[NDArray[Any], NDArray[Any]]:

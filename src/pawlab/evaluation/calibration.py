@@ -26,6 +26,7 @@ KEPT_SHARE = 0.995  # of the right answers on validation pictures that stay abov
 BINS = 15  # of equal width, as in Guo et al.
 
 _HIGHEST = 0.9  # few validation pictures, all easy, must not make a classifier that is never sure
+_PRIOR_ANSWERS = 10
 _PRIOR = 0.5  # standard deviation of log T before any picture is seen
 _BOUNDS = (-2.5, 2.5)  # of log T
 _SMALLEST = 1e-12  # stands for a probability that float32 has rounded to nothing
@@ -104,14 +105,18 @@ def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 
 def confidence_threshold(probabilities: Probabilities, labels: Labels) -> float:
     """Return the probability below which an answer counts as "not sure".
 
-    It keeps at least KEPT_SHARE of the right answers among these validation pictures: (n, classes) and (n,).
+    It keeps at least KEPT_SHARE of the right answers among these validation pictures: (n, classes) and (n,). Where they
+    are few, the least sure of them is no measure of what is to come: the threshold lies the nearer to the least that a
+    first answer can have, an even chance for every class, as though ten more right answers had been so unsure.
     """
     right = probabilities.argmax(axis=1) == labels
     top = np.sort(probabilities.max(axis=1)[right])
+    even_chance = 1 / probabilities.shape[1]
     if not len(top):
-        return _HIGHEST
+        return even_chance
     given_up = int(len(top) * (1 - KEPT_SHARE))
-    return min(float(top[given_up]), _HIGHEST)
+    weight = len(top) / (len(top) + _PRIOR_ANSWERS)
+    return min(even_chance + weight * (float(top[given_up]) - even_chance), _HIGHEST)
 
 
 def _bin(sureness: NDArray[Any], right: NDArray[Any]) -> Bin:

@@ -1,6 +1,7 @@
 """Is a picture like any that the classifier was trained on? If not, its answer means nothing, however sure it sounds.
 
-A picture's features are the mean of the network's last feature map over places, a vector x. Its unfamiliarity is
+A picture's features are the mean of a pretrained network's last feature map over places, a vector x. Its unfamiliarity
+is
 
     1 - max over k of cos(x, c_k)        0: the same direction as a centre c_k; 1: at right angles to all of them
 
@@ -9,9 +10,10 @@ k-means, Dhillon and Modha 2001), or the pictures themselves where there are no 
 features is the test of Sun et al. 2022 (arXiv:2204.06507); the centres make it small enough to stand in the graph.
 "Unlike" begins where only a stated share of pictures that the centres haven't seen lies. Labels play no part.
 
-Rejected, measured on made pictures (noise, plain colours) and checked on others: see the diary. The Mahalanobis
-distance, the residual to the principal subspace and the logits' energy all miss plain colours and text; the length of x
-says nothing at all, so it is taken out.
+The Mahalanobis distance, the residual to the principal subspace and the logits' energy were rejected: measured on made
+pictures, they miss many plain colours and texts, which this finds. The length of x tells little, so it is taken out. A
+small network trained from scratch has no such features: what it makes of noise lies amid what it makes of photos. So
+the test needs a pretrained network.
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.data.dataset import Picture
-from pawlab.features.anatomy import find_anatomy, tensor_names
+from pawlab.features.anatomy import tensor_names
 from pawlab.parallel import map_in_threads
 from pawlab.pictures import Preprocess, decode
 from pawlab.progress import Progress, silent
@@ -81,7 +83,7 @@ def unfamiliarity(features: Features, centres: Features) -> NDArray[np.float32]:
 
 
 def add_unfamiliarity(model: "ModelProto", centres: Features) -> None:
-    """Give a finished graph a second output, `unfamiliarity` float32 (n,). Raises ValueError without a feature map."""
+    """Give a finished graph a second output, `unfamiliarity` float32 (n,). It needs a pretrained network."""
     from onnx import TensorProto, helper, numpy_helper
 
     features = add_picture_features(model)
@@ -100,24 +102,22 @@ def add_unfamiliarity(model: "ModelProto", centres: Features) -> None:
 
 
 def has_picture_features(model: "ModelProto") -> bool:
-    """Say whether a finished graph has a feature map."""
+    """Say whether a finished graph has a pretrained network in it."""
     return _feature_source(model) is not None
 
 
 def add_picture_features(model: "ModelProto") -> str:
     """Return the name of the pictures' features in a finished graph, (n, d), added to it where it lacks them.
 
-    They are the frozen network's where there is one, for those don't depend on any label, else the last feature map's.
-    Raises ValueError where the graph has no feature map.
+    Raises ValueError where no pretrained network is in it.
     """
     from onnx import helper
 
     source = _feature_source(model)
     if source is None:
-        raise ValueError("the graph has no feature map")
-    tensor, places = source
-    if places:
-        mean = helper.make_node("ReduceMean", [tensor], [_FEATURES], name=_FEATURES, axes=places, keepdims=0)
+        raise ValueError("the graph has no pretrained network in it")
+    if source != _FEATURES:
+        mean = helper.make_node("ReduceMean", [source], [_FEATURES], name=_FEATURES, axes=[1, 2], keepdims=0)
         model.graph.node.append(mean)
     return _FEATURES
 
@@ -159,15 +159,10 @@ class _FeaturesIn:
         return open_session(model.SerializeToString())
 
 
-def _feature_source(model: "ModelProto") -> tuple[str, list[int]] | None:
-    """Return what the features are the mean of, and over which axes; none, where they are there already."""
+def _feature_source(model: "ModelProto") -> str | None:
+    """Return what the features are, or what they are the mean of: a pretrained network's feature map, channels last."""
     names = tensor_names(model)
-    if _FEATURES in names:
-        return _FEATURES, []
-    if "feature_map" in names:  # a frozen network's, channels last
-        return "feature_map", [1, 2]
-    last = find_anatomy(model).feature_map
-    return None if last is None else (last, [2, 3])
+    return next((name for name in (_FEATURES, "feature_map") if name in names), None)
 
 
 def _directions(features: Features) -> Features:

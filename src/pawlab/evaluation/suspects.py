@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.data.dataset import Picture
+from pawlab.features.scaling import mean_and_deviation
 from pawlab.metrics import Labels, Probabilities
 
 Features = NDArray[np.float32]
@@ -50,11 +51,16 @@ class Suspect:
 
 @dataclass(frozen=True)
 class Jury:
-    """Models by the fold of the training pictures that each was fitted without. `folds`: (n,), each picture's fold."""
+    """Models by the fold of the training pictures that each was fitted without.
+
+    `folds`: (n,), each picture's fold. `mean` and `deviation`: (d,), of the features; they don't depend on the labels.
+    """
 
     models: dict[int, Any]
     folds: NDArray[np.int64]
     classes: int
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
 
     def probabilities(self, features: Features, folds: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return (n, classes) for features (n, d), each from the model without its fold; of NO_FOLD, all models' mean.
@@ -73,32 +79,26 @@ class Jury:
 
     def _ask(self, model: Any, features: Features) -> NDArray[np.float64]:
         result = np.full((len(features), self.classes), np.nan)
-        result[:, model.classes_] = model.predict_proba(features)
+        result[:, model.classes_] = model.predict_proba((features - self.mean) / self.deviation)
         return result
 
 
 def find_suspects(
-    trained: Sequence[Picture],
-    features: Features,
-    others: Sequence[Picture],
-    answers: Probabilities,
+    pictures: Sequence[Picture],
+    first: Probabilities,
+    jury: Jury,
+    folds: NDArray[np.int64],
     classes: Sequence[str],
     look_again: LookAgain,
-    strength: float,
 ) -> tuple[Suspect, ...]:
-    """Return the pictures whose label a model that wasn't trained on them finds wrong, the most suspected first.
+    """Return the pictures whose label models that weren't trained on them find wrong, the most suspected first.
 
-    `trained`: what fitting and choosing saw, with its frozen `features` (n, d). `others`: pictures that it didn't see,
-    with the classifier's `answers` (m, classes), for the first look at them. `look_again`: gives features for pictures
-    in another view. `strength`: of the head's penalty.
+    `first`: (n, classes), what a first look at the `pictures` made of them; `folds`: (n,), each one's in the jury, or
+    NO_FOLD. `look_again`: gives features (m, d) of pictures in another view; it is asked for the most suspected alone.
     """
-    jury = fit_jury(features, _labels(trained, classes), [one.sha256 for one in trained], len(classes), strength)
-    everyone = (*trained, *others)
-    folds = np.concatenate([jury.folds, np.full(len(others), NO_FOLD)])
-    first = np.concatenate([jury.probabilities(features, jury.folds), answers])
-    order = np.argsort(_margins(everyone, first, classes), kind="stable")
-    chosen = order[: min(_MOST, max(_FEWEST, round(_LOOKED_AT_AGAIN * len(everyone))))]
-    again = [everyone[place] for place in chosen]
+    order = np.argsort(_margins(pictures, first, classes), kind="stable")
+    chosen = order[: min(_MOST, max(_FEWEST, round(_LOOKED_AT_AGAIN * len(pictures))))]
+    again = [pictures[place] for place in chosen.tolist()]
     return rank(again, jury.probabilities(look_again(again), folds[chosen]), classes)
 
 
@@ -116,27 +116,25 @@ def rank(pictures: Sequence[Picture], probabilities: Probabilities, classes: Seq
     return tuple(sorted(found, key=lambda suspect: (-suspect.score, suspect.picture.name)))
 
 
-def fit_jury(features: Features, labels: Labels, contents: Sequence[str], classes: int, strength: float) -> Jury:
+def fit_jury(features: Features, pictures: Sequence[Picture], classes: Sequence[str], strength: float) -> Jury:
     """Fit logistic regression on standardised features (n, d), as in `heads`, once without each fold of the pictures.
 
-    `contents`: equal for copies of a picture. The same arrays give the same bits.
+    `strength`: of the head's penalty. The same arrays give the same bits.
     """
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
-    folds = _folds(labels, contents)
+    labels = _labels(pictures, classes)
+    folds = _folds(labels, [picture.sha256 for picture in pictures])
+    mean, deviation = mean_and_deviation(features)
     models = {}
     with threadpool_limits(1):  # sums in one order
         for fold in range(int(folds.max()) + 1):
             rest = folds != fold
             if len(np.unique(labels[rest])) > 1:
-                model = make_pipeline(
-                    StandardScaler(), LogisticRegression(C=strength / _CAUTION, max_iter=_MOST_ITERATIONS)
-                )
-                models[fold] = model.fit(features[rest], labels[rest])
-    return Jury(models, folds, classes)
+                model = LogisticRegression(C=strength / _CAUTION, max_iter=_MOST_ITERATIONS)
+                models[fold] = model.fit((features[rest] - mean) / deviation, labels[rest])
+    return Jury(models, folds, len(classes), mean, deviation)
 
 
 def _folds(labels: Labels, contents: Sequence[str]) -> NDArray[np.int64]:

@@ -3,12 +3,15 @@
 Its probabilities are calibrated, it gets to know when it isn't sure, and labels that look wrong are found.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pawlab.data.dataset import Dataset
+from pawlab.backbones import find_backbone
+from pawlab.data.dataset import Dataset, Picture
+from pawlab.errors import PictureError
 from pawlab.evaluation.calibration import (
     BINS,
     apply_temperature,
@@ -26,7 +29,9 @@ from pawlab.evaluation.familiarity import (
     picture_features,
     unfamiliarity,
 )
-from pawlab.evaluation.suspects import Suspect, find_suspects, rank
+from pawlab.evaluation.suspects import NO_FOLD, Suspect, find_suspects, fit_jury
+from pawlab.features.extract import extract_features
+from pawlab.features.graphs import backbone_graph
 from pawlab.fitted import Fitted
 from pawlab.metrics import Probabilities
 from pawlab.pictures import Preprocess
@@ -35,6 +40,9 @@ from pawlab.progress import Progress, silent
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+Look = Callable[[Sequence[Picture], Preprocess], Features]
+
+_DEFAULT_BACKBONE = "efficientnet_lite0"  # the only one that is always at hand
 _STRENGTH = 0.01  # of the penalty on a model of frozen features, where fitting chose none
 
 
@@ -42,10 +50,10 @@ _STRENGTH = 0.01  # of the penalty on a model of frozen features, where fitting 
 class Trusted:
     """A fitted model whose answers can be trusted.
 
-    `graph`: as fitted, but with calibrated `probabilities` and a second output, `unfamiliarity`. `temperature`: what
-    its logits are divided by. `threshold` and `unfamiliarity_threshold`: beyond which an answer isn't sure; the latter
-    is None where the network has no feature map to tell by. `validation`: the calibrated answers. `features`: float32
-    (n, d) of training and validation pictures, in this order; None without a feature map.
+    `graph`: as fitted, but with calibrated `probabilities` and, where it has a pretrained network to tell by, a second
+    output, `unfamiliarity`. `temperature`: what its logits are divided by. `threshold` and `unfamiliarity_threshold`:
+    beyond which an answer isn't sure. `validation`: the calibrated answers. `features`: float32 (n, d), the pretrained
+    network's, of training and validation pictures in this order; like `unfamiliarity_threshold` None without one.
     """
 
     graph: "ModelProto"
@@ -78,27 +86,36 @@ def make_trusted(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progr
 
 
 def find_wrong_labels(
-    fitted: Fitted, trusted: Trusted, dataset: Dataset, test: Evaluation, preprocess: Preprocess, frozen: bool
+    fitted: Fitted,
+    trusted: Trusted,
+    dataset: Dataset,
+    test: Evaluation,
+    preprocess: Preprocess,
+    progress: Progress = silent,
 ) -> tuple[Suspect, ...]:
-    """Return the pictures whose label looks wrong, the most suspected first.
+    """Return the pictures of all three splits whose label looks wrong, the most suspected first.
 
-    `frozen`: whether the features are those of a network that learned from none of these labels. Where they aren't,
-    only validation and test pictures are judged, by the classifier itself, which wasn't trained on them.
+    They are judged by features that learned from no label of ours: the classifier's own where it has a pretrained
+    network, else those of the default one, which are kept in the cache for the next run.
     """
-    validation = trusted.validation
-    if not frozen or trusted.features is None:
-        probabilities = np.concatenate([validation.probabilities, test.probabilities])
-        return rank((*validation.pictures, *test.pictures), probabilities, dataset.classes)
-
-    another = replace(preprocess, fit="squash" if preprocess.fit == "crop" else "crop")
+    trained, unseen = dataset.part("train") + dataset.part("validation"), np.full(len(test.pictures), NO_FOLD)
+    strength = fitted.choices.get("strength", _STRENGTH)
+    if trusted.features is not None:
+        look = _own_look(fitted.graph)
+        jury = fit_jury(trusted.features, trained, dataset.classes, strength)
+        first = [jury.probabilities(trusted.features, jury.folds), test.probabilities]
+    else:
+        look, preprocess = _default_look(progress)
+        features = look(trained, preprocess)
+        jury = fit_jury(features, trained, dataset.classes, strength)
+        first = [jury.probabilities(features, jury.folds), jury.probabilities(look(test.pictures, preprocess), unseen)]
     return find_suspects(
-        trained=dataset.part("train") + validation.pictures,
-        features=trusted.features,
-        others=test.pictures,
-        answers=test.probabilities,
-        classes=dataset.classes,
-        look_again=lambda pictures: picture_features(fitted.graph, pictures, another),
-        strength=fitted.choices.get("strength", _STRENGTH),
+        trained + test.pictures,
+        np.concatenate(first),
+        jury,
+        np.concatenate([jury.folds, unseen]),
+        dataset.classes,
+        look_again=lambda pictures: look(pictures, _another_view(preprocess)),
     )
 
 
@@ -131,6 +148,29 @@ def _features(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress
     if fitted.features is not None or not has_picture_features(fitted.graph):
         return fitted.features
     return picture_features(fitted.graph, dataset.part("train") + dataset.part("validation"), preprocess, progress)
+
+
+def _own_look(graph: "ModelProto") -> Look:
+    return lambda pictures, preprocess: picture_features(graph, pictures, preprocess)
+
+
+def _default_look(progress: Progress) -> tuple[Look, Preprocess]:
+    """Return the default backbone's way of looking, and the size that it is meant for."""
+    backbone = find_backbone(_DEFAULT_BACKBONE)
+    size = (backbone.image_size, backbone.image_size)
+    graph = backbone_graph(backbone.name, size, progress=progress)
+
+    def look(pictures: Sequence[Picture], preprocess: Preprocess) -> Features:
+        extracted = extract_features(pictures, graph, preprocess, progress)
+        if extracted.broken:  # since it was looked at first
+            raise PictureError(f"{extracted.broken[0].name}: {extracted.broken[0].reason}")
+        return extracted.features
+
+    return look, Preprocess(*size)
+
+
+def _another_view(preprocess: Preprocess) -> Preprocess:
+    return replace(preprocess, fit="squash" if preprocess.fit == "crop" else "crop")
 
 
 def _errors(answers: Evaluation, temperature: float) -> dict[str, float]:
