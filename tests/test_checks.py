@@ -275,7 +275,7 @@ def test_near_duplicates_are_told_by_what_they_spoil() -> None:
     ]
     rows += [*many(20, "cats", "train"), *many(20, "dogs", "train")]
     near = (
-        NearPair("a1", "a2", mirrored=True, cropped=True),
+        NearPair("a2", "a1", mirrored=True, cropped=True),
         NearPair("b1", "b2", mirrored=False, cropped=False),
         NearPair("c2", "c3", mirrored=False, cropped=True),
         NearPair("c1", "c3", mirrored=True, cropped=False),

@@ -74,6 +74,13 @@ def test_one_sharp_thing_before_a_soft_background_is_enough() -> None:
     assert look(image).sharpness > BLURRED  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_small_pictures_arent_blurred_for_being_small(number: int) -> None:
+    """They are measured as they are; enlarged first, they would all be blurred."""
+    image = drawing(number)
+    assert look(image.resize((80, 80 * image.height // image.width))).sharpness > 2 * BLURRED  # type: ignore[operator]
+
+
 def test_sharpness_isnt_guessed_where_there_is_no_contrast() -> None:
     assert look_of(np.full((200, 300, 3), 90, np.uint8)).sharpness is None
     assert look_of(np.zeros((10, 10, 3), np.uint8)).sharpness is None
