@@ -111,7 +111,7 @@ def confidence_threshold(probabilities: Probabilities, labels: Labels) -> float:
     """
     right = probabilities.argmax(axis=1) == labels
     top = np.sort(probabilities.max(axis=1)[right])
-    even_chance = 1 / probabilities.shape[1]
+    even_chance = 1 / int(probabilities.shape[1])
     if not len(top):
         return even_chance
     given_up = int(len(top) * (1 - KEPT_SHARE))
