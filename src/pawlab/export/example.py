@@ -70,7 +70,7 @@ _PARTS: dict[Name, dict[str, str]] = {
     },
     "savedmodel": {
         "imports": f"import numpy as np\nimport tensorflow as tf\n{_PILLOW}",
-        "load": 'model = tf.saved_model.load(HERE / $file).signatures["serving_default"]',
+        "load": 'model = tf.saved_model.load(str(HERE / $file)).signatures["serving_default"]',
         "answer": '(probabilities,) = model(pictures=tf.constant(pixels(path)))["probabilities"].numpy()',
     },
     "tflite": {

@@ -54,25 +54,25 @@ def _answer_of_keras(model: Path, pixels: Pixels) -> Probabilities:
 
 def _write_savedmodel(model: Path, preprocess: Preprocess, target: Path) -> None:
     """Write the model with one signature: `pictures` uint8 (n, h, w, 3) to `probabilities`, as in model.onnx."""
-    keras = import_keras("exporting to a SavedModel")
+    import_keras("exporting to a SavedModel")
     import tensorflow as tf
 
     network = _keras_model(model, preprocess)
-    shape = (None, preprocess.height, preprocess.width, 3)
+    pictures = tf.TensorSpec((None, preprocess.height, preprocess.width, 3), tf.uint8, name="pictures")
 
     def answer(pictures: Any) -> dict[str, Any]:
         return {"probabilities": network(tf.cast(pictures, tf.float32), training=False)}
 
-    archive = keras.export.ExportArchive()
-    archive.track(network)
-    archive.add_endpoint("serve", answer, input_signature=[tf.TensorSpec(shape, tf.uint8, name="pictures")])
-    archive.write_out(target, verbose=False)
+    module = tf.Module()
+    module.weights = [variable.value for variable in network.variables]  # the whole network would be kept twice
+    module.answer = tf.function(answer, input_signature=[pictures])
+    tf.saved_model.save(module, str(target), signatures={"serving_default": module.answer})
 
 
 def _answer_of_savedmodel(model: Path, pixels: Pixels) -> Probabilities:
     import tensorflow as tf
 
-    signature = tf.saved_model.load(model).signatures["serving_default"]
+    signature = tf.saved_model.load(str(model)).signatures["serving_default"]
     return np.asarray(signature(pictures=tf.constant(pixels))["probabilities"])
 
 
