@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,12 +31,15 @@ from pawlab.evaluation.suspects import Suspect
 from pawlab.evaluation.verdict import judge
 from pawlab.history import Epoch
 from pawlab.metrics import wilson_interval
+from pawlab.progress import Advance
 from pawlab.recipes import find_recipe
 from pawlab.recipes.summary import recipe_document
 from pawlab.report import plots
 from pawlab.report.comparison import ComparedRun, write_comparison
+from pawlab.report.heatmaps import heatmap, overlay
 from pawlab.report.page import listed, quoted, short, sureness
 from pawlab.report.report import Material, write_report
+from pawlab.report.shown import data_uri, whole
 from pawlab.run import Run
 from pawlab.training.augmentation import augment
 
@@ -327,13 +330,35 @@ def test_mistakes_come_with_the_surest_first_and_the_rest_is_counted(tmp_path: P
 
 
 def test_beside_a_mistake_stands_where_it_came_from(run: Run, tmp_path: Path) -> None:
-    material = made_material(tmp_path / "data", run.classifier.classes, wrong=2)
+    cold, warm = run.classifier.classes
+    material = made_material(tmp_path / "data", (cold, warm), wrong=10)
     page = made_page(replace(material, classifier=run.classifier), tmp_path)
     assert "Beside each, where the answer came from: the brighter a place, the more it spoke for it." in page.text
-    overlaid = [image for image in page.all("img") if image["alt"].startswith("The same picture; bright where")]
-    assert [image["alt"] for image in overlaid] == ["The same picture; bright where it spoke for warm-circles"] * 2
-    assert (overlaid[0]["width"], overlaid[0]["height"]) == ("320", "213")  # as the picture itself, 60 x 40
+    shown = {image["alt"]: image for image in page.all("img")}
+    assert sum(image["alt"].startswith("The same picture; bright") for image in page.all("img")) == 10
+    drawn = [image["src"] for image in page.all("img")]
+    for picture in material.test.pictures:
+        answer = warm if picture.label == cold else cold
+        heat = overlay(whole(picture), heatmap(run.classifier, picture.path, answer))  # type: ignore[arg-type]
+        assert drawn.count(data_uri(heat)) == 1
+        assert f"The same picture; bright where it spoke for {answer}" in shown
     assert "Beside each" not in made_page(material, tmp_path).text
+
+
+def test_the_plots_in_files_hold_the_runs_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: dict[str, Any] = {}
+    monkeypatch.setattr(plots, "save_png", lambda figure, path: saved.update({path.stem: figure.axes}))
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=2)
+    write_report(material, tmp_path, augment)
+    assert sorted(saved) == list(PLOTS)
+    validation = next(line for line in saved["history"][0].lines if line.get_label() == "validation")
+    assert list(validation.get_ydata()) == [epoch.val_accuracy for epoch in HISTORY]
+    assert [text.get_text() for text in saved["confusion"][0].texts] == ["3", "2", "0", "5"]
+    bars = [bar.get_height() for bar in saved["calibration"][1].patches]
+    assert bars == [entry.count for entry in material.bins if entry.count]
+    assert [len(saved[name][0].images) for name in ("samples", "augmentation", "predictions")] == [10, 2, 10]
+    captions = " ".join(text.get_text() for text in saved["predictions"][0].texts)
+    assert captions.count("labelled cats") == 2
 
 
 HOSTILE = ['<script>alert("x")</script>', "Übergrößenträger & Söhne", "a" * 300, "</style><b>", "{{ 7 * 7 }}", "a.b'c"]
@@ -493,6 +518,18 @@ def test_the_command_has_the_options_that_were_given(tmp_path: Path) -> None:
     page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
     assert 'pawlab train "my photos/" --recipe fast --seed 7 --epochs 3 --fit crop' in page.text
     assert 'pawlab predict "runs/made up" photos/' in page.text
+
+
+def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+    told: list[Any] = []
+
+    @contextlib.contextmanager
+    def progress(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
+        told.append((title, total, unit))
+        yield told.append
+
+    write_report(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path, augment, progress)
+    assert told == [("Writing the report", 4, "parts"), 1, 1, 1, 1]
 
 
 def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
