@@ -125,6 +125,7 @@ def test_dropped_pictures_are_answered(browser: Any, port: int, look: str) -> No
     visit.drop(*PICTURES)
     assert visit.answers(5) == EXPECTED
     page = visit.page
+    page.wait_for_selector("#facts:not(:empty)")
     assert page.inner_text("h1") == "Blue, green or red?"
     assert "98.5% of 200 test pictures it had never seen" in page.inner_text("#facts")
     assert page.inner_text("#summary") == "5 pictures: red 2 · blue 1 · no answer 1 · not sure 1"
@@ -161,6 +162,7 @@ def test_heat_maps_come_on_demand_and_go(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     visit.drop("red.png")
     visit.answers(1)
+    visit.page.wait_for_selector(".heat:visible")
     picture = pixels(visit.page)
     button = visit.page.query_selector(".heat")
     assert button.get_attribute("aria-pressed") == "false"
@@ -177,6 +179,20 @@ def test_heat_maps_come_on_demand_and_go(browser: Any, port: int) -> None:
 def pixels(page: Any) -> Any:
     address = page.evaluate("document.querySelector('canvas').toDataURL()")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"), np.float32)
+
+
+def test_heat_maps_are_offered_even_where_the_model_tells_of_them_late(browser: Any, port: int) -> None:
+    visit = Visit(browser, port)
+    held: list[Any] = []
+    visit.page.route("**/model", lambda route: held.append(route))
+    visit.page.reload()
+    visit.drop("red.png")
+    visit.answers(1)
+    assert held
+    assert not visit.page.is_visible(".heat")
+    held[0].continue_()
+    visit.page.wait_for_selector(".heat:visible")
+    visit.check()
 
 
 def test_pictures_may_be_chosen_and_pasted(browser: Any, port: int) -> None:
@@ -203,6 +219,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> No
     visit = Visit(browser, port)
     visit.drop("red.png")
     visit.answers(1)
+    visit.page.wait_for_selector(".heat:visible")
     visit.page.evaluate("document.activeElement.blur()")
     reached = []
     for _ in range(4):
@@ -232,14 +249,14 @@ def test_what_happens_is_spoken(browser: Any, port: int) -> None:
 
 
 def test_a_token_is_asked_for_once(browser: Any, model: Any) -> None:
-    with serving(create_app(model, token="paw")) as port:
+    with serving(create_app(model, token="pfötchen 猫")) as port:
         visit = Visit(browser, port)
         visit.page.wait_for_selector("#token-form:visible")
         assert not visit.page.is_visible("#drop")
         visit.page.keyboard.type("wrong")
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_selector("text=That isn't the token.")
-        visit.page.fill("#token", "paw")
+        visit.page.fill("#token", "pfötchen 猫")
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_selector("#drop:visible")
         visit.drop("red.png")

@@ -21,6 +21,9 @@ function examples() {
     "# One picture as the body",
     `curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' ${origin}/predict`,
     "",
+    "# Where in a picture the answer comes from",
+    `curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' -o where.png ${origin}/heatmap`,
+    "",
     "# Where the service asks for a token",
     `curl -H "Authorization: Bearer $PAWLAB_TOKEN" ${origin}/model`,
   ].join("\n");

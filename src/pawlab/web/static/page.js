@@ -24,7 +24,7 @@ let newsTimer = 0;
 
 async function ask(address, options = {}) {
   const token = sessionStorage.getItem(TOKEN);
-  const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
+  const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${inBytes(token)}` }) };
   for (let attempt = 1; ; attempt++) {
     const answer = await fetch(address, { ...options, headers });
     if (answer.status !== 503 || attempt === TRIES) return answer;
@@ -32,6 +32,8 @@ async function ask(address, options = {}) {
     options.signal?.throwIfAborted();
   }
 }
+
+const inBytes = (text) => String.fromCharCode(...new TextEncoder().encode(text)); // headers know no other letters
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
@@ -45,6 +47,7 @@ async function meetModel() {
   page.question.textContent = question(model.classes);
   document.title = `${page.question.textContent} · pawlab`;
   page.facts.textContent = facts(model);
+  offerHeat();
 }
 
 function askForToken() {
@@ -161,7 +164,7 @@ function showAnswer(card, prediction) {
   card.part(".reason").hidden = prediction.sure;
   card.part(".reason").textContent = prediction.sure ? "" : why(prediction);
   card.part(".bars").replaceChildren(...bars(Object.entries(prediction.probabilities)));
-  card.part(".heat").hidden = !model?.heat_maps;
+  offerHeat();
   const surely = prediction.sure ? prediction.label : `not sure, perhaps ${prediction.label}`;
   tell(`${card.file.name}: ${surely}, ${percent(prediction.probability)}.`);
 }
@@ -222,6 +225,11 @@ function draw(card, bitmap, description) {
   canvas.hidden = false;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", description);
+}
+
+// Answers may come before the model tells whether it has heat maps.
+function offerHeat() {
+  for (const card of cards) card.part(".heat").hidden = !(card.label && model?.heat_maps);
 }
 
 async function toggleHeat(card) {
