@@ -73,7 +73,7 @@ def test_auto_takes_the_strength_that_does_best_on_a_fifth_by_content(
     shapes: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Copies stay together: a picture that is among those held out isn't among those fitted on, under no label."""
-    paths, labels = [*shapes[0], *shapes[0]], [*shapes[1], *shapes[1]]
+    paths, labels = [*shapes[0], *shapes[0][::-1]], [*shapes[1], *shapes[1][::-1]]
     seen = []
     fit = pawlab.estimators._fit_head
 

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def test_a_prediction_shows_picture_label_and_bars(tmp_path: Path) -> None:
 
 
 def test_doubt_and_failure_are_said() -> None:
-    assert "not sure: " in Page(prediction(sure=False)._repr_html_()).text
+    doubtful = replace(prediction(sure=False), reason="no class is likely enough")
+    assert "not sure: \ncats\n 75.0%\nno class is likely enough\n" in Page(doubtful._repr_html_()).text
     broken = Prediction("cut.jpg", None, 0.0, {}, sure=False, error="can't be decoded: truncated")
     page = Page(broken._repr_html_())
     assert "error\n: can't be decoded: truncated" in page.text

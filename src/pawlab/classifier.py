@@ -102,7 +102,7 @@ class Prediction:
         return answer_html(self._shown())
 
     def _shown(self) -> Answer:
-        return Answer(self.picture, list(self.probabilities.items()), self.sure, self.error)
+        return Answer(self.picture, list(self.probabilities.items()), self.sure, self.reason, self.error)
 
 
 class Predictions(list[Prediction]):

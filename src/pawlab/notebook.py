@@ -30,11 +30,13 @@ _FAINT = "opacity:.75;font-size:12px;overflow-wrap:anywhere"
 
 @dataclass(frozen=True)
 class Answer:
-    """One picture's answer as it is shown. `picture`: its path or ""; `ranked`: (label, probability), best first."""
+    """One picture's answer as it is shown. `picture`: its path or ""; `ranked`: (label, probability), best first;
+    `doubt`: why it isn't sure, where it says; `error`: why the picture couldn't be read."""
 
     picture: str
     ranked: Sequence[tuple[str, float]]
     sure: bool
+    doubt: str | None
     error: str | None
 
 
@@ -82,9 +84,10 @@ def _said(answer: Answer) -> str:
     if answer.error is not None:
         return f"<div><b>error</b>: {_text(answer.error)}</div>{name}"
     label, probability = answer.ranked[0]
-    doubt = "" if answer.sure else "not sure: "
+    unsure = "" if answer.sure else "not sure: "
+    doubt = f'<div style="{_FAINT}">{_text(answer.doubt)}</div>' if answer.doubt else ""
     rows = "".join(_row(*pair) for pair in answer.ranked[:_MOST_BARS])
-    return f"<div>{doubt}<b>{_text(label)}</b> {probability:.1%}</div>{rows}{name}"
+    return f"<div>{unsure}<b>{_text(label)}</b> {probability:.1%}</div>{doubt}{rows}{name}"
 
 
 def _row(label: str, probability: float) -> str:
