@@ -116,7 +116,7 @@ def confidence_threshold(probabilities: Probabilities, labels: Labels) -> float:
         return even_chance
     given_up = int(len(top) * (1 - KEPT_SHARE))
     weight = len(top) / (len(top) + _PRIOR_ANSWERS)
-    return min(even_chance + weight * (float(top[given_up]) - even_chance), _HIGHEST)
+    return float(min(even_chance + weight * (top[given_up] - even_chance), _HIGHEST))
 
 
 def _bin(sureness: NDArray[Any], right: NDArray[Any]) -> Bin:
