@@ -1,5 +1,7 @@
 """A user's own recipe, in a file: read as a built-in one is, and told all its mistakes at once."""
 
+import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from pawlab.errors import RecipeError
+from pawlab.features.own_backbone import _KEYS
 from pawlab.pictures import Preprocess
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.layers import backbone, conv, dense, flatten, global_max_pool, pool, rescale
@@ -161,6 +164,21 @@ def test_a_python_file_that_fails_is_told_with_its_line(tmp_path: Path, code: st
     with pytest.raises(RecipeError) as caught:
         choose_recipe(path)
     assert str(caught.value) == sentence.format(path=path, name=path.name)
+
+
+def blocks(language: str) -> list[str]:
+    """Return the pieces of code in the documentation."""
+    text = (Path(__file__).parents[1] / "docs" / "own.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_documentations_examples_are_right(tmp_path: Path) -> None:
+    *recipes, description = blocks("toml")
+    for text in recipes:
+        assert choose_recipe(written(tmp_path, text)).trainer == "keras"
+    (code,) = blocks("python")
+    assert choose_recipe(written(tmp_path, code, "mine.py")).epochs == 40
+    assert tomllib.loads(description).keys() < set(_KEYS)
 
 
 def test_all_mistakes_are_told_together(tmp_path: Path) -> None:
