@@ -1,6 +1,7 @@
 """Recipes and backbones of one's own, through training and the command line."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import pawlab
 from own_networks import SCALING, cells_network
+from pawlab import cli
 from pawlab.compare import compare
 from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.features.exchange import with_own_backbone
@@ -101,3 +103,33 @@ def test_comparing_files_notices_that_one_has_changed(learnable_folder: Path, tm
     path.write_text(HEAD.replace("64", "48"), encoding="utf-8")
     with pytest.raises(OutputError, match=r"small holds a run with another recipe of that name. Choose another --out"):
         compare(learnable_folder, [str(path)], tmp_path / "out", report=False)
+
+
+def test_the_command_line_takes_them(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_program(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["pawlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    recipe, backbone = tmp_path / "small.toml", cells_network(tmp_path / "cells.onnx", size=32)
+    recipe.write_text(HEAD, encoding="utf-8")
+    code, out, _ = run_program("recipes", recipe, "--json")
+    assert (code, json.loads(out)["image_size"]) == (0, [64, 64])
+    options = ("--recipe", recipe, "--backbone", backbone, "--out", tmp_path / "run", "--no-report")
+    assert run_program("train", learnable_folder, *options)[0] == 0
+    code, out, _ = run_program("export", tmp_path / "run", "--to", "onnx", "--out", tmp_path / "x.onnx")
+    assert code == 0
+    assert f"Next       python {tmp_path / 'x.onnx.example.py'} PICTURE" in out
+    code, out, said = run_program("export", tmp_path / "run", "--to", "onnx", "--out", tmp_path / "x.keras")
+    assert (code, out) == (2, "")
+    assert (
+        said == f"pawlab: {tmp_path / 'x.keras'} should end with .onnx, as its readers expect. Choose another --out.\n"
+    )
+    recipe.write_text(HEAD.replace("name =", "nome ="), encoding="utf-8")
+    code, out, said = run_program("train", learnable_folder, "--recipe", recipe)
+    assert (code, out) == (2, "")
+    assert said.startswith(f"pawlab: {recipe}: layer 1 (backbone) lacks name; layer 1 (backbone) has no option 'nome'")
+    assert said.count("\n") == 1
