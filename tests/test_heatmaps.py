@@ -4,14 +4,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from pawlab import workflow
 from pawlab.errors import PawlabError
+from pawlab.features.anatomy import Anatomy, find_anatomy
 from pawlab.pictures import decode
-from pawlab.report.heatmaps import Heatmap, heatmap, overlay, write_explanation
+from pawlab.report.heatmaps import Explainer, Heatmap, heatmap, overlay, write_explanation
 from pawlab.run import Run
+from pawlab.runtime import open_session
 
 BLUE, RED = "cold-squares", "warm-circles"
 
@@ -69,3 +71,34 @@ def test_the_explanation_is_the_picture_with_the_map_laid_over_it(
     heat = write_explanation(run.classifier, picture, tmp_path / "why.png")
     with Image.open(tmp_path / "why.png") as drawn:
         np.testing.assert_array_equal(np.asarray(drawn), overlay(decode(picture), heat))
+
+
+@pytest.mark.parametrize("recipe", ["c1", "d3"])
+def test_grad_cam_follows_the_networks_own_slopes(recipe: str, learnable_folder: Path, tmp_path: Path) -> None:
+    """The layers behind the last convolution are linear in pieces: a small step either way measures the slope."""
+    pytest.importorskip("keras", reason="needs the extra 'keras'")
+    run = workflow.train(learnable_folder, recipe, tmp_path / "run", epochs=1, report=False)
+    explainer = Explainer(run.classifier)
+    anatomy = find_anatomy(onnx.load(run.folder / "model.onnx"))
+    pixels = decode(learnable_folder / RED / "00.png", run.classifier.card.preprocess)[np.newaxis]
+    values = dict(zip(explainer._names, explainer._session.run(explainer._names, {"pictures": pixels}), strict=True))
+    channels = values[str(anatomy.feature_map)]
+    tail = open_session(tail_of(run, anatomy))
+    random = np.random.default_rng(0)
+    for place in (0, 1):
+        slope = explainer._gradient(values, place)
+        direction = (random.normal(size=channels.shape) * (channels > 0)).astype(np.float32)
+        step = direction * (1e-3 * float(np.abs(channels).max()))
+        up, down = (tail.run(None, {str(anatomy.feature_map): channels + sign * step})[0][0, place] for sign in (1, -1))
+        assert (up - down) / 2 == pytest.approx(float((slope * step).sum()), rel=0.05, abs=1e-5)
+
+
+def tail_of(run: Run, anatomy: Anatomy) -> bytes:
+    """The layers from the feature map to the logits, as a graph of their own."""
+    model = onnx.load(run.folder / "model.onnx")
+    given = helper.make_tensor_value_info(str(anatomy.feature_map), TensorProto.FLOAT, None)
+    made = helper.make_tensor_value_info(anatomy.logits, TensorProto.FLOAT, None)
+    graph = helper.make_graph(list(anatomy.tail), "tail", [given], [made], list(model.graph.initializer))
+    return bytes(
+        helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version).SerializeToString()
+    )
