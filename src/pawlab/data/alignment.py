@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
 
-_COARSE_STEPS, _FINE_STEPS = 8, 4  # by when placements stand still, within a tenth of a pixel
+_COARSE_STEPS, _FINE_STEPS = 5, 4  # by when placements stand still; 24 find no more crops
 _LONGEST_STEP = 0.1  # shares of the side: a slope says nothing about what is further away
 _FURTHEST = 0.35  # a copy with less than about two thirds left is another picture
 _TILE = 8  # pixels each way of a thumbnail: a tile of 64 pixels shows a pattern, a quarter of them would be chance
