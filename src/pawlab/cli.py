@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -391,7 +392,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # odd file names must not end a run
     try:
-        code = app(standalone_mode=False)
+        with _messages():
+            code = app(standalone_mode=False)
     except (PawlabError, typer.TyperException) as error:
         code = _tell_mistake(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -408,6 +410,21 @@ def main() -> None:
     if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
         say("pawlab: stopped.")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Show pawlab's own messages as they are, whatever other libraries do with logging meanwhile."""
+    import logging
+
+    log, handler = logging.getLogger("pawlab"), logging.StreamHandler(sys.stderr)
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
 
 
 def _tell_mistake(error: Exception) -> int:

@@ -1,7 +1,7 @@
 """Tables for people: recipes, data sets, counts."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.console import Console
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
+_PIPE_WIDTH = 120
+_LONG = frozenset({"model", "options", "licence", "origin", "class", "layer"})  # columns of words, which may wrap
 _RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test", "seconds"})
 
 
@@ -127,11 +129,14 @@ def _options(options: dict[str, Any]) -> str:
 def _print(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     for name in header:
-        table.add_column(name, justify="right" if name in _RIGHT else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG)
     for row in rows:
         table.add_row(*row)
     _console().print(table)
 
 
 def _console() -> Console:
-    return Console(highlight=False, markup=False)
+    """Return a console as wide as the terminal; files and pipes get lines of up to 120 characters."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=_PIPE_WIDTH)
