@@ -3,6 +3,7 @@ import csv
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 import pawlab
 from pawlab import heads, workflow
 from pawlab.classifier import Classifier
-from pawlab.errors import DataError, OutputError, RecipeError
+from pawlab.errors import DataError, MissingExtraError, OutputError, RecipeError
 from pawlab.features.extract import extract_features
 from pawlab.run import Run
 
@@ -281,3 +282,13 @@ def test_data_in_every_form_gives_the_same_model(run: Run, learnable_folder: Pat
     for number, data in enumerate(forms):
         again = workflow.train(data, out=tmp_path / f"run-{number}", report=False)
         assert (again.folder / "model.onnx").read_bytes() == expected
+
+
+def test_a_recipe_that_cannot_begin_leaves_nothing_behind(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keras", None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingExtraError, match=r"pip install 'pawlab\[keras\]'"):
+        workflow.train(learnable_folder, "a1")
+    assert list(tmp_path.iterdir()) == []

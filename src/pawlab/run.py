@@ -115,13 +115,15 @@ def making_folder(folder: Path) -> Iterator[None]:
 
     Where the work fails before an epoch is done, the folder vanishes and what stood there before is back.
     """
-    previous = _put_aside(folder)
+    previous, parent_is_new = _put_aside(folder), not folder.parent.exists()
     folder.mkdir(parents=True)
     try:
         yield
     except BaseException:
         if not (folder / HISTORY_FILE).is_file():
             shutil.rmtree(folder)
+            if parent_is_new:
+                folder.parent.rmdir()
             if previous is not None:
                 previous.replace(folder)
         raise
