@@ -133,10 +133,14 @@ def _print(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG)
     for row in rows:
         table.add_row(*row)
-    _console().print(table)
+    _console_for_tables().print(table)
 
 
 def _console() -> Console:
+    return Console(highlight=False, markup=False)
+
+
+def _console_for_tables() -> Console:
     """Return a console as wide as the terminal; files and pipes get lines of up to 120 characters."""
-    console = Console(highlight=False, markup=False)
+    console = _console()
     return console if console.is_terminal else Console(highlight=False, markup=False, width=_PIPE_WIDTH)
