@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -70,7 +71,11 @@ def _replacing(target: Path, folder: bool) -> Iterator[Path]:
 
 def _check_kind(target: Path, real: Path, folder: bool) -> None:
     """Say at once, rather than after an hour's work, that something else is in the way: a folder, a device."""
-    if real.exists() and not (real.is_dir() if folder else real.is_file()):
+    try:
+        mode = real.stat().st_mode  # asked once: between two questions another writer may put its own in place
+    except OSError:
+        return  # nothing stands there, or writing will tell what is wrong
+    if not (stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode)):
         kind = "folder" if folder else "file"
         raise OutputError(f"can't write {target}: what stands there is no {kind}. Choose another name.")
 
