@@ -1,15 +1,13 @@
 """Two published models as a Keras user would write and train them, for `ladder.py` to hold ours against.
 
-Nothing of pawlab's training is used here: Sequential models, `fit`, arrays in memory, Keras's own defaults.
+Nothing of pawlab's training is used here: `fit`, Keras's own reading of pictures, Keras's own defaults.
 """
 
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
-from numpy.typing import NDArray
 
 SIZE = (160, 160, 3)
 
@@ -49,14 +47,13 @@ def compiled(model: Any) -> Any:
     return model
 
 
-def fit(model: Any, train: tuple[NDArray[Any], ...], validation: tuple[NDArray[Any], ...], epochs: int) -> Any:
-    """Train; return Keras's history: loss, accuracy, val_loss and val_accuracy by epoch."""
-    pixels, labels = train
-    return model.fit(
-        pixels.astype(np.float32),
-        labels,
-        batch_size=32,
-        epochs=epochs,
-        validation_data=(validation[0].astype(np.float32), validation[1]),
-        verbose=0,
-    ).history
+def fit(model: Any, folder: Path, epochs: int) -> Any:
+    """Train on folder/train, as the tutorials do: Keras reads the files anew each epoch, as fast as its pipeline can.
+
+    Returns Keras's history: loss, accuracy, val_loss and val_accuracy by epoch, of the pictures in folder/validation.
+    """
+    train, validation = (
+        keras.utils.image_dataset_from_directory(folder / part, image_size=SIZE[:2], batch_size=32, verbose=False)
+        for part in ("train", "validation")
+    )
+    return model.fit(train, epochs=epochs, validation_data=validation, verbose=0).history
