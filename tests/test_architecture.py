@@ -29,7 +29,7 @@ LAYERS = (
     "job ray_map terminal",
     "results",
     "workflow",
-    "compare estimators web",
+    "comparison estimators web",
     "cli",
 )
 

@@ -1,11 +1,13 @@
 import json
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from page_checks import read_page
 from pawlab import workflow
-from pawlab.compare import compare
+from pawlab.comparison import compare
 from pawlab.data.dataset import Dataset
 from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.fitted import Fitted
@@ -56,3 +58,33 @@ def test_a_recipe_whose_weights_cannot_be_had_is_left_out_with_a_line(
     assert [item.recipe.name for item in compared] == ["fast"]
     assert caplog.messages == ["pawlab: accurate was left out: no weights here."]
     assert not (tmp_path / "out" / "accurate").exists()
+
+
+def test_where_no_recipe_is_left_it_says_why(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_none(dataset: Dataset, recipe: Recipe, *rest: Any) -> Fitted:
+        raise WeightsError(f"no weights for {recipe.name}.")
+
+    monkeypatch.setattr(workflow, "train_head", train_none)
+    with pytest.raises(WeightsError, match=r"no weights for fast\."):
+        compare(learnable_folder, ["accurate", "fast"], tmp_path / "out", report=False)
+
+
+def test_a_notebook_shows_the_table_and_the_curves(learnable_folder: Path, tmp_path: Path) -> None:
+    compared = compare(learnable_folder, ["fast"], tmp_path / "out")
+    header, (line,) = compared.table()
+    assert header[0] == "recipe"
+    shown = dict(zip(header, line, strict=True))
+    metrics = compared[0].run.metrics
+    assert shown["test"] == f"{metrics['test']['accuracy']:.3f}"
+    assert shown["parameters"] == f"{metrics['parameters']['total']:,}"
+    page = read_page(compared._repr_html_())
+    assert not page.faults
+    assert page.texts == [*header, *filter(None, line)]
+    (curves,) = page.having("src")
+    assert (
+        b64decode(curves.removeprefix("data:image/png;base64,")) == (tmp_path / "out" / "comparison.png").read_bytes()
+    )
+    (tmp_path / "out" / "comparison.png").unlink()
+    assert read_page(compared._repr_html_()).having("src") == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from drawn_pictures import drawing, save
+from page_checks import read_page
 from pawlab import cli, workflow
 from pawlab.listings import print_findings
 from picture_folders import write
@@ -73,3 +74,19 @@ def test_the_terminal_says_that_nothing_was_found(capsys: pytest.CaptureFixture[
 
 def _size(number: int) -> str:
     return " x ".join(map(str, drawing(number).size))
+
+
+def test_a_notebook_shows_counts_findings_and_pictures(faulty: Path, learnable_folder: Path) -> None:
+    found = workflow.explore(faulty)
+    page = read_page(found._repr_html_())
+    assert not page.faults
+    for finding in found["findings"]:
+        assert f"{finding['severity']} : {finding['sentence']}" in page.text
+    assert all(picture["src"].startswith("data:image/jpeg;base64,") for picture in page.all("img"))
+    clean = workflow.explore(learnable_folder)
+    page = read_page(clean._repr_html_())
+    counts = clean["counts"]
+    for label in clean["classes"]:
+        assert " ".join([label, *(str(counts[split][label]) for split in counts)]) in page.text
+    assert "No findings: nothing looks wrong." in page.text
+    assert len(page.all("img")) == 6 * len(clean["classes"])

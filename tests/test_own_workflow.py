@@ -11,7 +11,7 @@ import pytest
 import pawlab
 from own_networks import SCALING, cells_network
 from pawlab import cli
-from pawlab.compare import compare
+from pawlab.comparison import compare
 from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.features.exchange import with_own_backbone
 from pawlab.job import Order

@@ -20,7 +20,7 @@ import pawlab
 from page_checks import Page, assert_sound, read_page
 from pawlab import results, workflow
 from pawlab.cli import app
-from pawlab.compare import compare
+from pawlab.comparison import compare
 from pawlab.data.dataset import Dataset, Picture, SetAside
 from pawlab.data.findings import Finding, Mention
 from pawlab.data.stats import describe

@@ -15,12 +15,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pawlab.classifier import Classifier, Prediction
+    from pawlab.comparison import compare
     from pawlab.errors import PawlabError
     from pawlab.estimators import PictureClassifier, PictureFeatures
+    from pawlab.export.export import export_classifier
     from pawlab.pictures import Preprocess
     from pawlab.recipes import RECIPES, find_recipe
     from pawlab.run import Run
-    from pawlab.workflow import explore, train
+    from pawlab.workflow import evaluate_data, explore, train
 
     load = Classifier.load
 
@@ -33,7 +35,10 @@ _HOMES = {
     "Preprocess": "pawlab.pictures",
     "RECIPES": "pawlab.recipes",
     "Run": "pawlab.run",
+    "compare": "pawlab.comparison",
+    "evaluate_data": "pawlab.workflow",
     "explore": "pawlab.workflow",
+    "export_classifier": "pawlab.export.export",
     "find_recipe": "pawlab.recipes",
     "train": "pawlab.workflow",
 }
@@ -47,7 +52,10 @@ __all__ = [
     "Prediction",
     "Preprocess",
     "Run",
+    "compare",
+    "evaluate_data",
     "explore",
+    "export_classifier",
     "find_recipe",
     "load",
     "train",

@@ -116,19 +116,17 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Train several recipes on the same split, side by side; what is done already is not done again."""
-    from pawlab.compare import compare as compare_recipes
-    from pawlab.listings import print_comparison
+    from pawlab.comparison import compare as compare_recipes
+    from pawlab.listings import print_table
 
     names = [name.strip() for name in recipes.split(",") if name.strip()]
     compared = compare_recipes(data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar)
-    rows = [item.to_dict() for item in compared]
     if as_json:
-        show_json({"recipes": rows})
+        show_json({"recipes": [item.to_dict() for item in compared]})
     else:
-        print_comparison(rows)
-        page = compared[0].run.folder.parent / "comparison.html"
-        if page.is_file():
-            print(f"Page       {page}")
+        print_table(*compared.table())
+        if compared.page.is_file():
+            print(f"Page       {compared.page}")
 
 
 @app.command()

@@ -11,14 +11,20 @@ from pawlab import workflow
 from pawlab.data.archives import stem
 from pawlab.errors import OutputError, WeightsError
 from pawlab.history import Epoch, read_history
+from pawlab.notebook import comparison_html
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
-from pawlab.report.comparison import COMPARISON_PAGE, ComparedRun, write_comparison
+from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun, write_comparison
 from pawlab.report.report import REPORT_FILE, missing_library
 from pawlab.run import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run, write_json
 
 COMPARISON_FILE = "comparison.json"
+
+_HEADER = (
+    *("recipe", "parameters", "trainable", "seconds", "settled", "published"),
+    *("test", "95% interval", "overfits"),
+)
 
 _log = logging.getLogger("pawlab")
 
@@ -52,6 +58,24 @@ class Compared:
         }
 
 
+class Comparison(tuple[Compared, ...]):
+    """The runs of a comparison (1 or more), in the order asked for; a notebook shows their table and their curves."""
+
+    __slots__ = ()
+
+    @property
+    def page(self) -> Path:
+        """Return where comparison.html lies, where one was made."""
+        return self[0].run.folder.with_name(COMPARISON_PAGE)
+
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Return it as people read it, in text: the header, and a line a recipe."""
+        return _HEADER, [_line(item.to_dict()) for item in self]
+
+    def _repr_html_(self) -> str:
+        return comparison_html(*self.table(), self.page.with_name(COMPARISON_PICTURE))
+
+
 def compare(
     data: str | Path,
     recipes: Sequence[str],
@@ -62,7 +86,7 @@ def compare(
     weights: str | Path | None = None,
     report: bool = True,
     progress: Progress = silent,
-) -> tuple[Compared, ...]:
+) -> Comparison:
     """Train each recipe on the same split and return the runs, in the order asked for.
 
     `recipes`: names, or files of one's own; "all" stands for the published ones. `out`: a folder with one run a recipe,
@@ -75,7 +99,7 @@ def compare(
     chosen = [choose_recipe(name) for name in _expand(recipes)]
     folder = Path(out) if out is not None else Path("runs") / f"{stem(Path(data).name)}-compared"
     asked = {"data": workflow.data_text(data), "seed": seed, "epochs": epochs}
-    compared = []
+    compared: list[Compared] = []
     for recipe in chosen:
         place = folder / recipe.name
         if (place / RUN_FILE).is_file():
@@ -88,8 +112,8 @@ def compare(
                     data, recipe, place, seed=seed, epochs=epochs, weights=needed, report=report, progress=progress
                 )
             except WeightsError as error:
-                if len(chosen) == 1:
-                    raise
+                if not compared and recipe is chosen[-1]:
+                    raise  # nothing is left to compare
                 _log.warning("pawlab: %s was left out: %s", recipe.name, error)
                 continue
         compared.append(Compared(recipe, run))
@@ -97,7 +121,26 @@ def compare(
     if report and compared and missing_library() is None:
         name = compared[0].run.record["data"]["name"]
         write_comparison(folder / COMPARISON_PAGE, name, [_on_page(item) for item in compared])
-    return tuple(compared)
+    return Comparison(compared)
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    published = row["published"].get("val_stable")
+    return (
+        row["recipe"],
+        f"{row['parameters']['total']:,}",
+        f"{row['parameters']['trainable']:,}",
+        f"{row['seconds']:.0f}",
+        _range(row["stable_range"]),
+        _range(published) if published else "",
+        f"{row['test']['accuracy']:.3f}",
+        _range(row["test"]["ci95"]),
+        "yes" if row["overfit"] else "no",
+    )
+
+
+def _range(bounds: Sequence[float]) -> str:
+    return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
 
 
 def _on_page(compared: Compared) -> ComparedRun:

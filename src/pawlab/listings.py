@@ -20,6 +20,17 @@ _LONG = frozenset({"model", "options", "licence", "origin", "class", "layer"})  
 _RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test", "seconds"})
 
 
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows of text under their header; numbers stand to the right and are never broken."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in header:
+        justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG)
+    for row in rows:
+        table.add_row(*row)
+    _console_for_tables().print(table)
+
+
 def print_recipes(recipes: Iterable[Recipe]) -> None:
     """Print a line a recipe."""
     rows = []
@@ -27,7 +38,7 @@ def print_recipes(recipes: Iterable[Recipe]) -> None:
         counts = count_parameters(recipe)
         size = f"{recipe.preprocess.height} x {recipe.preprocess.width}"
         rows.append((recipe.name, recipe.title, size, f"{counts.total:,}", f"{counts.trainable:,}"))
-    _print(("name", "model", "pictures", "parameters", "trainable"), rows)
+    print_table(("name", "model", "pictures", "parameters", "trainable"), rows)
 
 
 def print_recipe(recipe: Recipe) -> None:
@@ -44,7 +55,7 @@ def print_recipe(recipe: Recipe) -> None:
         (line.kind, _options(line.options), " x ".join(map(str, line.output_shape)), f"{line.parameters:,}")
         for line in summarise(recipe)
     ]
-    _print(("layer", "options", "output shape", "parameters"), rows)
+    print_table(("layer", "options", "output shape", "parameters"), rows)
     counts = document["parameters"]
     console.print(f"{counts['total']:,} parameters, {counts['trainable']:,} trainable (two classes)", highlight=False)
     for title in ("published", "measured"):
@@ -56,7 +67,7 @@ def print_recipe(recipe: Recipe) -> None:
 def print_known_data(known: Iterable["KnownData"]) -> None:
     """Print a line a data set."""
     rows = [(item.name, f"{item.pictures:,}", item.licence, item.origin) for item in known]
-    _print(("name", "pictures", "licence", "origin"), rows)
+    print_table(("name", "pictures", "licence", "origin"), rows)
 
 
 def print_counts(found: dict[str, Any]) -> None:
@@ -64,42 +75,7 @@ def print_counts(found: dict[str, Any]) -> None:
     splits = list(found["counts"])
     rows = [(name, *(f"{found['counts'][split].get(name, 0):,}" for split in splits)) for name in found["classes"]]
     totals = (f"{sum(found['counts'][split].values()):,}" for split in splits)
-    _print(("class", *splits), [*rows, ("all", *totals)])
-
-
-def print_comparison(rows: Iterable[dict[str, Any]]) -> None:
-    """Print a line a recipe: ours, and what was published beside it."""
-    header = (
-        "recipe",
-        "parameters",
-        "trainable",
-        "seconds",
-        "settled",
-        "published",
-        "test",
-        "95% interval",
-        "overfits",
-    )
-    _print(header, [_compared(row) for row in rows])
-
-
-def _compared(row: dict[str, Any]) -> tuple[str, ...]:
-    published = row["published"].get("val_stable")
-    return (
-        row["recipe"],
-        f"{row['parameters']['total']:,}",
-        f"{row['parameters']['trainable']:,}",
-        f"{row['seconds']:.0f}",
-        _range(row["stable_range"]),
-        _range(published) if published else "",
-        f"{row['test']['accuracy']:.3f}",
-        _range(row["test"]["ci95"]),
-        "yes" if row["overfit"] else "no",
-    )
-
-
-def _range(bounds: Sequence[float]) -> str:
-    return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
+    print_table(("class", *splits), [*rows, ("all", *totals)])
 
 
 def print_findings(findings: Sequence[dict[str, Any]]) -> None:
@@ -124,16 +100,6 @@ def _mention(mention: dict[str, str]) -> str:
 
 def _options(options: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in options.items())
-
-
-def _print(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in header:
-        justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG)
-    for row in rows:
-        table.add_row(*row)
-    _console_for_tables().print(table)
 
 
 def _console() -> Console:

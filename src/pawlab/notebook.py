@@ -50,7 +50,7 @@ def answer_html(answer: Answer) -> str:
 def answers_html(answers: Sequence[Answer]) -> str:
     """Return a card for each answer, MOST_SHOWN at most."""
     more = len(answers) - MOST_SHOWN
-    rest = f'<div style="{_FAINT}">and {more:,} more</div>' if more > 0 else ""
+    rest = _faint(f"and {more:,} more") if more > 0 else ""
     return f"<div>{''.join(map(answer_html, answers[:MOST_SHOWN]))}{rest}</div>"
 
 
@@ -61,6 +61,59 @@ def run_html(folder: Path, metrics: dict[str, Any] | None, report: Path) -> str:
     if report.is_file():
         lines.append(f'<a href="{_text(_link(report))}" target="_blank">{_text(report.name)}</a>')
     return _block([title, *lines])
+
+
+def exploration_html(found: dict[str, Any], samples: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Return what there is to learn from: counts, the baseline, findings, and some pictures of each class.
+
+    `found`: what `explore` returns; `samples`: (class, paths of its pictures).
+    """
+    counts = found["counts"]
+    rows = [[name, *(f"{counts[split].get(name, 0):,}" for split in counts)] for name in found["classes"]]
+    findings = [f"<b>{_text(item['severity'])}</b>: {_text(item['sentence'])}" for item in found["findings"]]
+    shown = (f"<div>{''.join(map(_thumbnail, paths))}</div>{_faint(label)}" for label, paths in samples)
+    return _block(
+        [
+            f"<b>{_text(found['data'])}</b>",
+            _table(["class", *counts], rows),
+            f"{found['baseline_accuracy']:.1%} by always guessing the most frequent class",
+            *(findings or ["No findings: nothing looks wrong."]),
+            *shown,
+        ]
+    )
+
+
+def comparison_html(header: Sequence[str], rows: Sequence[Sequence[str]], picture: Path) -> str:
+    """Return a table of text, and below it a picture of the curves: a PNG file, shown where it exists."""
+    return _block([_table(header, rows), *_png(picture)])
+
+
+def _png(picture: Path) -> list[str]:
+    if not picture.is_file():
+        return []
+    data = b64encode(picture.read_bytes()).decode("ascii")
+    return [
+        '<img alt="Validation accuracy of each recipe by epoch" style="max-width:100%;width:760px" '
+        f'src="data:image/png;base64,{data}">'
+    ]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table: words in the first column to the left, all else to the right."""
+    head, *body = (_cells(row, tag) for row, tag in [(header, "th"), *((row, "td") for row in rows)])
+    return f'<table style="border-collapse:collapse"><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>'
+
+
+def _cells(values: Sequence[str], tag: str) -> str:
+    cells = []
+    for place, value in enumerate(values):
+        side = "right" if place else "left"
+        cells.append(f'<{tag} style="padding:2px 12px 2px 0;text-align:{side}">{_text(value)}</{tag}>')
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _faint(text: str) -> str:
+    return f'<div style="{_FAINT}">{_text(text)}</div>'
 
 
 def _block(lines: Iterable[str]) -> str:
@@ -80,12 +133,12 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
 
 
 def _said(answer: Answer) -> str:
-    name = f'<div style="{_FAINT}">{_text(answer.picture)}</div>' if answer.picture else ""
+    name = _faint(answer.picture) if answer.picture else ""
     if answer.error is not None:
         return f"<div><b>error</b>: {_text(answer.error)}</div>{name}"
     label, probability = answer.ranked[0]
     unsure = "" if answer.sure else "not sure: "
-    doubt = f'<div style="{_FAINT}">{_text(answer.doubt)}</div>' if answer.doubt else ""
+    doubt = _faint(answer.doubt) if answer.doubt else ""
     rows = "".join(_row(*pair) for pair in answer.ranked[:_MOST_BARS])
     return f"<div>{unsure}<b>{_text(label)}</b> {probability:.1%}</div>{doubt}{rows}{name}"
 
@@ -117,7 +170,9 @@ def _thumbnail(picture: str) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=80)
     data = b64encode(file.getvalue()).decode("ascii")
-    return f'<img alt="" width="{width}" height="{height}" src="data:image/jpeg;base64,{data}">'
+    return (
+        f'<img alt="" style="margin-right:4px" width="{width}" height="{height}" src="data:image/jpeg;base64,{data}">'
+    )
 
 
 def _text(raw: str) -> str:

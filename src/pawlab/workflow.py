@@ -16,11 +16,13 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.features.exchange import with_own_backbone
 from pawlab.heads import train_head
 from pawlab.job import Job, Order, Stopwatch
+from pawlab.notebook import exploration_html
 from pawlab.pictures import Fit
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
+from pawlab.report.shown import samples
 from pawlab.results import finish
 from pawlab.run import RUN_FILE, Run, choose_folder, making_folder, read_seen, require_unfinished, write_json
 from pawlab.storage import replacing_folder
@@ -128,6 +130,18 @@ def evaluate_data(model: str | Path, data: str | Path, progress: Progress = sile
     return evaluate(classifier, chosen, progress), len(pictures) - len(chosen)
 
 
+class Exploration(dict[str, Any]):
+    """What `explore` found, as plain values; a notebook shows it with some of the pictures."""
+
+    def __init__(self, values: dict[str, Any], dataset: Dataset) -> None:
+        super().__init__(values)
+        self._dataset = dataset
+
+    def _repr_html_(self) -> str:
+        shown = [(label, [str(item.picture.path) for item in row]) for label, row in samples(self._dataset)]
+        return exploration_html(self, shown)
+
+
 def explore(
     data: str | Path,
     seed: int = 0,
@@ -135,7 +149,7 @@ def explore(
     recipe: str = "fast",
     out: str | Path | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Exploration:
     """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
 
     `out`: a folder for a page, explore.html, that shows them with samples and what `recipe` would make of them.
@@ -148,7 +162,7 @@ def explore(
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
         write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, augment)
-    return {
+    values = {
         "data": dataset.name,
         "classes": list(dataset.classes),
         **stats.to_dict(),
@@ -156,6 +170,7 @@ def explore(
         "findings": [finding.to_dict() for finding in findings],
         "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.set_aside],
     }
+    return Exploration(values, dataset)
 
 
 def _chosen(order: Order) -> Recipe:

@@ -10,6 +10,7 @@ from pawlab.report import plots
 from pawlab.report.page import percent, write_page
 
 COMPARISON_PAGE = "comparison.html"
+COMPARISON_PICTURE = "comparison.png"
 
 _SECTIONS = {"scores": "The scores", "curves": "How they learnt", "verdicts": "The verdicts"}
 
@@ -38,7 +39,7 @@ def write_comparison(path: Path, data: str, runs: Sequence[ComparedRun]) -> None
     best = max(runs, key=lambda run: (run.metrics["validation"]["accuracy"], -run.metrics["validation"]["loss"]))
     histories = {run.name: run.history for run in runs}
     says = "Validation accuracy at the last epoch: " + _last_accuracies(runs) + "."
-    plots.save_png(plots.comparison_figure(histories), path.with_suffix(".png"))
+    plots.save_png(plots.comparison_figure(histories), path.with_name(COMPARISON_PICTURE))
     values = {
         "sections": _SECTIONS,
         "data": data,
