@@ -5,7 +5,7 @@
 Needs the extra `keras`, the photos and MobileNetV2's weights (see `pawlab data list` and --weights of `pawlab train`),
 and a machine with nothing else to do: about two hours on two cores. What is finished in --out isn't done again.
 
-Writes docs/ladder.md, a dated table, and src/pawlab/recipes/measured.json, which `pawlab recipes NAME` shows.
+Writes docs/measured.md, a dated table, and src/pawlab/recipes/measured.json, which `pawlab recipes NAME` shows.
 With another number of epochs than the published 20, it prints the table and writes neither.
 """
 
@@ -47,7 +47,7 @@ def main() -> None:
     more = [run for name in names for seed in MORE_SEEDS.get(name, ()) if (run := trained(name, asked, seed))]
     text = page(compared, more, beside, asked.epochs)
     if asked.epochs == EPOCHS and asked.recipes == "all":
-        write(ROOT / "docs" / "ladder.md", text)
+        write(ROOT / "docs" / "measured.md", text)
         measured = json.dumps(figures(compared), indent=2)
         write(ROOT / "src" / "pawlab" / "recipes" / "measured.json", measured + "\n")
     print(text)

@@ -8,7 +8,7 @@ import pytest
 
 from pawlab.data import folders, reading, sample
 from pawlab.data.discover import discover
-from pawlab.data.known import KNOWN_DATA, get_known
+from pawlab.data.known import KNOWN_DATA, get_data
 from pawlab.data.splits import assign_splits, count_overlap, require_trainable
 from pawlab.data.stats import count_pictures
 from pawlab.errors import DataError
@@ -346,7 +346,7 @@ def test_the_sample_is_drawn_where_it_is_named(tmp_path: Path, monkeypatch: pyte
     require_trainable(dataset)
     assert (dataset.name, len(dataset), dataset.classes) == ("sample", 8, known.classes)
     assert count_overlap(dataset) == 0
-    assert get_known("sample") == dataset.root
+    assert get_data("sample") == dataset.root
 
 
 def test_cats_and_dogs_are_the_published_ones(cats_and_dogs: Path) -> None:
@@ -374,19 +374,19 @@ def test_wrong_cats_and_dogs_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     )
     assert sentence("cats-and-dogs") == expected
     with pytest.raises(DataError) as caught:
-        get_known("cats-and-dogs")
+        get_data("cats-and-dogs")
     assert str(caught.value) == expected
 
 
 def test_one_changed_photo_is_noticed(cats_and_dogs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = get_known("cats-and-dogs")
+    root = get_data("cats-and-dogs")
     copy = tmp_path / "cats_and_dogs_filtered"
     for source in root.rglob("*.jpg"):
         target = copy / source.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.hardlink_to(source)
     monkeypatch.setenv("PAWLAB_DATA_DIR", str(tmp_path))
-    assert get_known("cats-and-dogs") == copy
+    assert get_data("cats-and-dogs") == copy
     (copy / "train/cats/cat.7.jpg").unlink()
     make(copy, "train/cats/cat.7.jpg")
     assert sentence("cats-and-dogs") == (
@@ -397,7 +397,7 @@ def test_one_changed_photo_is_noticed(cats_and_dogs: Path, tmp_path: Path, monke
 
 def test_an_unknown_data_set() -> None:
     with pytest.raises(DataError) as caught:
-        get_known("cats_and_dogs")
+        get_data("cats_and_dogs")
     assert str(caught.value).startswith(
         "there's no known data set 'cats_and_dogs'. Did you mean 'cats-and-dogs'? These are known: "
     )

@@ -21,7 +21,7 @@ from pawlab.data import download as module
 from pawlab.data import known
 from pawlab.data.discover import discover
 from pawlab.data.download import ATTEMPTS, cached_path, download
-from pawlab.data.known import KNOWN_DATA, KnownData, get_known
+from pawlab.data.known import KNOWN_DATA, KnownData, get_data
 from pawlab.errors import DataError, OutputError
 from picture_folders import Bar, content, layout
 
@@ -447,7 +447,7 @@ def tiny(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownDa
 
 def test_a_known_data_set_is_fetched_once_and_checked(site: Site, tiny: KnownData) -> None:
     assert discover("tiny").fingerprint == tiny.fingerprint
-    assert get_known("tiny").name == "tiny"
+    assert get_data("tiny").name == "tiny"
     assert site.asked == [("/tiny.zip", None)]
 
 
@@ -463,7 +463,7 @@ def test_it_is_found_in_the_data_folder_packed_or_not(
     with zipfile.ZipFile(tmp_path / "here/tiny.zip") as archive:
         archive.extractall(tmp_path / "here")
     (tmp_path / "here/tiny.zip").unlink()
-    assert get_known("tiny") == tmp_path / "here/tiny"
+    assert get_data("tiny") == tmp_path / "here/tiny"
     assert len(site.asked) == 1
 
 

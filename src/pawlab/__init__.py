@@ -16,11 +16,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from pawlab.classifier import Classifier, Prediction
     from pawlab.comparison import compare
+    from pawlab.data.known import get_data
     from pawlab.errors import PawlabError
     from pawlab.estimators import PictureClassifier, PictureFeatures
     from pawlab.export.export import export_classifier
     from pawlab.pictures import Preprocess
     from pawlab.recipes import RECIPES, find_recipe
+    from pawlab.report.heatmaps import write_explanation
     from pawlab.run import Run
     from pawlab.workflow import evaluate_data, explore, train
 
@@ -40,7 +42,9 @@ _HOMES = {
     "explore": "pawlab.workflow",
     "export_classifier": "pawlab.export.export",
     "find_recipe": "pawlab.recipes",
+    "get_data": "pawlab.data.known",
     "train": "pawlab.workflow",
+    "write_explanation": "pawlab.report.heatmaps",
 }
 
 __all__ = [
@@ -57,8 +61,10 @@ __all__ = [
     "explore",
     "export_classifier",
     "find_recipe",
+    "get_data",
     "load",
     "train",
+    "write_explanation",
 ]
 
 

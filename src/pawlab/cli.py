@@ -304,13 +304,13 @@ def list_data(as_json: AsJson = False) -> None:
 
 
 @data_app.command("get")
-def get_data(
+def data_get(
     name: Annotated[str, typer.Argument(help="A name that `pawlab data list` shows.", show_default=False)],
 ) -> None:
     """Fetch or draw a known data set and print where it lies."""
-    from pawlab.data.known import get_known
+    from pawlab.data.known import get_data
 
-    print(get_known(name, bar))
+    print(get_data(name, bar))
 
 
 @app.callback(invoke_without_command=True)

@@ -73,7 +73,7 @@ def load_known(name: str, progress: Progress = silent) -> Dataset:
     return dataset
 
 
-def get_known(name: str, progress: Progress = silent) -> Path:
+def get_data(name: str, progress: Progress = silent) -> Path:
     """Return the folder of a known data set, checked as in `load_known`."""
     return load_known(name, progress).root
 

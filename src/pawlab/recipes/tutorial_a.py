@@ -3,7 +3,7 @@
 Source: "Blog Post 5", a student's post on cats and dogs with TensorFlow, dated 2022-02-25.
 Data: 2,000 training photos; of 1,000 validation photos 808 validate and 192 test, but they mix from epoch to epoch.
 It claims: a1 settles at 0.55-0.60 in validation, a2 at 0.55-0.60, a3 at 0.70-0.75, a4 around 0.97; test of a4: 0.9635.
-We measured: see `measured.json`, with machine and date; docs/ladder.md has it as a table.
+We measured: see `measured.json`, with machine and date; docs/measured.md has it as a table.
 
 Faults of the source: a1's printed history starts from a network that had been trained before (loss 0.20 in its first
 epoch). The test pictures of one epoch are validation pictures of another. a4's listing shows a dense layer of 64 that

@@ -3,7 +3,7 @@
 Source: "Blog Post 5", another student's post on the same task.
 Data: as in tutorial a.
 It claims: b1 settles at 0.59-0.64 in validation, b2 at 0.56-0.60, b3 at 0.70-0.732, b4 at 0.96-0.98.
-We measured: see `measured.json`, with machine and date; docs/ladder.md has it as a table.
+We measured: see `measured.json`, with machine and date; docs/measured.md has it as a table.
 
 Faults of the source: b1, b2 and b3 end on a dense layer of 64 with ReLU, so 64 logits answer a question with two
 answers; the 62 spare ones learn to be small. The first convolution computes in float64, which costs time and brings

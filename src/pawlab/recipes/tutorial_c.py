@@ -3,7 +3,7 @@
 Source: "Using Tensorflow for Image Classification", a post by Pei Xi Kwok.
 Data: as in tutorial a.
 It claims: c1 settles at 0.56-0.60 in validation, c2 at 0.57-0.64, c3 at 0.70-0.72, c4 at 0.96-0.97; test of c4: 0.9844.
-We measured: see `measured.json`, with machine and date; docs/ladder.md has it as a table.
+We measured: see `measured.json`, with machine and date; docs/measured.md has it as a table.
 
 Faults of the source: the test pictures of one epoch are validation pictures of another. Between c1 and c2 not only
 augmentation is new: the dropout moves before the dense layers and falls from 0.5 to 0.2.

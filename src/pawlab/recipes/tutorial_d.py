@@ -4,7 +4,7 @@ Source: "Blog Post 5 - Image Classification", a student's post on the same task.
 Data: as in tutorial a.
 It claims: d1 settles at 0.54-0.59 in validation, d2 at 0.57-0.64, d3 at 0.70-0.75, d4 at 0.95-0.97, and 25 of 25 right
 in a grid of test pictures.
-We measured: see `measured.json`, with machine and date; docs/ladder.md has it as a table.
+We measured: see `measured.json`, with machine and date; docs/measured.md has it as a table.
 
 Faults of the source: d1, d2 and d3 end on a dense layer of 256 with ReLU and a dropout, so 256 outputs, some of them
 set to 0 in training, answer a question with two answers. d2 flips and turns the feature maps, not the pictures. d4 has

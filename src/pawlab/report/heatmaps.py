@@ -140,11 +140,12 @@ def explain(classifier: Classifier, source: Source, label: str | None = None) ->
     return overlay(_at_most(pixels, _LONGEST), heat), heat
 
 
-def write_explanation(classifier: Classifier, source: Source, out: Path, label: str | None = None) -> Heatmap:
+def write_explanation(classifier: Classifier, source: Source, out: str | Path, label: str | None = None) -> Heatmap:
     """Write what `explain` draws to a picture file, in the format that its ending names, and return the map.
 
     Raises OutputError where it can't be written, and what `Explainer` raises.
     """
+    out = Path(out)
     form = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(out.suffix.lower())
     if form is None:
         raise OutputError(f"can't write {out}: its ending names no picture format. End it with .png, .jpg or .webp.")

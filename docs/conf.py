@@ -1,0 +1,53 @@
+"""How the site is built: `make docs`. Everything on it is local; a page opened from the disk works like one on the web.
+
+Two pages are made here, from what they tell of: the recipes, from the recipes themselves, and the notebook, which is
+run from its first cell to its last and fails the build where it fails.
+"""
+
+import os
+import sys
+from pathlib import Path
+from shutil import copyfile
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import recipe_pages  # noqa: E402
+
+import pawlab  # noqa: E402
+
+copyfile(HERE.parent / "examples" / "cats_and_dogs.ipynb", HERE / "cats_and_dogs.ipynb")
+recipe_pages.write(HERE / "recipes.md")
+
+project = "pawlab"
+author = "The pawlab developers"
+copyright = "2026, the pawlab developers"
+release = version = pawlab.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+exclude_patterns = ["_build"]
+default_role = "code"  # docstrings mark code with single backticks, as Markdown does
+nitpicky = False
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600  # seconds a cell
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "undoc-members": False}
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_title = f"pawlab {release}"
+html_theme_options = {"source_repository": "", "navigation_with_keys": True}
+html_copy_source = False
+html_show_sourcelink = False
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

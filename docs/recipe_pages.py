@@ -1,0 +1,99 @@
+"""The recipes, from the recipes themselves -> a page of Markdown: layers, shapes, counts, published and measured."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pawlab.recipes import RECIPES
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.summary import count_parameters, summarise
+
+_INTRODUCTION = """# Recipes
+
+A recipe is a model and how it is trained, as plain data. `pawlab recipes` lists them, `pawlab recipes c4` prints one, and
+`pawlab train DATA --recipe c4` trains it. Counts are those for two classes; with more, the last layer is widened where it
+has to be. Published figures are the source's own, on the same photos. How the measured ones were taken:
+[the ladder, measured](measured.md). A recipe of your own: [](own.md).
+"""
+
+
+def write(page: Path) -> None:
+    """Write the page."""
+    page.write_text("\n".join([_INTRODUCTION, *_overview(), *(line for recipe in RECIPES for line in _one(recipe))]))
+
+
+def _overview() -> Iterator[str]:
+    rows = []
+    for recipe in RECIPES:
+        counts = count_parameters(recipe)
+        settled = _range(recipe.published.get("val_stable")), _range(recipe.measured.get("stable_range"))
+        rows.append((f"[{recipe.name}](#{recipe.name})", recipe.title, f"{counts.trainable:,}", *settled))
+    header = ("recipe", "model", "trainable parameters", "validation, published", "validation, measured")
+    yield from _table(header, rows, words=2)
+
+
+def _one(recipe: Recipe) -> Iterator[str]:
+    counts = count_parameters(recipe)
+    yield from (
+        "",
+        f"## {recipe.name}",
+        "",
+        f"**{recipe.title}.** {recipe.purpose}",
+        "",
+        f"Source: {recipe.source}.",
+        "",
+    )
+    size = f"{recipe.preprocess.height} x {recipe.preprocess.width} pixels, {recipe.preprocess.fit}"
+    training = f", {recipe.epochs} epochs of batches of {recipe.batch_size}" if recipe.trainer == "keras" else ""
+    yield from (f"{size}{training}; {counts.total:,} parameters, {counts.trainable:,} of them trainable.", "")
+    lines = summarise(recipe)
+    rows = [(line.kind, _options(line.options), _shape(line.output_shape), f"{line.parameters:,}") for line in lines]
+    yield from _table(("layer", "options", "output", "parameters"), rows, words=2)
+    yield from (f"\nOdd, and kept: {oddity}" for oddity in recipe.oddities)
+    figures = {
+        title: facts for title, facts in (("Published", recipe.published), ("Measured", recipe.measured)) if facts
+    }
+    for title, facts in figures.items():
+        yield f"\n{title}: {', '.join(_figures(facts))}."
+
+
+_NAMES = {
+    "val_stable": "validation settled at",
+    "val_last": "validation at the last epoch",
+    "train_last": "training at the last epoch",
+    "test": "test",
+    "stable_range": "validation settled at",
+    "validation": "validation at the best epoch",
+    "test_ci95": "its 95% interval",
+    "seconds": "seconds",
+    "machine": "on",
+    "date": "",
+}
+
+
+def _figures(facts: dict[str, Any]) -> Iterator[str]:
+    for key, name in _NAMES.items():
+        if key in facts:
+            value = facts[key]
+            text = _range(value) if isinstance(value, list) else f"{value:.3f}" if isinstance(value, float) else value
+            yield f"{name} {text}".strip()
+
+
+def _range(bounds: list[float] | None) -> str:
+    return "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _options(options: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in options.items()
+    )
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]], words: int) -> Iterator[str]:
+    """Yield a table whose first `words` columns are words and the others numbers."""
+    sides = [":---" if place < words else "---:" for place in range(len(header))]
+    yield from ("| " + " | ".join(cells) + " |" for cells in (header, sides, *rows))
