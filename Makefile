@@ -13,7 +13,8 @@ endif
 
 DEMO := .venv-demo
 TEST := .venv-test
-TESTED := -e '.[keras,serve]' pytest ruff mypy
+TESTED := -e '.[keras,serve]' pytest ruff mypy sphinx furo myst-nb ipykernel
+SITE := site
 
 .PHONY: help demo test check docs clean
 
@@ -21,7 +22,7 @@ help:
 	@echo "make demo    install the base alone and train on the built-in pictures"
 	@echo "make test    check, then run all tests, in an environment of their own"
 	@echo "make check   style, formatting and types"
-	@echo "make docs    write docs/cli.md from the program's own help"
+	@echo "make docs    write docs/cli.md from the program's own help, and the site into $(SITE)/"
 	@echo "make clean   remove the environments and caches of this folder"
 
 demo: $(DEMO)/installed
@@ -35,11 +36,13 @@ check: $(TEST)/installed
 	$(TEST)/$(BIN)/ruff format --check
 	$(TEST)/$(BIN)/mypy
 
-docs: $(DEMO)/installed
-	$(DEMO)/$(BIN)/python -m typer pawlab.cli utils docs --name pawlab --output docs/cli.md
+docs: $(TEST)/installed
+	$(TEST)/$(BIN)/python -m typer pawlab.cli utils docs --name pawlab --output docs/cli.md
+	$(TEST)/$(BIN)/python -m sphinx --fail-on-warning --quiet docs $(SITE)
+	@echo "Open $(SITE)/index.html."
 
 clean:
-	rm -rf $(DEMO) $(TEST) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(DEMO) $(TEST) $(SITE) .mypy_cache .pytest_cache .ruff_cache
 
 # An environment is made once, and brought up to date when a version or a dependency changes. Modules are compiled on all
 # cores and without the libraries' own tests, which pip would compile too: 40 MB less.

@@ -1,8 +1,14 @@
-"""Two published models as a Keras user would write and train them, for `ladder.py` to hold ours against.
+"""Published models as a Keras user would write and train them, to hold ours against.
 
 Nothing of pawlab's training is used here: `fit`, Keras's own reading of pictures, Keras's own defaults.
+`ladder.py` times two of them beside ours. Alone, this says where a recipe's layers settle without pawlab:
+
+    python benchmarks/plain_keras.py FOLDER [--recipes d2,d3] [--seeds 0,1] [--epochs 20]
+
+FOLDER has train/CLASS and validation/CLASS, as the tutorials' own download. Prints a line for each.
 """
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +53,40 @@ def compiled(model: Any) -> Any:
     return model
 
 
-def fit(model: Any, folder: Path, epochs: int) -> Any:
+def fit(model: Any, folder: Path, epochs: int, seed: int = 0) -> Any:
     """Train on folder/train, as the tutorials do: Keras reads the files anew each epoch, as fast as its pipeline can.
 
     Returns Keras's history: loss, accuracy, val_loss and val_accuracy by epoch, of the pictures in folder/validation.
     """
+    read = keras.utils.image_dataset_from_directory
     train, validation = (
-        keras.utils.image_dataset_from_directory(folder / part, image_size=SIZE[:2], batch_size=32, verbose=False)
+        read(folder / part, image_size=SIZE[:2], batch_size=32, seed=seed, verbose=False)
         for part in ("train", "validation")
     )
     return model.fit(train, epochs=epochs, validation_data=validation, verbose=0).history
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train recipes' layers with Keras alone.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--recipes", default="a1,a2,a3,b1,b2,b3,c1,c2,c3,d1,d2,d3", help="names with commas between")
+    parser.add_argument("--seeds", default="0", help="numbers with commas between")
+    parser.add_argument("--epochs", type=int, default=20)
+    asked = parser.parse_args()
+    for name in asked.recipes.split(","):
+        for seed in map(int, asked.seeds.split(",")):
+            print(f"{name} seed {seed}: {settled(name, seed, asked.folder, asked.epochs)}", flush=True)
+
+
+def settled(name: str, seed: int, folder: Path, epochs: int) -> str:
+    from pawlab.recipes import find_recipe
+    from pawlab.training.architectures import build
+
+    keras.utils.set_random_seed(seed)
+    history = fit(compiled(build(find_recipe(name).layers, SIZE, seed)), folder, epochs, seed)["val_accuracy"]
+    last = history[-max(1, epochs // 4) :]
+    return f"{min(last):.3f}-{max(last):.3f}, on average {sum(last) / len(last):.3f}"
+
+
+if __name__ == "__main__":
+    main()

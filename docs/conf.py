@@ -4,7 +4,7 @@ Two pages are made here, from what they tell of: the recipes, from the recipes t
 run from its first cell to its last and fails the build where it fails.
 """
 
-import os
+import re
 import sys
 from pathlib import Path
 from shutil import copyfile
@@ -46,8 +46,15 @@ python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = f"pawlab {release}"
-html_theme_options = {"source_repository": "", "navigation_with_keys": True}
+html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False
 html_show_sourcelink = False
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+def without_links_into_runs(app, pagename, templatename, context, doctree):
+    """Keep the text of links to the reports that the notebook's runs wrote: on the site there are no runs."""
+    context["body"] = re.sub(r'<a [^>]*href="runs/[^>]*>(.*?)</a>', r"\1", context.get("body", ""))
+
+
+def setup(app):
+    app.connect("html-page-context", without_links_into_runs)

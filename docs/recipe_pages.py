@@ -10,16 +10,17 @@ from pawlab.recipes.summary import count_parameters, summarise
 
 _INTRODUCTION = """# Recipes
 
-A recipe is a model and how it is trained, as plain data. `pawlab recipes` lists them, `pawlab recipes c4` prints one, and
-`pawlab train DATA --recipe c4` trains it. Counts are those for two classes; with more, the last layer is widened where it
-has to be. Published figures are the source's own, on the same photos. How the measured ones were taken:
+A recipe is a model and how it is trained, as plain data. `pawlab recipes` lists them, `pawlab recipes c4` prints one,
+and `pawlab train DATA --recipe c4` trains it. Counts are those for two classes; with more, the last layer is widened
+where it has to be. Published figures are the source's own, on the same photos. How the measured ones were taken:
 [the ladder, measured](measured.md). A recipe of your own: [](own.md).
 """
 
 
 def write(page: Path) -> None:
     """Write the page."""
-    page.write_text("\n".join([_INTRODUCTION, *_overview(), *(line for recipe in RECIPES for line in _one(recipe))]))
+    lines = [_INTRODUCTION, *_overview(), *(line for recipe in RECIPES for line in _one(recipe))]
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _overview() -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Tutorial e: a frozen InceptionV3, cut in its middle, with a large dense layer of one's own.
 
-Source: "Cats vs. Dogs in TensorFlow Part II", a post by Christian Haller, after a notebook by Lawrence Moroney.
+Source: "Cats vs. Dogs in TensorFlow Part II", a post by Christian Haller, after a notebook by Laurence Moroney.
 Data: the 2,000 training photos; all 1,000 validation photos validate, and none test.
 It claims: validation settles at 0.95-0.967, higher than training at about 0.90.
 We measured: nothing. Its weights couldn't be had where we measure, so the recipe is checked for its wiring and its
