@@ -40,6 +40,7 @@ nb_execution_timeout = 600  # seconds a cell
 nb_merge_streams = True
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "undoc-members": False}
 python_use_unqualified_type_names = True
@@ -47,6 +48,8 @@ python_use_unqualified_type_names = True
 html_theme = "furo"
 html_title = f"pawlab {release}"
 html_theme_options = {"navigation_with_keys": True}
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 

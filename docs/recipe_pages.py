@@ -64,6 +64,7 @@ _NAMES = {
     "train_last": "training at the last epoch",
     "test": "test",
     "stable_range": "validation settled at",
+    "stable_range_by_seed": "and with",
     "validation": "validation at the best epoch",
     "test_ci95": "its 95% interval",
     "seconds": "seconds",
@@ -76,8 +77,15 @@ def _figures(facts: dict[str, Any]) -> Iterator[str]:
     for key, name in _NAMES.items():
         if key in facts:
             value = facts[key]
-            text = _range(value) if isinstance(value, list) else f"{value:.3f}" if isinstance(value, float) else value
-            yield f"{name} {text}".strip()
+            yield f"{name} {_figure(value)}".strip()
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"seed {seed} {_figure(one)}" for seed, one in value.items())
+    if isinstance(value, list):
+        return _range(value)
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _range(bounds: list[float] | None) -> str:

@@ -43,6 +43,7 @@ ONLY_IN = {
     "ray": "ray_map",
     "sklearn": "heads estimators evaluation",
     "typer": "cli",
+    "IPython": "progress",
     "rich": "cli listings terminal",
     "fastapi": "web",
     "uvicorn": "web",
@@ -147,7 +148,8 @@ def test_whatever_is_imported_is_declared(module: str) -> None:
     spelled = {"pillow": "PIL", "scikit-learn": "sklearn"}
     declared = {spelled.get(name, name.replace("-", "_")) for name in map(requirement_name, asked)}
     through_scikit_learn = {"scipy", "threadpoolctl"}
-    allowed = declared | through_scikit_learn | set(sys.stdlib_module_names) | {"pawlab"}
+    there_in_notebooks = {"IPython"}
+    allowed = declared | through_scikit_learn | there_in_notebooks | set(sys.stdlib_module_names) | {"pawlab"}
     assert {top(name) for name in imports(module)} <= allowed
 
 

@@ -12,7 +12,7 @@ from pawlab.data.archives import stem
 from pawlab.errors import OutputError, WeightsError
 from pawlab.history import Epoch, read_history
 from pawlab.notebook import comparison_html
-from pawlab.progress import Progress, silent
+from pawlab.progress import Progress, notebook_bar
 from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun, write_comparison
@@ -85,7 +85,7 @@ def compare(
     epochs: int | None = None,
     weights: str | Path | None = None,
     report: bool = True,
-    progress: Progress = silent,
+    progress: Progress = notebook_bar,
 ) -> Comparison:
     """Train each recipe on the same split and return the runs, in the order asked for.
 

@@ -18,7 +18,7 @@ from pawlab.heads import train_head
 from pawlab.job import Job, Order, Stopwatch
 from pawlab.notebook import exploration_html
 from pawlab.pictures import Fit
-from pawlab.progress import Progress, silent
+from pawlab.progress import Progress, notebook_bar
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
@@ -42,7 +42,7 @@ def train(
     overwrite: bool = False,
     report: bool = True,
     tensorboard: bool = False,
-    progress: Progress = silent,
+    progress: Progress = notebook_bar,
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
@@ -80,7 +80,7 @@ def train(
     return Run(folder)
 
 
-def resume(folder: str | Path, progress: Progress = silent) -> Run:
+def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     """Go on with a run that was killed, after its last whole epoch; it ends as if it hadn't been.
 
     Raises OutputError where the folder holds no unfinished run, DataError where the pictures have changed since.
@@ -115,7 +115,7 @@ def _train_in_place(job: Job, folder: Path) -> None:
     clear(folder)
 
 
-def evaluate_data(model: str | Path, data: str | Path, progress: Progress = silent) -> tuple[Evaluation, int]:
+def evaluate_data(model: str | Path, data: str | Path, progress: Progress = notebook_bar) -> tuple[Evaluation, int]:
     """Test a saved classifier on the labelled pictures of `data` that its training didn't see.
 
     Returns the evaluation and how many pictures were left out because the run trained on them or chose by them, which
@@ -148,7 +148,7 @@ def explore(
     *,
     recipe: str = "fast",
     out: str | Path | None = None,
-    progress: Progress = silent,
+    progress: Progress = notebook_bar,
 ) -> Exploration:
     """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
 

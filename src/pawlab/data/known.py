@@ -10,7 +10,7 @@ from pawlab.data.dataset import Dataset
 from pawlab.data.download import cached_path, download
 from pawlab.data.folders import folder_dataset
 from pawlab.errors import DataError, did_you_mean
-from pawlab.progress import Progress, silent
+from pawlab.progress import Progress, notebook_bar, silent
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,12 @@ def load_known(name: str, progress: Progress = silent) -> Dataset:
     return dataset
 
 
-def get_data(name: str, progress: Progress = silent) -> Path:
-    """Return the folder of a known data set, checked as in `load_known`."""
+def get_data(name: str, progress: Progress = notebook_bar) -> Path:
+    """Return the folder of a known data set; it is fetched, unpacked or drawn where it isn't here yet.
+
+    `name`: one that `pawlab data list` shows. Raises DataError where there's none of that name, it can't be fetched, or
+    its pictures aren't the right ones.
+    """
     return load_known(name, progress).root
 
 

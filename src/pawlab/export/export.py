@@ -20,7 +20,7 @@ from pawlab.export.example import example
 from pawlab.export.forms import FORMS, Form, Name
 from pawlab.keras_runtime import silent_stderr
 from pawlab.pictures import Pixels, Preprocess, decode
-from pawlab.progress import Progress, silent
+from pawlab.progress import Progress, notebook_bar
 from pawlab.runtime import open_session
 from pawlab.storage import replacing_file, replacing_folder
 
@@ -47,7 +47,7 @@ class Exported:
         return {**paths, "difference": self.difference, "left_out": list(self.left_out)}
 
 
-def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Progress = silent) -> Exported:
+def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Progress = notebook_bar) -> Exported:
     """Write a run's classifier as ONNX, Keras, SavedModel or TensorFlow Lite.
 
     `model`: a run's folder or its model.onnx. `out`: a file that ends as such files do, or a SavedModel's folder; what
