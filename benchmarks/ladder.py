@@ -218,7 +218,7 @@ def row(one: Compared) -> list[str]:
         span(verdict["stable_range"]),
         f"{100 * metrics['validation']['accuracy']:.1f}",
         f"{100 * test['accuracy']:.1f} ({span(test['ci95'])})",
-        f"{100 * verdict['gap']:+.0f}",
+        f"{round(100 * verdict['gap']):+d}",
         "yes" if verdict["overfit"] else "no",
         f"{metrics['seconds']['total']:.0f}",
     ]

@@ -122,10 +122,11 @@ def test_every_public_name_is_explained(site: Path, pages: dict[Path, Links]) ->
 
 
 def shown(site: Path) -> Iterator[str]:
-    """Yield what each cell of the notebook shows on its page, in order."""
+    """Yield what each cell of the notebook shows on its page, in order, or how it begins."""
     html = (site / f"{NOTEBOOK.stem}.html").read_text(encoding="utf-8")
     for cell in re.split(r'<div class="cell[ "]', html)[1:]:
-        yield cell.partition('<div class="cell_output')[2].partition(">")[2]
+        output = cell.partition('<div class="cell_output')[2].partition(">")[2]
+        yield output.partition("\n</div>\n")[0]
 
 
 def test_the_notebook_shows_its_results(site: Path) -> None:

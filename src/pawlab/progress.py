@@ -24,7 +24,7 @@ Advance = Callable[..., None]  # of the steps done and, where there is something
 
 
 class Progress(Protocol):
-    """Opens one bar. `total` is in `unit`s; None where it isn't known beforehand."""
+    """Opens one bar. `total`: how many of `unit` there are to do; None where it isn't known beforehand."""
 
     def __call__(self, title: str, total: int | None, unit: str = "pictures") -> AbstractContextManager[Advance]:
         """Open a bar with a title."""
