@@ -12,36 +12,22 @@ its printed summary, its counts and its history don't have; this is the model of
 
 from functools import partial
 
-from pawlab.pictures import Preprocess
-from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, pool, rescale, rotate
-from pawlab.recipes.measured import MEASURED
-from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.ladder import TO_UNIT, UNSCALED, rung
+from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, pool, rotate
 
 _SOURCE = 'Tutorial a, "Blog Post 5", 2022-02-25'
-_TO_UNIT = rescale(scale=1 / 127.5, offset=-1.0)  # [0, 255] -> [-1, 1], as MobileNetV2 wants it
 _AUGMENTATION = (flip(), rotate(-0.2, 0.2))
 _NETWORK = (conv(32), pool(2), conv(32), pool(2), dropout(0.2), conv(64), flatten(), dense(2))
 
-_recipe = partial(  # what all four have in common
-    Recipe,
-    source=_SOURCE,
-    preprocess=Preprocess(height=160, width=160, fit="squash"),
-    trainer="keras",
-    batch_size=32,
-    epochs=20,
-    optimizer="adam",
-    learning_rate=0.001,  # Keras's default
-    loss="sparse categorical cross-entropy from logits",
-)
+_recipe = partial(rung, source=_SOURCE)
 
 A1 = _recipe(
     name="a1",
     title="Three convolutions on raw pixels",
     purpose="The first try: a small network, nothing scaled, nothing augmented. It learns its pictures by heart.",
     layers=_NETWORK,
-    oddities=("Pixels come in as 0-255, unscaled.",),
+    oddities=(UNSCALED,),
     published={
-        "source": _SOURCE,
         "total": 194_530,
         "trainable": 194_530,
         "val_stable": [0.55, 0.60],
@@ -49,7 +35,6 @@ A1 = _recipe(
         "train_last": 0.9565,
         "note": "The printed history starts from a network that had been trained before.",
     },
-    measured=MEASURED.get("a1", {}),
 )
 
 A2 = _recipe(
@@ -58,35 +43,31 @@ A2 = _recipe(
     purpose="The same network on augmented pictures: it can't learn them by heart any more, nor much else yet.",
     layers=(*_AUGMENTATION, *_NETWORK),
     oddities=(
-        "Pixels come in as 0-255, unscaled.",
+        UNSCALED,
         "Photos are flipped upside down too, as no photo it is tested on is.",
     ),
     published={
-        "source": _SOURCE,
         "total": 194_530,
         "trainable": 194_530,
         "val_stable": [0.55, 0.60],
         "val_last": 0.5891,
         "train_last": 0.5755,
     },
-    measured=MEASURED.get("a2", {}),
 )
 
 A3 = _recipe(
     name="a3",
     title="a2 with pixels scaled to [-1, 1]",
     purpose="One line more, scaled pixels, and the same network begins to learn what cats and dogs are.",
-    layers=(_TO_UNIT, *_AUGMENTATION, *_NETWORK),
+    layers=(TO_UNIT, *_AUGMENTATION, *_NETWORK),
     oddities=("Photos are flipped upside down too, as no photo it is tested on is.",),
     published={
-        "source": _SOURCE,
         "total": 194_530,
         "trainable": 194_530,
         "val_stable": [0.70, 0.75],
         "val_last": 0.7302,
         "train_last": 0.7200,
     },
-    measured=MEASURED.get("a3", {}),
 )
 
 A4 = _recipe(
@@ -94,7 +75,7 @@ A4 = _recipe(
     title="Frozen MobileNetV2 and one dense layer",
     purpose="Transfer learning: a network that has seen a million photos, and 64,002 weights of one's own on top.",
     layers=(
-        _TO_UNIT,
+        TO_UNIT,
         *_AUGMENTATION,
         backbone("mobilenet_v2", include_preprocessing=False),
         dropout(0.2),
@@ -105,7 +86,6 @@ A4 = _recipe(
         "The published listing has one more dense layer of 64; the published summary, counts and history don't.",
     ),
     published={
-        "source": _SOURCE,
         "total": 2_321_986,
         "trainable": 64_002,
         "val_stable": [0.97, 0.97],
@@ -114,7 +94,6 @@ A4 = _recipe(
         "test": 0.9635,
         "note": "The test pictures had been validation pictures of other epochs.",
     },
-    measured=MEASURED.get("a4", {}),
 )
 
 TUTORIAL_A = (A1, A2, A3, A4)

@@ -13,13 +13,10 @@ test pictures for 20 epochs and reports 94-97% on them: that is no test score, a
 
 from functools import partial
 
-from pawlab.pictures import Preprocess
-from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, global_max_pool, pool, rescale, rotate
-from pawlab.recipes.measured import MEASURED
-from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.ladder import RELU_OUTPUTS, TO_UNIT, UNSCALED, rung
+from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, global_max_pool, pool, rotate
 
 _SOURCE = 'Tutorial b, "Blog Post 5"'
-_TO_UNIT = rescale(scale=1 / 127.5, offset=-1.0)  # [0, 255] -> [-1, 1], as MobileNetV2 wants it
 _AUGMENTATION = (flip(), rotate(-0.3, 0.2))
 _NETWORK = (
     conv(32, dtype="float64"),
@@ -31,35 +28,22 @@ _NETWORK = (
     dense(64, activation="relu"),
 )
 _SPARE_OUTPUTS = "The last layer has 64 outputs for two classes, and no output layer follows."
-_RELU_OUTPUTS = "ReLU on the outputs: no logit can fall below 0."
 _FLOAT64 = "The first convolution computes in float64."
 
-_recipe = partial(  # what all four have in common
-    Recipe,
-    source=_SOURCE,
-    preprocess=Preprocess(height=160, width=160, fit="squash"),
-    trainer="keras",
-    batch_size=32,
-    epochs=20,
-    optimizer="adam",
-    learning_rate=0.001,  # Keras's default
-    loss="sparse categorical cross-entropy from logits",
-)
+_recipe = partial(rung, source=_SOURCE)
 
 B1 = _recipe(
     name="b1",
     title="Two convolutions and 64 outputs, on raw pixels",
     purpose="The first try with a wide dense layer, fifteen times a1's weights: it overfits all the more.",
     layers=_NETWORK,
-    oddities=(_SPARE_OUTPUTS, _RELU_OUTPUTS, _FLOAT64, "Pixels come in as 0-255, unscaled."),
+    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64, UNSCALED),
     published={
-        "source": _SOURCE,
         "total": 2_967_520,
         "trainable": 2_967_520,
         "val_stable": [0.59, 0.64],
         "train_last": 0.98,
     },
-    measured=MEASURED.get("b1", {}),
 )
 
 B2 = _recipe(
@@ -67,30 +51,26 @@ B2 = _recipe(
     title="b1 with flips and turns",
     purpose="Augmentation takes the overfitting away, and with raw pixels most of the learning too.",
     layers=(*_AUGMENTATION, *_NETWORK),
-    oddities=(_SPARE_OUTPUTS, _RELU_OUTPUTS, _FLOAT64, "Pixels come in as 0-255, unscaled."),
+    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64, UNSCALED),
     published={
-        "source": _SOURCE,
         "total": 2_967_520,
         "trainable": 2_967_520,
         "val_stable": [0.56, 0.60],
         "train_last": 0.57,
     },
-    measured=MEASURED.get("b2", {}),
 )
 
 B3 = _recipe(
     name="b3",
     title="b2 with pixels scaled to [-1, 1]",
     purpose="Scaled pixels again make the step from guessing to learning.",
-    layers=(_TO_UNIT, *_AUGMENTATION, *_NETWORK),
-    oddities=(_SPARE_OUTPUTS, _RELU_OUTPUTS, _FLOAT64),
+    layers=(TO_UNIT, *_AUGMENTATION, *_NETWORK),
+    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64),
     published={
-        "source": _SOURCE,
         "total": 2_967_520,
         "trainable": 2_967_520,
         "val_stable": [0.70, 0.732],
     },
-    measured=MEASURED.get("b3", {}),
 )
 
 B4 = _recipe(
@@ -98,7 +78,7 @@ B4 = _recipe(
     title="Frozen MobileNetV2 and two convolutions",
     purpose="Transfer learning with convolutions of one's own on the pretrained network's feature map.",
     layers=(
-        _TO_UNIT,
+        TO_UNIT,
         *_AUGMENTATION,
         backbone("mobilenet_v2", include_preprocessing=False),
         conv(32, dtype="float64"),
@@ -114,14 +94,12 @@ B4 = _recipe(
         "Two convolutions leave a map of 1 x 1, so the global pooling after them changes nothing.",
     ),
     published={
-        "source": _SOURCE,
         "total": 2_635_970,
         "trainable": 377_986,
         "val_stable": [0.96, 0.98],
         "train_last": 0.93,
         "note": "Its 'test' trained on the test pictures for 20 epochs and reports 94-97% on them: not a test score.",
     },
-    measured=MEASURED.get("b4", {}),
 )
 
 TUTORIAL_B = (B1, B2, B3, B4)

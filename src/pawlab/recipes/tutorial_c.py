@@ -11,44 +11,29 @@ augmentation is new: the dropout moves before the dense layers and falls from 0.
 
 from functools import partial
 
-from pawlab.pictures import Preprocess
-from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, global_max_pool, pool, rescale, rotate
-from pawlab.recipes.measured import MEASURED
-from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.ladder import TO_UNIT, UNSCALED, rung
+from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, global_max_pool, pool, rotate
 
 _SOURCE = 'Tutorial c, Pei Xi Kwok, "Using Tensorflow for Image Classification"'
-_TO_UNIT = rescale(scale=1 / 127.5, offset=-1.0)  # [0, 255] -> [-1, 1], as MobileNetV2 wants it
 _AUGMENTATION = (flip(), rotate(-0.1, 0.1))
 _CONVOLUTIONS = (conv(32), pool(2), conv(32), pool(2), conv(64), flatten())
 _DENSE = (dense(64, activation="relu"), dense(64, activation="relu"))
 
-_recipe = partial(  # what all four have in common
-    Recipe,
-    source=_SOURCE,
-    preprocess=Preprocess(height=160, width=160, fit="squash"),
-    trainer="keras",
-    batch_size=32,
-    epochs=20,
-    optimizer="adam",
-    learning_rate=0.001,  # Keras's default
-    loss="sparse categorical cross-entropy from logits",
-)
+_recipe = partial(rung, source=_SOURCE)
 
 C1 = _recipe(
     name="c1",
     title="Three convolutions and two dense layers, on raw pixels",
     purpose="The first try at its largest: five million weights for two thousand pictures.",
     layers=(*_CONVOLUTIONS, *_DENSE, dropout(0.5), dense(2)),
-    oddities=("Pixels come in as 0-255, unscaled.",),
+    oddities=(UNSCALED,),
     published={
-        "source": _SOURCE,
         "total": 5_341_410,
         "trainable": 5_341_410,
         "val_stable": [0.56, 0.60],
         "val_last": 0.5990,
         "train_last": 0.9950,
     },
-    measured=MEASURED.get("c1", {}),
 )
 
 C2 = _recipe(
@@ -56,32 +41,28 @@ C2 = _recipe(
     title="c1 with flips, turns and an earlier dropout",
     purpose="Augmentation and a dropout before the dense layers instead of after them.",
     layers=(*_AUGMENTATION, *_CONVOLUTIONS, dropout(0.2), *_DENSE, dense(2)),
-    oddities=("Pixels come in as 0-255, unscaled.",),
+    oddities=(UNSCALED,),
     published={
-        "source": _SOURCE,
         "total": 5_341_410,
         "trainable": 5_341_410,
         "val_stable": [0.57, 0.64],
         "val_last": 0.5780,
         "train_last": 0.6290,
     },
-    measured=MEASURED.get("c2", {}),
 )
 
 C3 = _recipe(
     name="c3",
     title="c2 with pixels scaled to [-1, 1]",
     purpose="Scaled pixels: the same five million weights now learn something that holds on new pictures.",
-    layers=(_TO_UNIT, *_AUGMENTATION, *_CONVOLUTIONS, dropout(0.2), *_DENSE, dense(2)),
+    layers=(TO_UNIT, *_AUGMENTATION, *_CONVOLUTIONS, dropout(0.2), *_DENSE, dense(2)),
     published={
-        "source": _SOURCE,
         "total": 5_341_410,
         "trainable": 5_341_410,
         "val_stable": [0.70, 0.72],
         "val_last": 0.7116,
         "train_last": 0.7680,
     },
-    measured=MEASURED.get("c3", {}),
 )
 
 C4 = _recipe(
@@ -89,7 +70,7 @@ C4 = _recipe(
     title="Frozen MobileNetV2, pooled, and two dense layers",
     purpose="Transfer learning at its leanest: the strongest answer of each feature, and 82,114 weights on top.",
     layers=(
-        _TO_UNIT,
+        TO_UNIT,
         *_AUGMENTATION,
         backbone("mobilenet_v2", include_preprocessing=False),
         global_max_pool(),
@@ -97,7 +78,6 @@ C4 = _recipe(
         dense(2),
     ),
     published={
-        "source": _SOURCE,
         "total": 2_340_098,
         "trainable": 82_114,
         "val_stable": [0.96, 0.97],
@@ -106,7 +86,6 @@ C4 = _recipe(
         "test": 0.9844,
         "note": "The test pictures had been validation pictures of other epochs.",
     },
-    measured=MEASURED.get("c4", {}),
 )
 
 TUTORIAL_C = (C1, C2, C3, C4)

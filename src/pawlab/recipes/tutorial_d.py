@@ -17,45 +17,29 @@ after two epochs for 6 of 16 seeds; of the others five went on for 12 epochs and
 
 from functools import partial
 
-from pawlab.pictures import Preprocess
-from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, pool, rescale, rotate
-from pawlab.recipes.measured import MEASURED
-from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.ladder import RELU_OUTPUTS, TO_UNIT, UNSCALED, rung
+from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, pool, rotate
 
 _SOURCE = 'Tutorial d, "Blog Post 5 - Image Classification"'
-_TO_UNIT = rescale(scale=1 / 127.5, offset=-1.0)  # [0, 255] -> [-1, 1], as MobileNetV2 wants it
 _AUGMENTATION = (flip(), rotate(-0.2, 0.3))
 _DENSE = (flatten(), dense(256, activation="relu"), dropout(0.2))
 _SPARE_OUTPUTS = "The last layer has 256 outputs for two classes, and no output layer follows but a dropout."
-_RELU_OUTPUTS = "ReLU on the outputs: no logit can fall below 0."
 
-_recipe = partial(  # what all four have in common
-    Recipe,
-    source=_SOURCE,
-    preprocess=Preprocess(height=160, width=160, fit="squash"),
-    trainer="keras",
-    batch_size=32,
-    epochs=20,
-    optimizer="adam",
-    learning_rate=0.001,  # Keras's default
-    loss="sparse categorical cross-entropy from logits",
-)
+_recipe = partial(rung, source=_SOURCE)
 
 D1 = _recipe(
     name="d1",
     title="Two convolutions and 256 outputs, on raw pixels",
     purpose="The first try with 23 million weights, twelve thousand for each training picture.",
     layers=(conv(32), pool(2), conv(64), pool(2), *_DENSE),
-    oddities=(_SPARE_OUTPUTS, _RELU_OUTPUTS, "Pixels come in as 0-255, unscaled."),
+    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, UNSCALED),
     published={
-        "source": _SOURCE,
         "total": 23_678_144,
         "trainable": 23_678_144,
         "val_stable": [0.54, 0.59],
         "val_last": 0.5730,
         "train_last": 0.8615,
     },
-    measured=MEASURED.get("d1", {}),
 )
 
 D2 = _recipe(
@@ -66,35 +50,31 @@ D2 = _recipe(
     oddities=(
         "Flips and turns act on feature maps, not on pictures.",
         _SPARE_OUTPUTS,
-        _RELU_OUTPUTS,
-        "Pixels come in as 0-255, unscaled.",
+        RELU_OUTPUTS,
+        UNSCALED,
     ),
     published={
-        "source": _SOURCE,
         "total": 23_678_144,
         "trainable": 23_678_144,
         "val_stable": [0.57, 0.64],
         "val_last": 0.6535,
         "train_last": 0.6320,
     },
-    measured=MEASURED.get("d2", {}),
 )
 
 D3 = _recipe(
     name="d3",
     title="Scaled and augmented pictures, and a coarser pooling",
     purpose="Scaled pixels, augmentation where it belongs, and less than half of d1's weights.",
-    layers=(_TO_UNIT, *_AUGMENTATION, conv(32), pool(2), conv(64), pool(3), *_DENSE),
-    oddities=(_SPARE_OUTPUTS, _RELU_OUTPUTS),
+    layers=(TO_UNIT, *_AUGMENTATION, conv(32), pool(2), conv(64), pool(3), *_DENSE),
+    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS),
     published={
-        "source": _SOURCE,
         "total": 10_259_648,
         "trainable": 10_259_648,
         "val_stable": [0.70, 0.75],
         "val_last": 0.7500,
         "train_last": 0.6695,
     },
-    measured=MEASURED.get("d3", {}),
 )
 
 D4 = _recipe(
@@ -102,7 +82,7 @@ D4 = _recipe(
     title="Frozen MobileNetV2 and one convolution",
     purpose="Transfer learning with a single convolution of one's own, and a brake on its outputs.",
     layers=(
-        _TO_UNIT,
+        TO_UNIT,
         *_AUGMENTATION,
         backbone("mobilenet_v2", include_preprocessing=False),
         conv(32),
@@ -116,7 +96,6 @@ D4 = _recipe(
         "50%; where that happens, another --seed helps.",
     ),
     published={
-        "source": _SOURCE,
         "total": 2_626_722,
         "trainable": 368_738,
         "val_stable": [0.95, 0.97],
@@ -124,7 +103,6 @@ D4 = _recipe(
         "train_last": 0.9200,
         "note": "25 of 25 in a grid whose labels and predictions came from two different shuffles: not a test score.",
     },
-    measured=MEASURED.get("d4", {}),
 )
 
 TUTORIAL_D = (D1, D2, D3, D4)
