@@ -1,12 +1,18 @@
 """What every test may use: a cache of its own, a folder with a known answer, the real photos where they are at hand."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+
+from pawlab.errors import MissingExtraError
+from pawlab.keras_runtime import import_keras
 
 COLD, WARM = "cold-squares", "warm-circles"
 PICTURES_A_CLASS = 30
@@ -34,6 +40,31 @@ def learnable_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(PICTURES_A_CLASS):
             draw_shape(random, warm=label == WARM).save(root / label / f"{number:02}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def keras() -> ModuleType:
+    """Keras on TensorFlow, imported once; its tests are skipped where the extra isn't installed."""
+    try:
+        return import_keras("this test")
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def lively_mobilenet(keras: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """MobileNetV2 with random weights under which pictures differ, as Keras's network and as a file."""
+    network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(160, 160, 3))
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    noise = np.random.default_rng(0).uniform(-1, 1, (4, 10, 10, 3)).repeat(16, axis=1).repeat(16, axis=2)
+    network(noise.astype(np.float32), training=True)
+    path: Path = tmp_path_factory.mktemp("weights") / "lively.weights.h5"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # of h5py and NumPy
+        network.save_weights(path)
+    return network, path
 
 
 @pytest.fixture(scope="session")

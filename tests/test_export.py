@@ -8,7 +8,6 @@ import warnings
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,21 +18,12 @@ from PIL import Image
 import pawlab
 from own_networks import cells_network
 from pawlab.classifier import Classifier
-from pawlab.errors import MissingExtraError, ModelError, OutputError, PawlabError
+from pawlab.errors import ModelError, OutputError, PawlabError
 from pawlab.export.export import export_classifier
 from pawlab.export.forms import FORMS, Form, Name
-from pawlab.keras_runtime import import_keras
 from pawlab.pictures import Fit, Preprocess
 
 FILES: dict[Name, str] = {"onnx": "x.onnx", "keras": "x.keras", "savedmodel": "x", "tflite": "x.tflite"}
-
-
-@pytest.fixture(scope="module")
-def keras() -> ModuleType:
-    try:
-        return import_keras("this test")
-    except MissingExtraError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

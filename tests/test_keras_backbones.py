@@ -14,21 +14,12 @@ from pawlab.errors import MissingExtraError, WeightsError
 from pawlab.features import keras_backbones, keras_to_onnx
 from pawlab.features.graphs import backbone_graph
 from pawlab.features.keras_backbones import RANDOM, build_graph, find_weights, weights_sha256
-from pawlab.keras_runtime import import_keras
 from pawlab.runtime import open_session
 
 Keras = Any
 MOBILENET = find_backbone("mobilenet_v2")
 KERAS_ROWS = [row for row in BACKBONES if row.extra == "keras"]
 SMALL = (33, 48)
-
-
-@pytest.fixture(scope="module")
-def keras() -> Keras:
-    try:
-        return import_keras("this test")
-    except MissingExtraError as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture

@@ -4,22 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawlab.errors import MissingExtraError
 from pawlab.features.graph_builder import GraphBuilder, chain
 from pawlab.features.keras_to_onnx import convert, difference, largest_difference
-from pawlab.keras_runtime import import_keras
 from pawlab.runtime import open_session
 
 Keras = Any
 SHAPE = (31, 40, 3)  # one side odd, one even
-
-
-@pytest.fixture(scope="module")
-def keras() -> Keras:
-    try:
-        return import_keras("this test")
-    except MissingExtraError as missing:
-        pytest.skip(str(missing))
 
 
 def pictures() -> NDArray[np.uint8]:

@@ -2,36 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pawlab.errors import MissingExtraError, ModelError
+from pawlab.errors import ModelError
 from pawlab.export.onnx_to_keras import to_keras
 from pawlab.features.graph_builder import GraphBuilder
 from pawlab.features.graphs import backbone_graph
 from pawlab.heads import Head, join
-from pawlab.keras_runtime import import_keras
 from pawlab.pictures import Preprocess
 from pawlab.recipes import PUBLISHED
 from pawlab.recipes.recipe import Recipe
 from pawlab.runtime import open_session
+
+pytestmark = pytest.mark.usefixtures("keras")
 
 RNG = np.random.default_rng(0)
 SIZE = (12, 10)
 PICTURES = RNG.integers(0, 256, (3, *SIZE, 3), dtype=np.uint8)
 FLOAT32 = 1  # onnx.TensorProto.FLOAT
 Build = Callable[[GraphBuilder, str], str]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def keras() -> ModuleType:
-    try:
-        return import_keras("this test")
-    except MissingExtraError as error:
-        pytest.skip(str(error))
 
 
 def graph_of(build: Build) -> Any:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
 from pawlab.data.splits import assign_splits
-from pawlab.errors import MissingExtraError, RecipeError
+from pawlab.errors import RecipeError
 from pawlab.features.graph_builder import GraphBuilder
 from pawlab.history import Epoch, read_history
-from pawlab.keras_runtime import import_keras
 from pawlab.pictures import Preprocess
 from pawlab.progress import Advance, Progress, silent
 from pawlab.recipes import find_recipe, layers
@@ -35,14 +34,6 @@ from pawlab.training.to_onnx import require_same_answers, to_onnx, to_probabilit
 
 Array = NDArray[Any]
 SMALL = Preprocess(height=48, width=48)
-
-
-@pytest.fixture(scope="module")
-def keras() -> ModuleType:
-    try:
-        return import_keras("this test")
-    except MissingExtraError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -165,26 +156,12 @@ def test_a_network_learns_what_can_be_learnt(keras: ModuleType, dataset: Dataset
 # Frozen networks
 
 
-@pytest.fixture(scope="module")
-def mobilenet(keras: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    """MobileNetV2 with random weights under which pictures differ, as Keras's network and as a file."""
-    network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(160, 160, 3))
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    noise = np.random.default_rng(0).uniform(-1, 1, (4, 10, 10, 3)).repeat(16, axis=1).repeat(16, axis=2)
-    network(noise.astype(np.float32), training=True)
-    path: Path = tmp_path_factory.mktemp("weights") / "lively.weights.h5"
-    network.save_weights(path)
-    return network, path
-
-
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize("name", ["c4", "b4"])
 def test_head_and_frozen_network_answer_as_the_whole_network_in_keras(
-    keras: ModuleType, mobilenet: tuple[Any, Path], dataset: Dataset, tmp_path: Path, name: str
+    keras: ModuleType, lively_mobilenet: tuple[Any, Path], dataset: Dataset, tmp_path: Path, name: str
 ) -> None:
-    network, weights = mobilenet
+    network, weights = lively_mobilenet
     recipe = find_recipe(name)
     fitted = train_keras(dataset, recipe, folder=tmp_path, epochs=1, weights=weights)
     whole = build(recipe.layers, (160, 160, 3), seed=0, backbone=network)
@@ -198,10 +175,10 @@ def test_head_and_frozen_network_answer_as_the_whole_network_in_keras(
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_training_features_change_with_the_epoch_and_only_with_it(
-    mobilenet: tuple[Any, Path], dataset: Dataset, tmp_path: Path
+    lively_mobilenet: tuple[Any, Path], dataset: Dataset, tmp_path: Path
 ) -> None:
     def features(seed: int, epoch: int) -> tuple[Array, Array]:
-        network = prepare(dataset, find_recipe("c4"), tmp_path, seed, mobilenet[1], silent)
+        network = prepare(dataset, find_recipe("c4"), tmp_path, seed, lively_mobilenet[1], silent)
         inputs, labels = zip(*network.feed.training(epoch), strict=True)
         return np.concatenate(inputs), np.concatenate(labels)
 

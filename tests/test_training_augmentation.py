@@ -8,8 +8,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pawlab.errors import MissingExtraError
-from pawlab.keras_runtime import import_keras
 from pawlab.recipes import layers
 from pawlab.recipes.recipe import Layer
 from pawlab.training.augmentation import augment
@@ -17,14 +15,6 @@ from pawlab.training.augmentation import augment
 Array = NDArray[Any]
 HEIGHT, WIDTH = 40, 56
 HALF_A_STEP = 0.502  # values are kept as whole numbers of 0-255 on the way
-
-
-@pytest.fixture(scope="module")
-def keras() -> ModuleType:
-    try:
-        return import_keras("this test")
-    except MissingExtraError as error:
-        pytest.skip(str(error))
 
 
 class Highest:

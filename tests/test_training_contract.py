@@ -13,9 +13,7 @@ from pawlab.classifier import Card, Classifier, save_classifier
 from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
 from pawlab.data.splits import assign_splits
-from pawlab.errors import MissingExtraError
 from pawlab.fitted import Fitted
-from pawlab.keras_runtime import import_keras
 from pawlab.pictures import Preprocess, decode
 from pawlab.recipes import PUBLISHED
 from pawlab.recipes.recipe import Recipe
@@ -29,14 +27,6 @@ TrainSmall = Callable[[Recipe, Path], Fitted]
 Weights = Path | Literal["random"] | None
 SMALL = Preprocess(height=48, width=48)  # enough for every layer of a network without a backbone, and quick
 each_recipe = pytest.mark.parametrize("recipe", PUBLISHED, ids=lambda recipe: str(recipe.name))
-
-
-@pytest.fixture(scope="module")
-def keras() -> ModuleType:
-    try:
-        return import_keras("this test")
-    except MissingExtraError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -98,25 +88,11 @@ def trainable_model(recipe: Recipe) -> Any:
 
 
 @pytest.fixture(scope="module")
-def lively_mobilenet(keras: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights whose features differ from picture to picture: batch norm has seen some noise."""
-    network = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(160, 160, 3))
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = 0.0
-    noise = np.random.default_rng(0).uniform(-1, 1, (4, 10, 10, 3)).repeat(16, axis=1).repeat(16, axis=2)
-    network(noise.astype(np.float32), training=True)
-    path: Path = tmp_path_factory.mktemp("weights") / "lively.weights.h5"
-    network.save_weights(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def train_small(few_pictures: Dataset, lively_mobilenet: Path) -> TrainSmall:
+def train_small(few_pictures: Dataset, lively_mobilenet: tuple[Any, Path]) -> TrainSmall:
     """Trains a recipe for one epoch on eight pictures; frozen networks have random weights."""
 
     def train(recipe: Recipe, folder: Path) -> Fitted:
-        weights: Weights = {"mobilenet_v2": lively_mobilenet, "inception_v3": "random"}.get(str(recipe.backbone))  # type: ignore[assignment]
+        weights: Weights = {"mobilenet_v2": lively_mobilenet[1], "inception_v3": "random"}.get(str(recipe.backbone))  # type: ignore[assignment]
         return train_keras(few_pictures, small(recipe), folder=folder, epochs=1, weights=weights)
 
     return train

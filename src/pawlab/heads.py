@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pawlab.data.dataset import Dataset
 from pawlab.data.splits import require_trainable
 from pawlab.features.extract import extract_features
+from pawlab.features.graph_builder import drop_unused
 from pawlab.features.graphs import backbone_graph
 from pawlab.features.scaling import mean_and_deviation
 from pawlab.fitted import Fitted
@@ -124,19 +125,9 @@ def join(backbone: bytes, head: Head) -> "ModelProto":
     graph.output.append(
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", int(head.bias.shape[0])])
     )
-    _drop_unused(graph)
+    drop_unused(graph)
     onnx.checker.check_model(model)
     return model
-
-
-def _drop_unused(graph: Any) -> None:
-    """Remove the nodes that no output needs. Nodes are in the order of their work, so one pass backwards suffices."""
-    needed = {output.name for output in graph.output}
-    for node in reversed(list(graph.node)):
-        if needed.isdisjoint(node.output):
-            graph.node.remove(node)
-        else:
-            needed.update(node.input)
 
 
 def train_head(dataset: Dataset, recipe: Recipe, weights: Path | None = None, progress: Progress = silent) -> Fitted:

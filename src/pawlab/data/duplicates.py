@@ -5,59 +5,48 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pawlab.data.dataset import Picture
 from pawlab.data.evidence import Evidence
-from pawlab.data.findings import Finding, Mention, counted
+from pawlab.data.findings import Finding, Mention, Severity, counted
 from pawlab.data.near_duplicates import NearPair
 
 Group = Sequence[Picture]  # two or more, in order of their names
+_STANDS = "picture stands", "pictures stand"
 
 
 def two_labels(evidence: Evidence) -> Finding | None:
     """Find files with the same bytes in more than one class."""
     groups = [group for group in _same_bytes(evidence) if _differ(group, _label)]
-    if not groups:
-        return None
-    sentence = (
-        f"{counted(len(groups), 'picture stands', 'pictures stand')} under more than one label. "
-        "At most one can be right: remove the others."
-    )
-    return Finding("two labels", "serious", sentence, _mentions(evidence, groups, _label))
+    rest = "under more than one label. At most one can be right: remove the others."
+    return _found("two labels", "serious", evidence, groups, _label, _STANDS, rest)
 
 
 def near_duplicates_with_two_labels(evidence: Evidence) -> Finding | None:
     """Find pictures that show the same in more than one class."""
     groups = [group for group in _same_sight(evidence) if _differ(group, _label)]
-    if not groups:
-        return None
-    sentence = (
-        f"{counted(len(groups), 'picture stands', 'pictures stand')} under more than one label with slight changes. "
-        "At most one can be right: look at them, and remove the others."
+    rest = (
+        "under more than one label with slight changes. At most one can be right: look at them, and remove the others."
     )
-    return Finding("near duplicates with two labels", "serious", sentence, _mentions(evidence, groups, _label))
+    return _found("near duplicates with two labels", "serious", evidence, groups, _label, _STANDS, rest)
 
 
 def near_duplicates_across_splits(evidence: Evidence) -> Finding | None:
     """Find pictures of one class that show the same in more than one of train, validation and test."""
     groups = [group for group in _same_sight(evidence) if not _differ(group, _label) and _differ(group, _split)]
-    if not groups:
-        return None
-    sentence = (
-        f"{counted(len(groups), 'picture stands', 'pictures stand')} in more than one of train, validation and test "
-        "with slight changes, which flatters the score. Only exact copies are kept together by themselves: remove all "
-        "but one of each."
+    rest = (
+        "in more than one of train, validation and test with slight changes, which flatters the score. Only exact "
+        "copies are kept together by themselves: remove all but one of each."
     )
-    return Finding("near duplicates across splits", "serious", sentence, _mentions(evidence, groups, _split))
+    return _found("near duplicates across splits", "serious", evidence, groups, _split, _STANDS, rest)
 
 
 def copies_across_splits(evidence: Evidence) -> Finding | None:
     """Find files of one class with the same bytes that were given to more than one of train, validation and test."""
     groups = [group for group in _same_bytes(evidence) if not _differ(group, _label) and _differ(group, _split)]
-    if not groups:
-        return None
-    sentence = (
-        f"{counted(len(groups), 'picture was', 'pictures were')} given to more than one of train, validation and test. "
-        "So that the score isn't flattered, each is used in one only, for testing rather than training."
+    rest = (
+        "given to more than one of train, validation and test. So that the score isn't flattered, each is used in one "
+        "only, for testing rather than training."
     )
-    return Finding("copies across splits", "warning", sentence, _mentions(evidence, groups, _split))
+    words = "picture was", "pictures were"
+    return _found("copies across splits", "warning", evidence, groups, _split, words, rest)
 
 
 def exact_duplicates(evidence: Evidence) -> Finding | None:
@@ -85,6 +74,21 @@ def near_duplicates(evidence: Evidence) -> Finding | None:
         f"{'another' if copies == 1 else 'others'} of the same class and split. They count more than once."
     )
     return Finding("near duplicates", "note", sentence, _mentions(evidence, groups))
+
+
+def _found(
+    check: str,
+    severity: Severity,
+    evidence: Evidence,
+    groups: Sequence[Group],
+    told: Callable[[Picture], str],
+    words: tuple[str, str],
+    rest: str,
+) -> Finding | None:
+    """Return the finding that begins with how many groups there are, in `words` for one or more; None where none is."""
+    if not groups:
+        return None
+    return Finding(check, severity, f"{counted(len(groups), *words)} {rest}", _mentions(evidence, groups, told))
 
 
 def _same_bytes(evidence: Evidence) -> list[Group]:

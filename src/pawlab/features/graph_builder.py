@@ -88,12 +88,12 @@ def chain(first: "ModelProto", second: "ModelProto") -> "ModelProto":
     whole.graph.node.extend(second.graph.node)
     whole.graph.initializer.extend(second.graph.initializer)
     whole.graph.output.extend(second.graph.output)
-    _drop_unused(whole.graph)
+    drop_unused(whole.graph)
     checker.check_model(whole, full_check=True)
     return whole
 
 
-def _drop_unused(graph: "GraphProto") -> None:
+def drop_unused(graph: "GraphProto") -> None:
     """Remove nodes that no output needs. Nodes stand in the order of their work, so one pass backwards suffices."""
     needed = {output.name for output in graph.output}
     for node in reversed(list(graph.node)):
