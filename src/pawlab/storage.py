@@ -34,6 +34,14 @@ def cache_dir(*parts: str) -> Path:
     return folder
 
 
+def no_room_in_cache(place: str, error: OSError) -> OutputError:
+    """Return what to raise where the system wouldn't write into the cache."""
+    return OutputError(
+        f"can't write {place}: {error.strerror or error}. "
+        "Free some space there, or set PAWLAB_CACHE_DIR to a folder with more."
+    )
+
+
 def replacing_file(target: Path) -> AbstractContextManager[Path]:
     """Give an empty file beside `target` to write to; it becomes `target` on success and vanishes on failure.
 

@@ -28,7 +28,7 @@ from pawlab.data.reading import file_sha256, is_ignored, is_picture_name, printa
 from pawlab.errors import DataError, OutputError
 from pawlab.pictures import looks_like_picture
 from pawlab.progress import Advance, Progress, silent
-from pawlab.storage import cache_dir, replacing_folder
+from pawlab.storage import cache_dir, no_room_in_cache, replacing_folder
 
 MAX_BYTES = 20_000_000_000  # unpacked
 MAX_FILES = 1_000_000
@@ -203,7 +203,7 @@ def _write(head: bytes, source: IO[bytes], target: Path) -> str | None:
     except OSError as error:
         if error.errno in _NAME_FAULTS:
             return f"can't be stored under its name: {error.strerror}"
-        raise _no_room(target, error) from error
+        raise no_room_in_cache(printable(str(target)), error) from error
     with file:
         _copy(head, source, file)
     return None
@@ -215,15 +215,8 @@ def _copy(head: bytes, source: IO[bytes], file: IO[bytes]) -> None:
         try:
             file.write(chunk)
         except OSError as error:
-            raise _no_room(Path(file.name), error) from error
+            raise no_room_in_cache(printable(file.name), error) from error
         chunk = source.read(_CHUNK)
-
-
-def _no_room(target: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"can't write {printable(str(target))}: {error.strerror or error}. "
-        "Free some space there, or set PAWLAB_CACHE_DIR to a folder with more."
-    )
 
 
 def _limited(members: Iterator[_Member], archive: Path, packed: int) -> Iterator[_Member]:

@@ -34,9 +34,9 @@ from urllib.request import (
 from pawlab import __version__
 from pawlab.data.archives import MAX_BYTES
 from pawlab.data.reading import printable
-from pawlab.errors import DataError, OutputError
+from pawlab.errors import DataError
 from pawlab.progress import Advance, Progress, silent
-from pawlab.storage import cache_dir
+from pawlab.storage import cache_dir, no_room_in_cache
 
 ATTEMPTS = 5
 PAUSE = 1.0  # seconds before the second attempt; twice as long before each further one
@@ -213,7 +213,7 @@ def _copy(body: Any, file: IO[bytes], advance: Advance) -> int:
             file.write(chunk)
             file.flush()
         except OSError as error:
-            raise _no_room(Path(file.name), error) from error
+            raise no_room_in_cache(file.name, error) from error
         copied += len(chunk)
         if copied > MAX_BYTES:
             raise _too_large(body.url)
@@ -242,13 +242,6 @@ def _too_large(url: str) -> DataError:
     return DataError(
         f"{url} has more than {MAX_BYTES // 10**9} GB, more than is fetched unasked. "
         "Download and unpack it yourself and give the folder."
-    )
-
-
-def _no_room(place: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"can't write {place}: {error.strerror or error}. "
-        "Free some space there, or set PAWLAB_CACHE_DIR to a folder with more."
     )
 
 
