@@ -14,7 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -363,9 +363,22 @@ def test_an_archive_without_pictures_is_named(tmp_path: Path) -> None:
     assert sentence(archive).startswith(f"{archive} holds 1 picture but no class folders.")
 
 
+class FullDisk(io.BytesIO):
+    """A file on a disk without room. `name`: where."""
+
+    name = ""
+
+    def write(self, data: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
 def test_a_full_disk_is_told(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(head: bytes, source: object, file: io.BufferedWriter) -> None:
-        raise archives._no_room(Path(file.name), OSError(28, "No space left on device"))
+    copy = archives._copy
+
+    def full(head: bytes, source: IO[bytes], file: io.BufferedWriter) -> None:
+        disk = FullDisk()
+        disk.name = file.name
+        copy(head, source, disk)
 
     monkeypatch.setattr(archives, "_copy", full)
     with pytest.raises(OutputError, match=r"No space left on device\. Free some space there, or set PAWLAB_CACHE_DIR"):
