@@ -12,8 +12,11 @@ from pawlab.data.dataset import Dataset
 from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.fitted import Fitted
 from pawlab.heads import train_head
+from pawlab.history import read_history
 from pawlab.recipes import RECIPES
 from pawlab.recipes.recipe import Recipe
+from pawlab.run import Run
+from picture_folders import interrupting
 
 
 def test_what_is_done_is_not_done_again(learnable_folder: Path, tmp_path: Path) -> None:
@@ -33,6 +36,43 @@ def test_other_data_or_seed_is_refused(learnable_folder: Path, tmp_path: Path) -
     assert str(caught.value) == (
         f"{tmp_path / 'out' / 'fast'} holds a run with another seed: 0, not 3. Choose another --out, or delete it."
     )
+
+
+def test_another_number_of_epochs_is_refused(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out", epochs=1, report=False)
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run with another number of epochs: 1, not the recipe's own. "
+        "Choose another --out, or delete it."
+    )
+
+
+SMALL = """
+epochs = 3
+preprocess = { height = 8, width = 8 }
+layers = [{ kind = "flatten" }, { kind = "dense" }]
+"""
+
+
+@pytest.mark.usefixtures("keras")
+def test_ctrl_c_ends_it_and_the_same_call_goes_on(learnable_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    names = [str(tmp_path / "small.toml"), "fast"]
+    with pytest.raises(KeyboardInterrupt):
+        compare(learnable_folder, names, tmp_path / "out", report=False, progress=interrupting("Epoch 2"))
+    stopped = Run(tmp_path / "out" / "small")
+    assert (stopped.interrupted, stopped.finished) == (True, False)
+    assert stopped.classifier.predict(next(learnable_folder.rglob("*.png"))).label in stopped.classifier.classes
+    assert not (tmp_path / "out" / "fast").exists()
+    small, fast = compare(learnable_folder, names, tmp_path / "out", report=False)
+    assert (small.run.finished, fast.run.finished) == (True, True)
+    whole = workflow.train(learnable_folder, names[0], tmp_path / "whole", report=False)
+    assert [row.loss for row in small.history] == [row.loss for row in read_history(whole.folder / "history.csv")]
+    assert (small.run.folder / "model.onnx").read_bytes() == (whole.folder / "model.onnx").read_bytes()
+    assert {path.name for path in small.run.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
+    with pytest.raises(OutputError, match=r"is finished; there is nothing to resume\.$"):
+        workflow.resume(small.run.folder)
 
 
 def test_all_means_the_seventeen_published_ones() -> None:

@@ -21,7 +21,7 @@ from pawlab.errors import RecipeError
 from pawlab.features.graph_builder import GraphBuilder
 from pawlab.history import Epoch, read_history
 from pawlab.pictures import Preprocess
-from pawlab.progress import Advance, Progress, silent
+from pawlab.progress import Advance, silent
 from pawlab.recipes import find_recipe, layers
 from pawlab.recipes.recipe import Recipe
 from pawlab.training import checkpoint, fit, pipeline
@@ -31,6 +31,7 @@ from pawlab.training.network import prepare
 from pawlab.training.pipeline import Part, load_parts, one_ahead, picture_feed
 from pawlab.training.randomness import shuffled
 from pawlab.training.to_onnx import require_same_answers, to_onnx, to_probabilities
+from picture_folders import interrupting
 
 Array = NDArray[Any]
 SMALL = Preprocess(height=48, width=48)
@@ -237,20 +238,6 @@ def test_a_run_killed_in_epoch_3_resumes_and_ends_as_an_unbroken_one(
         assert np.array_equal(one, other)
     assert resumed.graph == whole.graph
     assert without_seconds(read_history(killed / "history.csv")) == without_seconds(whole.history)
-
-
-def interrupting(begin: str) -> Progress:
-    """A progress under which Ctrl-C is pressed when a bar whose title begins so has moved."""
-
-    @contextmanager
-    def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
-        def advance(steps: int, note: str = "") -> None:
-            if title.startswith(begin):
-                raise KeyboardInterrupt
-
-        yield advance
-
-    return bar
 
 
 def test_an_interrupt_keeps_what_has_been_learnt_and_can_be_resumed(

@@ -36,7 +36,7 @@ _DATA_HELP = (
 Data = Annotated[str, typer.Argument(help=_DATA_HELP, show_default=False)]
 Model = Annotated[str, typer.Argument(help="A run's folder, or its model.onnx.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Seed = Annotated[int, typer.Option(help="Decides the split and all that is drawn at random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all that is drawn at random.")]
 
 
 @app.command()
@@ -120,7 +120,11 @@ def compare(
     from pawlab.listings import print_table
 
     names = [name.strip() for name in recipes.split(",") if name.strip()]
-    compared = compare_recipes(data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar)
+    try:
+        compared = compare_recipes(data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar)
+    except KeyboardInterrupt:
+        say("The same command goes on from here.")
+        raise
     if as_json:
         show_json({"recipes": [item.to_dict() for item in compared]})
     else:
@@ -352,6 +356,8 @@ def _tell_run(run: "Run") -> None:
         print(f"           {sentence}")
     if metrics["set_aside"]:
         print(f"Set aside  {metrics['set_aside']:,} files; {run.folder / 'run.json'} says which and why")
+    if run.interrupted:
+        print(f"Stopped    early; go on with: pawlab train --resume {shlex.quote(str(run.folder))}")
     print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
     if (run.folder / "report.html").is_file():
         print(f"Report     {run.folder / 'report.html'}")

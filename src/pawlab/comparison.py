@@ -17,7 +17,7 @@ from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun, write_comparison
 from pawlab.report.report import REPORT_FILE, missing_library
-from pawlab.run import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run, write_json
+from pawlab.run import HISTORY_FILE, RUN_FILE, Run, write_json
 
 COMPARISON_FILE = "comparison.json"
 
@@ -25,6 +25,8 @@ _HEADER = (
     *("recipe", "parameters", "trainable", "seconds", "settled", "published"),
     *("test", "95% interval", "overfits"),
 )
+
+_OTHER = {"data": "other data", "seed": "another seed", "epochs": "another number of epochs"}
 
 _log = logging.getLogger("pawlab")
 
@@ -94,7 +96,8 @@ def compare(
     is taken as it is, one that was cut off goes on; one whose pretrained weights can't be had is left out, with a line
     in the log.
 
-    Raises OutputError where `out` holds runs of other data, another seed or another number of epochs.
+    Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds runs of other data, another
+    seed or another number of epochs.
     """
     chosen = [choose_recipe(name) for name in _expand(recipes)]
     folder = Path(out) if out is not None else Path("runs") / f"{stem(Path(data).name)}-compared"
@@ -104,7 +107,7 @@ def compare(
         place = folder / recipe.name
         if (place / RUN_FILE).is_file():
             _require_same(place, asked, recipe)
-            run = Run(place) if (place / METRICS_FILE).is_file() else workflow.resume(place, progress)
+            run = Run(place) if Run(place).finished else workflow.resume(place, progress)
         else:
             needed = weights if recipe.backbone else None
             try:
@@ -116,6 +119,8 @@ def compare(
                     raise  # nothing is left to compare
                 _log.warning("pawlab: %s was left out: %s", recipe.name, error)
                 continue
+        if run.interrupted:
+            raise KeyboardInterrupt  # it ended one recipe's training; the others wouldn't be wanted either
         compared.append(Compared(recipe, run))
         write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
     if report and compared and missing_library() is None:
@@ -169,6 +174,10 @@ def _require_same(place: Path, asked: dict[str, Any], recipe: Recipe) -> None:
     for name, value in asked.items():
         if order[name] != value:
             raise OutputError(
-                f"{place} holds a run with another {name}: {order[name]}, not {value}. "
+                f"{place} holds a run with {_OTHER[name]}: {_or_own(order[name])}, not {_or_own(value)}. "
                 "Choose another --out, or delete it."
             )
+
+
+def _or_own(value: Any) -> str:
+    return "the recipe's own" if value is None else str(value)

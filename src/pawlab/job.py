@@ -29,6 +29,13 @@ class Order:
     backbone: str | None = None
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for numbers that no run can have."""
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
+        if self.epochs is not None and self.epochs < 1:
+            raise ValueError(f"epochs is {self.epochs}; it must be 1 or more")
+
 
 class Stopwatch:
     """Wall seconds by stage."""

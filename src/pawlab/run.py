@@ -36,7 +36,7 @@ _VERSIONS_OF = (
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `metrics` is what metrics.json holds."""
+    """A run in its folder. `metrics` is what metrics.json holds."""
 
     folder: Path
 
@@ -49,6 +49,16 @@ class Run:
     def record(self) -> dict[str, Any]:
         """Return what run.json tells: recipe, seed, versions, machine, data, command."""
         return _read_json(self.folder / RUN_FILE)
+
+    @property
+    def interrupted(self) -> bool:
+        """Say whether Ctrl-C ended its training early. Its classifier is what had been learnt; a resume goes on."""
+        return bool(self.record.get("interrupted"))
+
+    @property
+    def finished(self) -> bool:
+        """Say whether nothing is left to be done."""
+        return (self.folder / METRICS_FILE).is_file() and not self.interrupted
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -141,10 +151,10 @@ def _put_aside(folder: Path) -> Path | None:
 
 
 def require_unfinished(run: Run) -> None:
-    """Raise OutputError unless the run was begun and not finished."""
+    """Raise OutputError unless the run was begun and then killed or interrupted."""
     if not (run.folder / RUN_FILE).is_file():
         raise OutputError(f"there is no run in {run.folder}. Give the folder of a run that was stopped.")
-    if (run.folder / METRICS_FILE).is_file():
+    if run.finished:
         raise OutputError(f"the run in {run.folder} is finished; there is nothing to resume.")
 
 

@@ -24,7 +24,16 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
 from pawlab.report.shown import samples
 from pawlab.results import finish
-from pawlab.run import RUN_FILE, Run, choose_folder, making_folder, read_seen, require_unfinished, write_json
+from pawlab.run import (
+    METRICS_FILE,
+    RUN_FILE,
+    Run,
+    choose_folder,
+    making_folder,
+    read_seen,
+    require_unfinished,
+    write_json,
+)
 from pawlab.storage import replacing_folder
 from pawlab.training.augmentation import augment
 
@@ -50,10 +59,10 @@ def train(
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
     and everything drawn at random; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`,
     `backbone` (an ONNX file) and `fit` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots
-    and report.html;
-    `tensorboard`: whether to log for TensorBoard, where the recipe trains in epochs.
+    and report.html; `tensorboard`: whether to log for TensorBoard, where the recipe trains in epochs.
 
-    Raises the errors of `pawlab.errors`.
+    Ctrl-C ends training after the last whole epoch, and what has been learnt becomes the run, which `resume` can go on
+    with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
     """
     watch = Stopwatch()
     ordered = choose_recipe(recipe)
@@ -81,7 +90,7 @@ def train(
 
 
 def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
-    """Go on with a run that was killed, after its last whole epoch; it ends as if it hadn't been.
+    """Go on with a run that was killed or interrupted, after its last whole epoch; it ends as if it hadn't been.
 
     Raises OutputError where the folder holds no unfinished run, DataError where the pictures have changed since.
     """
@@ -92,6 +101,9 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     dataset = _dataset(order, watch, progress)
     if dataset.fingerprint != run.record["data"]["fingerprint"]:
         raise DataError(f"{order.data} has changed since {folder} was begun. Bring the pictures back, or train anew.")
+    (run.folder / METRICS_FILE).unlink(
+        missing_ok=True
+    )  # an interrupted run's, of which the rest won't be true any more
     _train_in_place(Job(order, _chosen(order), dataset, watch, progress), run.folder)
     return Run(run.folder)
 
@@ -112,7 +124,8 @@ def _train_in_place(job: Job, folder: Path) -> None:
         tensorboard=job.order.tensorboard,
     )
     finish(job, fitted, folder, folder)
-    clear(folder)
+    if not fitted.interrupted:
+        clear(folder)
 
 
 def evaluate_data(model: str | Path, data: str | Path, progress: Progress = notebook_bar) -> tuple[Evaluation, int]:
