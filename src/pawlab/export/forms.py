@@ -77,6 +77,7 @@ def _answer_of_savedmodel(model: Path, pixels: Pixels) -> Probabilities:
 
 
 def _write_tflite(model: Path, preprocess: Preprocess, target: Path) -> None:
+    import_keras("exporting to TensorFlow Lite")
     with TemporaryDirectory() as folder:
         saved = Path(folder) / "saved"
         _write_savedmodel(model, preprocess, saved)
