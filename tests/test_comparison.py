@@ -1,4 +1,5 @@
 import json
+import shutil
 from base64 import b64decode
 from pathlib import Path
 from typing import Any
@@ -6,14 +7,14 @@ from typing import Any
 import pytest
 
 from page_checks import read_page
-from pawlab import workflow
+from pawlab import keras_runtime, workflow
 from pawlab.comparison import compare
 from pawlab.data.dataset import Dataset
-from pawlab.errors import OutputError, RecipeError, WeightsError
+from pawlab.errors import MissingExtraError, OutputError, RecipeError, WeightsError
 from pawlab.fitted import Fitted
 from pawlab.heads import train_head
 from pawlab.history import read_history
-from pawlab.recipes import RECIPES
+from pawlab.recipes import RECIPES, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.run import Run
 from picture_folders import interrupting
@@ -73,6 +74,69 @@ def test_ctrl_c_ends_it_and_the_same_call_goes_on(learnable_folder: Path, tmp_pa
     assert {path.name for path in small.run.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
     with pytest.raises(OutputError, match=r"is finished; there is nothing to resume\.$"):
         workflow.resume(small.run.folder)
+
+
+def test_pictures_that_have_changed_are_refused(learnable_folder: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(learnable_folder, tmp_path / "data")
+    compare(data, ["fast"], tmp_path / "out", report=False)
+    shutil.copy(data / "warm-circles" / "00.png", data / "warm-circles" / "again.png")
+    with pytest.raises(OutputError) as caught:
+        compare(data, ["fast"], tmp_path / "out", report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run on other pictures, or data has changed since. "
+        "Choose another --out, or delete it."
+    )
+
+
+def test_the_same_pictures_may_be_named_otherwise(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, "fast", tmp_path / "out", report=False)
+    (again,) = compare(str(learnable_folder), [find_recipe("fast")], tmp_path / "out", report=False)
+    assert again.recipe.name == "fast"
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_run_goes_on_from_any_folder(learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    monkeypatch.chdir(learnable_folder.parent)
+    workflow.train(learnable_folder.name, tmp_path / "small.toml", tmp_path / "run", progress=interrupting("Epoch 2"))
+    monkeypatch.chdir("/")
+    run = workflow.resume(tmp_path / "run")
+    assert run.finished
+    assert run.record["order"]["data"] == str(learnable_folder)
+
+
+def test_nothing_to_compare(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        compare(tmp_path, [])
+    assert str(caught.value) == (
+        "there is nothing to compare. Name recipes, as in a1,c4,fast; `pawlab recipes` lists them."
+    )
+
+
+def test_two_recipes_of_one_name(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "small.toml").write_text(SMALL)
+    with pytest.raises(RecipeError) as caught:
+        compare(tmp_path, [tmp_path / "one" / "small.toml", tmp_path / "two" / "small.toml"])
+    assert str(caught.value) == "two recipes are called 'small'. Give one of them another name."
+
+
+def test_a_folder_of_other_things_is_left_alone(learnable_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("precious")
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path)
+    assert str(caught.value) == f"{tmp_path} holds something other than a comparison. Choose another --out."
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_missing_extra_is_told_before_any_work(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_runtime, "_PACKAGES", ("not_installed_at_all",))
+    with pytest.raises(MissingExtraError, match=r"^the recipe c4 needs the extra 'keras'"):
+        compare(learnable_folder, ["fast", "c4"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_all_means_the_seventeen_published_ones() -> None:

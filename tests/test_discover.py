@@ -35,6 +35,28 @@ def test_subfolders_are_classes(tmp_path: Path) -> None:
     assert dataset.set_aside == ()
 
 
+def test_results_of_ones_own_are_no_class(tmp_path: Path) -> None:
+    make(tmp_path, "cats/1.jpg", "dogs/1.jpg", "dogs/kept/2.jpg")
+    write(tmp_path / "dogs/kept/run.json", b"{}")  # somebody else's
+    make(tmp_path, "runs/photos-fast/run.json", "runs/photos-fast/history.csv", "runs/photos-fast/plots/confusion.png")
+    make(tmp_path, "dogs/run/run.json", "dogs/run/history.csv", "dogs/run/3.png")
+    make(tmp_path, "compared/comparison.json", "compared/comparison.png", "compared/a1/plots/history.png")
+    dataset = discover(tmp_path)
+    assert set(layout(dataset)) == {"cats/1.jpg", "dogs/1.jpg", "dogs/kept/2.jpg"}
+    assert {(item.name, item.reason) for item in dataset.set_aside} == {
+        ("runs", "holds pawlab's own results"),
+        ("compared", "holds pawlab's own results"),
+        ("dogs/run", "holds pawlab's own results"),
+    }
+
+
+def test_a_lone_folder_beside_results_is_still_what_was_meant(tmp_path: Path) -> None:
+    make(
+        tmp_path, "photos/cats/1.jpg", "photos/dogs/1.jpg", "runs/photos-fast/run.json", "runs/photos-fast/history.csv"
+    )
+    assert discover(tmp_path).classes == ("cats", "dogs")
+
+
 def test_a_relative_folder_keeps_working_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path / "photos", "cats/1.jpg", "dogs/1.jpg")
     monkeypatch.chdir(tmp_path / "photos")

@@ -246,7 +246,7 @@ def made_material(
         "baseline_accuracy": stats.baseline_accuracy,
         "parameters": {"total": 10, "trainable": 5},
         "train": {"accuracy": 0.9, "loss": 0.2},
-        "validation": score,
+        "validation": {**score, "baseline_accuracy": stats.baseline_accuracy},
         "test": score,
         "verdict": judge(HISTORY, stats.baseline_accuracy).to_dict(),
         "overlap": 0,
@@ -504,7 +504,7 @@ def test_a_score_is_held_against_guessing(right: int, baseline: float, said: str
 
 def test_the_interval_of_the_answer_is_that_of_the_test(tmp_path: Path) -> None:
     material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=3)
-    validation = {"accuracy": 0.9, "loss": 0.2, "pictures": 800, "ci95": [0.877, 0.919]}
+    validation = {"accuracy": 0.9, "loss": 0.2, "pictures": 800, "ci95": [0.877, 0.919], "baseline_accuracy": 0.5}
     page = made_page(replace(material, metrics={**material.metrics, "validation": validation}), tmp_path)
     assert "70.0 % of 10 pictures it had never seen" in page.text
     assert "may lie anywhere from 39.7% to 89.2% (95% interval)" in page.text
@@ -629,7 +629,7 @@ def compared(name: str, validation: float, right: int, history: Sequence[Epoch] 
         return {"accuracy": accuracy, "loss": 0.1, "pictures": pictures, "ci95": ci95}
 
     metrics = {
-        "validation": score(validation, 800),
+        "validation": {**score(validation, 800), "baseline_accuracy": 0.5},
         "test": score(right / 200, 200),
         "baseline_accuracy": 0.5,
         "parameters": {"total": 3_000_000, "trainable": 2_967_520},

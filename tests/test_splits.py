@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pawlab.data.dataset import SPLITS, Dataset
+from pawlab.data.dataset import SPLITS, Dataset, SetAside
 from pawlab.data.splits import assign_splits, count_overlap, position, require_trainable
 from pawlab.errors import DataError
 from picture_folders import Row, dataset_of, left_out, many, names_in, splits_of
@@ -258,6 +258,15 @@ def test_a_class_too_small(count: int, what: str) -> None:
     )
     assert sentence(require_trainable, dataset) == expected
     assert sentence(require_trainable, assign_splits(dataset)) == expected
+
+
+def test_a_class_whose_pictures_cannot_be_read() -> None:
+    dataset = dataset_of(*many(30, "cats"), *many(3, "dogs"))
+    broken = [SetAside("dogs/0001.jpg", "is cut off"), SetAside("dogs/0002.jpg", "is empty")]
+    assert sentence(require_trainable, dataset.without(broken)) == (
+        "the class 'dogs' of photos has only 1 picture that can be used; it takes at least 3, to train, validate "
+        "and test. 2 files can't be read as pictures; the first is dogs/0001.jpg (is cut off). Add more, or remove the class."
+    )
 
 
 def test_copies_do_not_make_a_class_larger() -> None:

@@ -234,6 +234,43 @@ def test_an_unknown_recipe_is_told_before_anything_is_read(tmp_path: Path) -> No
         workflow.train(tmp_path / "absent", recipe="fsat")
 
 
+@pytest.mark.parametrize(("name", "value"), [("seed", -1), ("seed", 1.5), ("epochs", 0), ("epochs", "5")])
+def test_numbers_that_make_no_sense(name: str, value: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"^{name} is {value!r}; it must be a whole number, [01] or more$"):
+        workflow.train(tmp_path, out=tmp_path / "run", **{name: value})
+
+
+def test_data_that_is_no_place() -> None:
+    with pytest.raises(TypeError, match=r"^data is list; it must be a path, an address or a known name$"):
+        workflow.train(["cats", "dogs"])  # type: ignore[arg-type]
+
+
+def test_the_verdict_is_held_against_guessing_on_validation(learnable_folder: Path, tmp_path: Path) -> None:
+    """Two classes of 20 and 4 to validate, of 4 and 20 to test: always guessing is right 20 and 4 times of 24."""
+    counts = {"train": (25, 5), "validation": (20, 4), "test": (4, 20)}
+    for split, by_class in counts.items():
+        for label, count in zip(("cold-squares", "warm-circles"), by_class, strict=True):
+            (tmp_path / "data" / split / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = np.asarray(Image.open(learnable_folder / label / f"{number:02}.png")).copy()
+                pixels[0, 0] = (number, len(split), count)  # no copies
+                Image.fromarray(pixels).save(tmp_path / "data" / split / label / f"{number}.png")
+    metrics = workflow.train(tmp_path / "data", out=tmp_path / "run", report=False).metrics
+    assert metrics["baseline_accuracy"] == pytest.approx(4 / 24)
+    assert metrics["validation"]["baseline_accuracy"] == pytest.approx(20 / 24)
+    assert metrics["verdict"]["over_baseline"] == pytest.approx(metrics["validation"]["accuracy"] - 20 / 24, abs=1e-6)
+
+
+def test_explore_says_where_nothing_could_be_trained(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "cats" / "1.png")
+    finding = workflow.explore(tmp_path)["findings"][0]
+    assert (finding["check"], finding["severity"]) == ("can't be trained", "serious")
+    assert finding["sentence"].endswith(
+        " has only one class, 'cats'; a classifier needs at least two. Add a folder of other pictures."
+    )
+
+
 def test_explore_counts_and_finds(learnable_folder: Path) -> None:
     found = workflow.explore(learnable_folder)
     assert {label: sum(found["counts"][split][label] for split in found["counts"]) for label in found["classes"]} == {

@@ -8,9 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from pawlab import workflow
-from pawlab.data.archives import stem
-from pawlab.errors import OutputError, WeightsError
+from pawlab.data.dataset import Dataset
+from pawlab.data.discover import discover
+from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.history import Epoch, read_history
+from pawlab.keras_runtime import require_keras
 from pawlab.notebook import comparison_html
 from pawlab.progress import Progress, notebook_bar
 from pawlab.recipes import RECIPES, choose_recipe
@@ -26,7 +28,7 @@ _HEADER = (
     *("test", "95% interval", "overfits"),
 )
 
-_OTHER = {"data": "other data", "seed": "another seed", "epochs": "another number of epochs"}
+_OTHER = {"seed": "another seed", "epochs": "another number of epochs"}
 
 _log = logging.getLogger("pawlab")
 
@@ -80,7 +82,7 @@ class Comparison(tuple[Compared, ...]):
 
 def compare(
     data: str | Path,
-    recipes: Sequence[str],
+    recipes: str | Sequence[str | Path | Recipe],
     out: str | Path | None = None,
     *,
     seed: int = 0,
@@ -91,41 +93,42 @@ def compare(
 ) -> Comparison:
     """Train each recipe on the same split and return the runs, in the order asked for.
 
-    `recipes`: names, or files of one's own; "all" stands for the published ones. `out`: a folder with one run a recipe,
-    comparison.json and, with `report`, comparison.html; runs/DATA-compared by default. A recipe that is finished there
-    is taken as it is, one that was cut off goes on; one whose pretrained weights can't be had is left out, with a line
-    in the log.
+    `recipes`: names, or recipes of one's own as `train` takes them; "all" stands for the published ones. `out`: a
+    folder with one run a recipe, comparison.json and, with `report`, comparison.html; runs/DATA-compared by default. A
+    recipe that is finished there is taken as it is, one that was cut off goes on; one whose pretrained weights can't be
+    had is left out, with a line in the log.
 
-    Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds runs of other data, another
-    seed or another number of epochs.
+    Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds something else, or runs on
+    other pictures, with another seed or another number of epochs; RecipeError where there is nothing to compare.
     """
-    chosen = [choose_recipe(name) for name in _expand(recipes)]
-    folder = Path(out) if out is not None else Path("runs") / f"{stem(Path(data).name)}-compared"
-    asked = {"data": workflow.data_text(data), "seed": seed, "epochs": epochs}
+    chosen = [choose_recipe(recipe) for recipe in _expand(recipes)]
+    _require_comparable(chosen)
+    dataset = discover(data, progress)
+    folder = Path(out) if out is not None else Path("runs") / f"{dataset.name}-compared"
+    _require_for_comparisons(folder, chosen)
     compared: list[Compared] = []
     for recipe in chosen:
         place = folder / recipe.name
-        if (place / RUN_FILE).is_file():
-            _require_same(place, asked, recipe)
-            run = Run(place) if Run(place).finished else workflow.resume(place, progress)
-        else:
-            needed = weights if recipe.backbone else None
-            try:
+        try:
+            if (place / RUN_FILE).is_file():
+                _require_same(place, {"seed": seed, "epochs": epochs}, recipe, dataset)
+                run = Run(place) if Run(place).finished else workflow.resume(place, progress)
+            else:
+                needed = weights if recipe.backbone else None
                 run = workflow.train(
                     data, recipe, place, seed=seed, epochs=epochs, weights=needed, report=report, progress=progress
                 )
-            except WeightsError as error:
-                if not compared and recipe is chosen[-1]:
-                    raise  # nothing is left to compare
-                _log.warning("pawlab: %s was left out: %s", recipe.name, error)
-                continue
+        except WeightsError as error:
+            if not compared and recipe is chosen[-1]:
+                raise  # nothing is left to compare
+            _log.warning("pawlab: %s was left out: %s", recipe.name, error)
+            continue
         if run.interrupted:
             raise KeyboardInterrupt  # it ended one recipe's training; the others wouldn't be wanted either
         compared.append(Compared(recipe, run))
         write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
     if report and compared and missing_library() is None:
-        name = compared[0].run.record["data"]["name"]
-        write_comparison(folder / COMPARISON_PAGE, name, [_on_page(item) for item in compared])
+        write_comparison(folder / COMPARISON_PAGE, dataset.name, [_on_page(item) for item in compared])
     return Comparison(compared)
 
 
@@ -160,17 +163,48 @@ def _on_page(compared: Compared) -> ComparedRun:
     )
 
 
-def _expand(names: Sequence[str]) -> list[str]:
+def _expand(recipes: str | Sequence[str | Path | Recipe]) -> list[str | Path | Recipe]:
     """Replace "all" by the published recipes, and leave out what is named twice."""
     published = [recipe.name for recipe in RECIPES if recipe.published]
-    expanded = [name for given in names for name in (published if given == "all" else [given])]
-    return list(dict.fromkeys(expanded))
+    expanded: list[str | Path | Recipe] = []
+    for given in [recipes] if isinstance(recipes, str) else recipes:
+        expanded += [one for one in (published if given == "all" else [given]) if one not in expanded]
+    return expanded
 
 
-def _require_same(place: Path, asked: dict[str, Any], recipe: Recipe) -> None:
-    order = Run(place).record["order"]
+def _require_comparable(recipes: Sequence[Recipe]) -> None:
+    """Tell before any work what would end it later."""
+    if not recipes:
+        raise RecipeError("there is nothing to compare. Name recipes, as in a1,c4,fast; `pawlab recipes` lists them.")
+    names = [recipe.name for recipe in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RecipeError(f"two recipes are called '{twice[0]}'. Give one of them another name.")
+    for recipe in recipes:
+        if recipe.trainer == "keras":
+            require_keras(f"the recipe {recipe.name}")
+
+
+def _require_for_comparisons(folder: Path, recipes: Sequence[Recipe]) -> None:
+    """Raise OutputError unless the folder is new or empty, or holds a comparison, begun or finished."""
+    if not folder.exists() or (folder / COMPARISON_FILE).is_file():
+        return
+    if any((folder / recipe.name / RUN_FILE).is_file() for recipe in recipes):
+        return
+    if not folder.is_dir() or any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise OutputError(f"{folder} holds something other than a comparison. Choose another --out.")
+
+
+def _require_same(place: Path, asked: dict[str, Any], recipe: Recipe, dataset: Dataset) -> None:
+    record = Run(place).record
+    order = record["order"]
     if order.get("own_recipe") != (None if recipe in RECIPES else recipe.to_dict()):
         raise OutputError(f"{place} holds a run with another recipe of that name. Choose another --out, or delete it.")
+    if record["data"]["fingerprint"] != dataset.fingerprint:
+        raise OutputError(
+            f"{place} holds a run on other pictures, or {dataset.name} has changed since. "
+            "Choose another --out, or delete it."
+        )
     for name, value in asked.items():
         if order[name] != value:
             raise OutputError(

@@ -28,13 +28,18 @@ class Order:
     tensorboard: bool
     backbone: str | None = None
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
+    directory: str = ""  # the working folder, from which relative paths count
 
     def __post_init__(self) -> None:
         """Raise ValueError for numbers that no run can have."""
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; it must be 0 or more")
-        if self.epochs is not None and self.epochs < 1:
-            raise ValueError(f"epochs is {self.epochs}; it must be 1 or more")
+        _require_whole("seed", self.seed, 0)
+        if self.epochs is not None:
+            _require_whole("epochs", self.epochs, 1)
+
+
+def _require_whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number, {least} or more")
 
 
 class Stopwatch:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from types import ModuleType
 
 from pawlab.errors import MissingExtraError
@@ -28,6 +29,12 @@ def import_keras(what: str) -> ModuleType:
             raise
         raise MissingExtraError(what, "keras") from error
     return keras  # type: ignore[no-any-return]
+
+
+def require_keras(what: str) -> None:
+    """Raise the MissingExtraError of `import_keras` where Keras or TensorFlow isn't installed; nothing is imported."""
+    if any(name not in sys.modules and find_spec(name) is None for name in _PACKAGES):
+        raise MissingExtraError(what, "keras")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pawlab.classifier import FILE_NAME, Card, Classifier, save_classifier
 from pawlab.data.checks import run_checks
 from pawlab.data.dataset import Dataset
 from pawlab.data.splits import count_overlap
-from pawlab.data.stats import Stats, describe
+from pawlab.data.stats import Stats, baseline_accuracy, describe
 from pawlab.errors import PawlabError
 from pawlab.evaluation.calibration import reliability, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
@@ -162,15 +162,16 @@ def _require_same_answers(classifier: Classifier, fitted: Fitted, trusted: Trust
 
 def _metrics(dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, test: Score) -> dict[str, Any]:
     best = fitted.history[fitted.best_epoch - 1]
+    baseline = baseline_accuracy(dataset, "validation")
     return {
         "classes": list(dataset.classes),
         "counts": stats.counts,
         "baseline_accuracy": stats.baseline_accuracy,
         "parameters": {"total": fitted.parameters.total, "trainable": fitted.parameters.trainable},
         "train": {"accuracy": best.accuracy, "loss": best.loss},
-        "validation": validation.to_dict(),
+        "validation": {**validation.to_dict(), "baseline_accuracy": baseline},
         "test": test.to_dict(),
-        "verdict": judge(fitted.history, stats.baseline_accuracy, _trained_and_validated(dataset)).to_dict(),
+        "verdict": judge(fitted.history, baseline, _trained_and_validated(dataset)).to_dict(),
         "overlap": count_overlap(dataset),
         "set_aside": len(dataset.set_aside),
     }

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from pawlab.classifier import Classifier, model_file
-from pawlab.data.checks import run_checks
+from pawlab.data.checks import run_checks, why_untrainable
 from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
 from pawlab.data.evidence import gather
+from pawlab.data.known import is_known
 from pawlab.data.splits import assign_splits, count_overlap, require_trainable
 from pawlab.data.stats import describe
 from pawlab.errors import DataError
@@ -71,7 +72,8 @@ def train(
     name = ordered.name if isinstance(recipe, Recipe) else str(recipe)
     own = None if ordered in RECIPES else ordered.to_dict()
     weights, backbone = _text(weights), _text(backbone)
-    order = Order(data_text(data), name, seed, epochs, weights, fit, report, tensorboard, backbone, own)
+    here = str(Path.cwd())
+    order = Order(data_text(data), name, seed, epochs, weights, fit, report, tensorboard, backbone, own, here)
     chosen = _chosen(order)
     if out is not None:
         choose_folder(out, "", "", overwrite)  # a place that can't be written is told before the work
@@ -96,7 +98,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     """
     run = Run(Path(folder))
     require_unfinished(run)
-    order = Order(**run.record["order"])
+    order = _as_seen_from_here(Order(**run.record["order"]))
     watch = Stopwatch()
     dataset = _dataset(order, watch, progress)
     if dataset.fingerprint != run.record["data"]["fingerprint"]:
@@ -171,7 +173,8 @@ def explore(
     previewed = choose_recipe(recipe)
     evidence = gather(assign_splits(discover(data, progress), seed), progress)
     dataset = evidence.dataset
-    stats, overlap, findings = describe(dataset), count_overlap(dataset), run_checks(evidence)
+    stats, overlap = describe(dataset), count_overlap(dataset)
+    findings = why_untrainable(dataset) + run_checks(evidence)
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
         write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, augment)
@@ -201,7 +204,22 @@ def _dataset(order: Order, watch: Stopwatch, progress: Progress) -> Dataset:
 
 def data_text(data: str | Path) -> str:
     """Return data as text. A Path is a place even where it is called like a known data set."""
+    if not isinstance(data, str | Path):
+        raise TypeError(f"data is {type(data).__name__}; it must be a path, an address or a known name")
     return data if isinstance(data, str) else str(data.absolute())
+
+
+def _as_seen_from_here(order: Order) -> Order:
+    """Return an order whose relative paths count from the folder where the run was begun."""
+    if not order.directory or Path(order.directory) == Path.cwd():
+        return order
+    named = is_known(order.data) or "://" in order.data
+    data = order.data if named else _from(order.directory, order.data)
+    return replace(order, data=data, weights=order.weights and _from(order.directory, order.weights))
+
+
+def _from(directory: str, path: str) -> str:
+    return path if path.startswith("~") else str(Path(directory, path))
 
 
 def _path(text: str | None) -> Path | None:

@@ -9,6 +9,8 @@ from pawlab.data.evidence import Evidence
 from pawlab.data.findings import SEVERITIES, Mention, counted
 from pawlab.data.findings import Finding as Finding
 from pawlab.data.looks import Look
+from pawlab.data.splits import require_trainable
+from pawlab.errors import DataError
 
 IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest; at 3:1 always guessing scores 75%
 FEW = 10  # pictures a class: split 80/10/10, it has one to validate and one to test
@@ -26,6 +28,15 @@ def run_checks(evidence: Evidence | Dataset) -> tuple[Finding, ...]:
         evidence = Evidence(evidence)
     found = [finding for check in CHECKS if (finding := check(evidence)) is not None]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def why_untrainable(dataset: Dataset) -> tuple[Finding, ...]:
+    """Tell why no classifier could be trained on these pictures, where that is so. No check: training asks first."""
+    try:
+        require_trainable(dataset)
+    except DataError as error:
+        return (Finding("can't be trained", "serious", str(error)),)
+    return ()
 
 
 def broken_files(evidence: Evidence) -> Finding | None:

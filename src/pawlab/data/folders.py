@@ -4,7 +4,8 @@
     photos/train/cats/1.jpg            splits, then classes
     photos/anything/cats/1.jpg         either of these within folders that hold nothing else
 
-All folders below a class folder belong to that class.
+All folders below a class folder belong to that class. Folders of pawlab's own results are left out, so that training
+on the folder one works in doesn't make a class of the last run's plots.
 """
 
 import os
@@ -37,6 +38,7 @@ SPLIT_NAMES: dict[str, Split] = {
     "testing": "test",
     "test_set": "test",
 }
+_RESULTS = (("run.json", "history.csv"), ("comparison.json",))  # what only a run's or a comparison's folder holds
 _MAX_DEPTH = 100  # folders within folders; nobody's pictures lie deeper, and a program's stack is finite
 
 _Identity = tuple[int, int]  # device and inode: the same for a folder and all links to it
@@ -44,12 +46,14 @@ _Identity = tuple[int, int]  # device and inode: the same for a folder and all l
 
 @dataclass(eq=False)
 class Folder:
-    """What was found in one folder. `set_aside` are entries that can't be followed or read."""
+    """What was found in one folder. `set_aside` are entries that can't be followed or read; `results` says whether it
+    holds results of pawlab's, or nothing but folders that do."""
 
     path: Path
     files: list[Path] = field(default_factory=list)
     folders: list["Folder"] = field(default_factory=list)
     set_aside: list[tuple[Path, str]] = field(default_factory=list)
+    results: bool = False
 
     @property
     def name(self) -> str:
@@ -106,7 +110,12 @@ def _scan(path: Path, above: tuple[_Identity, ...]) -> Folder:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if not is_ignored(entry.name):
                 _add(entry, folder, here)
+    folder.results = (folder.results and not folder.files and not folder.folders) or _is_result(folder.path)
     return folder
+
+
+def _is_result(path: Path) -> bool:
+    return any(all((path / name).is_file() for name in names) for names in _RESULTS)
 
 
 def _add(entry: os.DirEntry[str], folder: Folder, here: tuple[_Identity, ...]) -> None:
@@ -130,7 +139,12 @@ def _add_folder(path: Path, folder: Folder, here: tuple[_Identity, ...]) -> None
     elif len(here) >= _MAX_DEPTH:
         folder.set_aside.append((path, f"lies more than {_MAX_DEPTH} folders deep"))
     else:
-        folder.folders.append(_scan(path, here))
+        found = _scan(path, here)
+        if found.results:
+            folder.set_aside.append((path, "holds pawlab's own results"))
+            folder.results = True
+        else:
+            folder.folders.append(found)
 
 
 def _unwrap(folder: Folder) -> Folder:

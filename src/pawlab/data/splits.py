@@ -93,8 +93,16 @@ def _require_enough(dataset: Dataset, label: str, distinct: int) -> None:
     what = {0: "no picture", 1: "only 1 picture"}.get(distinct, f"only {distinct} different pictures")
     raise DataError(
         f"the class '{label}' of {dataset.name} has {what} that can be used; it takes at least {FEWEST}, to train, "
-        "validate and test. Add more, or remove the class."
+        f"validate and test.{_broken_ones(dataset)} Add more, or remove the class."
     )
+
+
+def _broken_ones(dataset: Dataset) -> str:
+    broken = [item for item in dataset.set_aside if item.broken]
+    if not broken:
+        return ""
+    files = "1 file" if len(broken) == 1 else f"{len(broken):,} files"
+    return f" {files} can't be read as pictures; the first is {broken[0].name} ({broken[0].reason})."
 
 
 def _require_every_part(dataset: Dataset) -> None:

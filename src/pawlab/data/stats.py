@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from pawlab.data.dataset import SPLITS, Dataset, Picture
+from pawlab.data.dataset import SPLITS, Dataset, Picture, Split
 from pawlab.errors import PictureError
 from pawlab.pictures import PictureInfo, inspect
 from pawlab.progress import Progress, silent
@@ -68,13 +68,13 @@ def count_pictures(dataset: Dataset) -> dict[str, dict[str, int]]:
     return {split: {label: found[split, label] for label in dataset.classes} for split in SPLITS}
 
 
-def baseline_accuracy(dataset: Dataset) -> float:
-    """Return the test accuracy of a classifier that always answers the most frequent training class.
+def baseline_accuracy(dataset: Dataset, split: Split = "test") -> float:
+    """Return the accuracy, on a split's pictures, of a classifier that always answers the most frequent training class.
 
     Where no splits are assigned, all pictures stand for both. Of classes equally frequent, the first by name is taken.
     """
     trained = Counter(picture.label for picture in dataset.part("train") or dataset.pictures)
-    tested = dataset.part("test") or dataset.pictures
+    tested = dataset.part(split) or dataset.pictures
     if not tested:
         return 0.0
     answer = max(sorted(trained), key=trained.__getitem__)

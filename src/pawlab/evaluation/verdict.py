@@ -79,8 +79,8 @@ class Verdict:
 def judge(history: Sequence[Epoch], baseline: float, pictures: tuple[int, int] | None = None) -> Verdict:
     """Judge a history of one epoch or more.
 
-    `baseline`: the share of the largest class, 0 to 1. `pictures`: how many were trained and validated on; with few of
-    them a larger gap is needed before it counts as overfitting.
+    `baseline`: the validation accuracy of always guessing the largest class, 0 to 1. `pictures`: how many were trained
+    and validated on; with few of them a larger gap is needed before it counts as overfitting.
     """
     window = history[-max(_FEWEST_EPOCHS, ceil(len(history) / _SHARE)) :]
     validation = [row.val_accuracy for row in window]

@@ -159,7 +159,9 @@ def _write_plots(material: Material, folder: Path) -> None:
     if losses:
         figure = plots.strength_figure(losses, _chosen_strength(material.record))
     else:
-        figure = plots.history_figure(history, material.record["best_epoch"], material.metrics["baseline_accuracy"])
+        figure = plots.history_figure(
+            history, material.record["best_epoch"], material.metrics["validation"]["baseline_accuracy"]
+        )
     plots.save_png(figure, folder / "history.png")
     plots.save_png(plots.confusion_figure(material.test.confusion, material.test.classes), folder / "confusion.png")
     plots.save_png(plots.calibration_figure(material.bins, len(material.test.classes)), folder / "calibration.png")
@@ -211,7 +213,7 @@ def _curves(material: Material) -> list[dict[str, str]]:
     if losses:
         return [_strength_plot(losses, _chosen_strength(material.record))]
     history, best = material.history, material.record["best_epoch"]
-    accuracy = plots.accuracy_figure(history, best, material.metrics["baseline_accuracy"])
+    accuracy = plots.accuracy_figure(history, best, material.metrics["validation"]["baseline_accuracy"])
     loss = plots.loss_figure(history, best)
     return [
         {"svg": plots.to_svg(accuracy, "accuracy", _accuracy_says(history, best)), "caption": ""},
