@@ -118,6 +118,12 @@ def test_every_built_in_recipe_keeps_to_the_contract(recipe: Recipe) -> None:
     assert choose_recipe(recipe) is recipe
 
 
+def test_a_whole_number_is_a_learning_rate_too(tmp_path: Path) -> None:
+    """Keras takes floats alone."""
+    rate = choose_recipe(written(tmp_path, changed("0.01", "1"))).learning_rate
+    assert (rate, type(rate)) == (1.0, float)
+
+
 def test_a_backbones_own_scaling_is_written_out_where_something_is_trained_behind_it(tmp_path: Path) -> None:
     text = """
 epochs = 2
@@ -266,7 +272,16 @@ ONE_MISTAKE = [
     (changed("height = 64", "height = 3"), "layer 3 (pool) has too little left to work on: 1 x 46 x 16."),
     (changed("epochs = 5", ""), "epochs is missing."),
     (changed("epochs = 5", "epochs = -1"), "epochs is a whole number from 1, not -1."),
+    (changed("epochs = 5", "epochs = 0"), "epochs is a whole number from 1, not 0."),
+    ("batch_size = 0" + TOML, "batch_size is a whole number from 1, not 0."),
+    ("early_stopping = false" + TOML, "early_stopping is a whole number from 0, not False."),
+    ("early_stopping = 0" + TOML, ""),
     (changed("0.01", "-0.01"), "learning_rate is a number above 0, not -0.01."),
+    (changed("0.01", "0"), "learning_rate is a number above 0, not 0."),
+    (changed("0.01", "0.0"), "learning_rate is a number above 0, not 0.0."),
+    (changed("0.01", f"1{400 * '0'}"), "learning_rate is a number above 0, not 1000"),
+    (changed("0.00392156862745098", f"1{400 * '0'}"), "layer 1 (rescale): scale is a number, not 1000"),
+    ('optimizer = ""' + TOML, "optimizer is adam or rmsprop, not ''."),
     ('optimizer = "sgd"' + TOML, "optimizer is adam or rmsprop, not 'sgd'."),
     (
         'loss = "mse"' + TOML,
@@ -276,7 +291,9 @@ ONE_MISTAKE = [
     ('name = "fast"' + TOML, "the name 'fast' is that of a built-in recipe; choose another."),
     ('name = "../up"' + TOML, "the name '../up' has more in it than letters, digits and . _ + -."),
     ("title = 3" + TOML, "title is text, not 3."),
+    ("title = 0" + TOML, "title is text, not 0."),
     ("epochs = 3" + HEAD, "epochs has no meaning for logistic regression; leave it out."),
+    ('optimizer = ""\nepochs = 0\nlearning_rate = 0.0' + HEAD, ""),
     (
         HEAD.replace("global_average", "global_max"),
         "logistic regression goes with the layers backbone, global_average_",

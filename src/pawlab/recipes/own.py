@@ -29,7 +29,7 @@ from pawlab.backbones import find_backbone
 from pawlab.errors import RecipeError
 from pawlab.pictures import Fit, Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.own_layers import Mistakes, guess, is_whole, read_layers
+from pawlab.recipes.own_layers import Mistakes, guess, is_number, is_whole, read_layers
 from pawlab.recipes.recipe import Layer, Loss, Recipe
 from pawlab.recipes.summary import effect
 
@@ -38,10 +38,12 @@ ENDINGS = (".toml", ".py")
 Values = dict[str, Any]
 
 _TEXTS = ("name", "title", "source", "purpose")
-_NUMBERS = {"epochs": 0, "batch_size": 32, "learning_rate": 0.001, "early_stopping": 0}  # and their defaults
+_DEFAULTS: Values = {"batch_size": 32, "learning_rate": 0.001, "early_stopping": 0, "optimizer": "adam"}
+_TRAINING = ("epochs", *_DEFAULTS)
 _OPTIMIZERS = ("adam", "rmsprop")
+_UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is trained in epochs
 _FACTS = ("oddities", "published", "measured")  # of no consequence
-_KEYS = (*_TEXTS, "preprocess", "layers", "trainer", "loss", "optimizer", *_NUMBERS, *_FACTS)
+_KEYS = (*_TEXTS, "preprocess", "layers", "trainer", "loss", *_TRAINING, *_FACTS)
 
 _HEAD_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
 _HEAD_LOSS: Loss = "cross-entropy + L2, its strength chosen on validation"
@@ -147,7 +149,7 @@ def _preprocess(values: Any, mistakes: Mistakes) -> Preprocess:
 
 
 def _texts(values: Values, taken: Collection[str], mistakes: Mistakes) -> Values:
-    texts = {key: values.get(key) or "" for key in _TEXTS}
+    texts = {key: values.get(key, "") for key in _TEXTS}
     mistakes += [f"{key} is text, not {text!r}" for key, text in texts.items() if not isinstance(text, str)]
     name = str(texts["name"])
     if not re.fullmatch(r"\w[\w.+-]*", name):
@@ -159,23 +161,23 @@ def _texts(values: Values, taken: Collection[str], mistakes: Mistakes) -> Values
 
 def _training(values: Values, is_head: bool, mistakes: Mistakes) -> Values:
     """Return what says how to train in epochs: nothing for a head, which is fitted in one go."""
-    given = {key: values[key] for key in (*_NUMBERS, "optimizer") if values.get(key)}
+    given = {key: values[key] for key in _TRAINING if key in values}
     if is_head:
-        mistakes += [f"{key} has no meaning for logistic regression; leave it out" for key in given]
+        needless = [key for key, value in given.items() if value not in _UNUSED]
+        mistakes += [f"{key} has no meaning for logistic regression; leave it out" for key in needless]
         return {}
-    found = {**_NUMBERS, "optimizer": "adam", **given}
-    for key in ("epochs", "batch_size", "early_stopping"):
-        fewest = 0 if key == "early_stopping" else 1
-        if not is_whole(found[key], fewest):
-            mistakes.append(
-                f"{key} is a whole number from {fewest}, not {found[key]!r}" if key in given else f"{key} is missing"
-            )
+    found = {**_DEFAULTS, **given}
+    if "epochs" not in found:
+        mistakes.append("epochs is missing")
+    for key, fewest in (("epochs", 1), ("batch_size", 1), ("early_stopping", 0)):
+        if key in found and not is_whole(found[key], fewest):
+            mistakes.append(f"{key} is a whole number from {fewest}, not {found[key]!r}")
     rate = found["learning_rate"]
-    if type(rate) not in (int, float) or not 0 < rate < float("inf"):
+    if not is_number(rate) or rate <= 0:
         mistakes.append(f"learning_rate is a number above 0, not {rate!r}")
     if found["optimizer"] not in _OPTIMIZERS:
         mistakes.append(f"optimizer is {' or '.join(_OPTIMIZERS)}, not {found['optimizer']!r}")
-    return found
+    return found if mistakes else {**found, "learning_rate": float(rate)}  # Keras takes no whole number for it
 
 
 def _arrangement(layers: list[Layer], is_head: bool) -> Iterator[str]:

@@ -3,7 +3,7 @@ its options; so a new kind of layer needs nothing here."""
 
 import inspect
 from collections.abc import Callable, Collection, Iterator
-from math import isfinite
+from sys import float_info
 from typing import Any, get_type_hints
 
 from pawlab.backbones import BACKBONES
@@ -61,6 +61,11 @@ def is_whole(value: Any, fewest: int) -> bool:
     return type(value) is int and value >= fewest
 
 
+def is_number(value: Any) -> bool:
+    """Say whether a value is a number, and one that a float can hold."""
+    return type(value) in (int, float) and abs(value) <= float_info.max
+
+
 def _is_dense(table: Any) -> bool:
     return isinstance(table, dict) and table.get("kind") == "dense"
 
@@ -105,7 +110,7 @@ def _option_mistakes(option: str, value: Any, hint: Any, choices: tuple[str, ...
         yield f"{option} is true or false, not {value!r}"
     elif hint is int and not is_whole(value, 1):
         yield f"{option} is a whole number from 1, not {value!r}"
-    elif hint is float and not (type(value) in (int, float) and isfinite(value)):
+    elif hint is float and not is_number(value):
         yield f"{option} is a number, not {value!r}"
     elif option.endswith(": rate") and not 0 <= value < 1:
         yield f"{option} is a share from 0 to below 1, not {value!r}"
