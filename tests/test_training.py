@@ -260,6 +260,55 @@ def test_an_interrupt_before_anything_has_been_learnt_is_passed_on(
         train_keras(dataset, small("a1"), folder=tmp_path, epochs=3, progress=interrupting("Epoch 1"))
 
 
+RAN_AWAY = (
+    "the loss of the recipe 'a1' is no finite number in epoch {epoch}. "
+    "A learning_rate below {rate} may mend that, in a new run."
+)
+
+
+def test_training_that_runs_away_ends_at_once_and_keeps_nothing_of_it(
+    keras: ModuleType, dataset: Dataset, tmp_path: Path
+) -> None:
+    wild = small("a1", learning_rate=1e38)
+    with pytest.raises(RecipeError) as caught:
+        train_keras(dataset, wild, folder=tmp_path, epochs=3)
+    assert str(caught.value) == RAN_AWAY.format(epoch=1, rate=1e38)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("column", ["loss", "val_loss"])
+def test_training_that_runs_away_later_leaves_what_was_learnt_before(
+    keras: ModuleType, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    whole_epoch = fit._epoch
+    lost: dict[str, Any] = {column: np.nan}
+
+    def running_away(network: Any, steps: Any, epoch: int, *others: Any) -> Epoch:
+        row = whole_epoch(network, steps, epoch, *others)
+        return replace(row, **lost) if epoch == 2 else row
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "_epoch", running_away)
+        for _ in range(2):  # it is resumed in vain
+            with pytest.raises(RecipeError) as caught:
+                train_keras(dataset, small("a1"), folder=tmp_path, epochs=3)
+            assert str(caught.value) == RAN_AWAY.format(epoch=2, rate=0.001)
+            assert [row.epoch for row in read_history(tmp_path / "history.csv")] == [1]
+    resumed = train_keras(dataset, small("a1"), folder=tmp_path, epochs=3)
+    whole = train_keras(dataset, small("a1"), folder=tmp_path / "whole", epochs=3)
+    assert without_seconds(resumed.history) == without_seconds(whole.history)
+
+
+def test_a_state_of_training_that_ran_away_is_refused(keras: ModuleType, dataset: Dataset, tmp_path: Path) -> None:
+    train_keras(dataset, small("a1"), folder=tmp_path, epochs=2)
+    state = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))
+    state["history"][1]["val_loss"] = np.nan
+    (tmp_path / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    with pytest.raises(RecipeError) as caught:
+        train_keras(dataset, small("a1"), folder=tmp_path, epochs=3)
+    assert str(caught.value) == RAN_AWAY.format(epoch=2, rate=0.001)
+
+
 def test_another_run_s_state_is_refused(keras: ModuleType, dataset: Dataset, tmp_path: Path) -> None:
     train_keras(dataset, small("a1"), folder=tmp_path, epochs=1)
     with pytest.raises(RecipeError) as caught:
@@ -286,6 +335,13 @@ def test_the_best_epoch_is_the_most_accurate_then_the_surest_then_the_first() ->
     assert checkpoint.best_epoch(rows(0.5, 0.7, 0.6)) == 2
     assert checkpoint.best_epoch(rows(0.7, 0.7, 0.6, losses=(0.9, 0.8, 0.1))) == 2
     assert checkpoint.best_epoch(rows(0.7, 0.7)) == 1
+
+
+@pytest.mark.parametrize("loss", [np.nan, np.inf])
+def test_an_epoch_without_a_finite_loss_is_never_the_best(loss: float) -> None:
+    assert checkpoint.best_epoch(rows(0.9, 0.5, 0.6, losses=(loss, 1.0, 1.0))) == 3
+    first, *others = rows(0.9, 0.5, 0.6)
+    assert checkpoint.best_epoch([replace(first, loss=loss), *others]) == 3
 
 
 def test_early_stopping_is_the_recipe_s_choice() -> None:

@@ -7,6 +7,7 @@ files of the last and the best epoch are kept. state.json is written last, so wh
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,16 @@ _STATE_FILE = "state.json"
 
 
 def best_epoch(history: Sequence[Epoch]) -> int:
-    """Return the epoch with the highest validation accuracy; of equals the one with the lowest loss, then the first."""
-    return min(history, key=lambda row: (-row.val_accuracy, row.val_loss, row.epoch)).epoch
+    """Return the epoch with the highest validation accuracy; of equals the one with the lowest loss, then the first.
+
+    One whose losses aren't both finite comes after all others.
+    """
+    return min(history, key=_rank).epoch
+
+
+def _rank(row: Epoch) -> tuple[bool, float, float, int]:
+    ran_away = not (isfinite(row.loss) and isfinite(row.val_loss))
+    return ran_away, -row.val_accuracy, row.val_loss, row.epoch
 
 
 def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:

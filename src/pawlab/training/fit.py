@@ -5,10 +5,12 @@ killed goes on after its last whole epoch and ends with the very weights of one 
 """
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 
 from pawlab.data.dataset import Dataset
+from pawlab.errors import RecipeError
 from pawlab.features.graphs import Random
 from pawlab.fitted import Fitted
 from pawlab.history import Epoch, write_history
@@ -55,7 +57,7 @@ def train_keras(
 
     KeyboardInterrupt ends training after the last whole epoch, and `interrupted` says so; before there is one, it is
     passed on. Raises MissingExtraError, WeightsError, DataError, OutputError, and RecipeError where `folder` holds the
-    state of another run.
+    state of another run, or after an epoch whose loss isn't finite, of which nothing is kept.
     """
     start_tensorflow(f"the recipe {recipe.name}")
     started = perf_counter()
@@ -81,10 +83,13 @@ def train_keras(
 def _train(network: Network, plan: _Plan, progress: Progress) -> tuple[History, bool]:
     """Train from where the folder's state is, to the end or an interrupt; return the history and whether it was cut."""
     history = checkpoint.resume(plan.folder, network.identity, network.model)
+    for row in history:  # pawlab once kept such epochs
+        _require_finite(row, network.recipe)
     steps = compiled_steps(network.model, network.feed)
     try:
         while not _is_over(history, plan):
             row = _epoch(network, steps, len(history) + 1, plan, progress)
+            _require_finite(row, network.recipe)
             history = _keep(network, plan, (*history, row))
     except KeyboardInterrupt:
         if not history:
@@ -98,6 +103,15 @@ def _is_over(history: History, plan: _Plan) -> bool:
         return True
     patience = plan.early_stopping
     return bool(patience and history and len(history) - checkpoint.best_epoch(history) >= patience)
+
+
+def _require_finite(row: Epoch, recipe: Recipe) -> None:
+    """Raise RecipeError where training has run away: weights that are no numbers stay so in all epochs to come."""
+    if not (isfinite(row.loss) and isfinite(row.val_loss)):
+        raise RecipeError(
+            f"the loss of the recipe '{recipe.name}' is no finite number in epoch {row.epoch}. "
+            f"A learning_rate below {recipe.learning_rate} may mend that, in a new run."
+        )
 
 
 def _keep(network: Network, plan: _Plan, history: History) -> History:
