@@ -1,5 +1,6 @@
 """A user's own recipe, in a file: read as a built-in one is, and told all its mistakes at once."""
 
+import json
 import re
 import tomllib
 from dataclasses import replace
@@ -160,6 +161,9 @@ RECIPE = replace(find_recipe("a1"), name="longer", epochs=40)
     [
         ("x = 1\nprint(y)", "{path}, line 2: NameError: name 'y' is not defined"),
         ("def f():\n  return 1 / 0\n\nRECIPE = f()", "{path}, line 2: ZeroDivisionError: division by zero"),
+        ("import sys\n\nsys.exit(3)", "{path}, line 3: SystemExit: 3"),
+        ("assert False", "{path}, line 1: AssertionError"),
+        ("raise ValueError('two\\n  lines')", "{path}, line 1: ValueError: two lines"),
         ("x = (", "{path}, line 1: SyntaxError: '(' was never closed ({name}, line 1)"),
         ("x = 1", "{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines none."),
         ("RECIPE = {}", "{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines dict."),
@@ -170,6 +174,34 @@ def test_a_python_file_that_fails_is_told_with_its_line(tmp_path: Path, code: st
     with pytest.raises(RecipeError) as caught:
         choose_recipe(path)
     assert str(caught.value) == sentence.format(path=path, name=path.name)
+
+
+FROM_A1 = "from dataclasses import replace\nfrom pawlab.recipes import find_recipe\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ("oddities=3", "oddities is a list of text, not 3."),
+        ("preprocess=3", "preprocess is a table with height and width in pixels, not 3."),
+        ("layers=3", "layers are tables that begin with [[layers]] each, not 3."),
+        ("layers=[3]", "layer 1 is no table, but 3."),
+        ("learning_rate=0.0", "learning_rate is a number above 0, not 0.0."),
+    ],
+)
+def test_values_of_the_wrong_type_in_a_python_file_are_told(tmp_path: Path, changes: str, sentence: str) -> None:
+    path = written(tmp_path, f'{FROM_A1}RECIPE = replace(find_recipe("a1"), name="mine", {changes})', "mine.py")
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value) == f"{path}: {sentence}"
+
+
+def test_facts_are_kept_as_a_runs_record_will_have_them(tmp_path: Path) -> None:
+    facts = "published={'val_stable': (0.5, 0.6)}, oddities=['odd']"
+    path = written(tmp_path, f'{FROM_A1}RECIPE = replace(find_recipe("a1"), name="mine", {facts})', "mine.py")
+    recipe = choose_recipe(path)
+    assert (recipe.published, recipe.oddities) == ({"val_stable": [0.5, 0.6]}, ("odd",))
+    assert recipe.to_dict() == json.loads(json.dumps(recipe.to_dict()))
 
 
 def blocks(language: str) -> list[str]:
@@ -213,7 +245,7 @@ filters = 3
 """
     assert mistakes(tmp_path, text) == (
         "there is no 'epoch' (did you mean 'epochs'?); "
-        "preprocess: width is a number of pixels, not None; "
+        "preprocess lacks width; "
         "preprocess: fit is squash, crop or pad, not 'stretch'; "
         "layer 1: there is no kind 'convolution'; there are backbone, conv, dense, dropout, flatten, flip, "
         "global_average_pool, global_max_pool, logistic_regression, pool, rescale, rotate, shear, shift, standardise, "
@@ -292,6 +324,26 @@ ONE_MISTAKE = [
     ('name = "../up"' + TOML, "the name '../up' has more in it than letters, digits and . _ + -."),
     ("title = 3" + TOML, "title is text, not 3."),
     ("title = 0" + TOML, "title is text, not 0."),
+    ("oddities = 3" + TOML, "oddities is a list of text, not 3."),
+    ('oddities = "odd"' + TOML, "oddities is a list of text, not 'odd'."),
+    ("oddities = [3]" + TOML, "oddities is a list of text, not [3]."),
+    ('published = "x"' + TOML, "published is a table, not 'x'."),
+    ("measured = 3" + TOML, "measured is a table, not 3."),
+    ("measured = 3\noddities = 3\nepoch = 3" + TOML, "'epochs'?); measured is a table, not 3; oddities is a list of"),
+    (
+        "measured = { date = 2024-01-31 }" + TOML,
+        "measured may hold text, finite numbers, true, false, lists and tables; write all else as text.",
+    ),
+    (
+        "published = { x = nan }" + TOML,
+        "published may hold text, finite numbers, true, false, lists and tables; write all else as text.",
+    ),
+    (
+        'published = { val_stable = "x" }' + TOML,
+        "published: val_stable is two numbers, the lowest and the highest accuracy, not 'x'.",
+    ),
+    ("published = { val_stable = [0.5] }" + TOML, "two numbers, the lowest and the highest accuracy, not [0.5]."),
+    ("published = { val_stable = [0.5, true] }" + TOML, "the highest accuracy, not [0.5, True]."),
     ("epochs = 3" + HEAD, "epochs has no meaning for logistic regression; leave it out."),
     ('optimizer = ""\nepochs = 0\nlearning_rate = 0.0' + HEAD, ""),
     (
@@ -300,7 +352,13 @@ ONE_MISTAKE = [
     ),
     (
         "preprocess = 3\nlayers = []\nepochs = 1",
-        "[preprocess] is missing, with height and width in pixels; there are no [[",
+        "preprocess is a table with height and width in pixels, not 3; there are no [[layers]].",
+    ),
+    ("epochs = 1", "[preprocess] is missing, with height and width in pixels; there are no [[layers]]."),
+    (changed("height = 64", "height = 0"), "preprocess: height is a number of pixels from 1, not 0."),
+    (
+        HEAD.partition("layers")[0] + "[layers]\nkind = 'dense'",
+        "layers are tables that begin with [[layers]] each, not {'kind': 'dense'}; epochs is missing.",
     ),
 ]
 
@@ -320,8 +378,12 @@ def test_a_picture_too_small_for_its_backbone_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mine.toml", "mine.py"])
 def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RecipeError, match=f"^there is no recipe file .*{name}.$"):
-        choose_recipe(str(tmp_path / name))
+    path = tmp_path / name
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(str(path))
+    assert str(caught.value) == (
+        f"there is no recipe file {path}. Check the path; `pawlab recipes` lists the built-in ones."
+    )
 
 
 def test_a_file_that_is_not_toml(tmp_path: Path) -> None:

@@ -18,10 +18,12 @@ The layers and their options are those of `recipes.layers`; the rest has the nam
 default. All mistakes are told together. A Python file is run as it stands: it can do whatever the user can.
 """
 
+import json
 import re
 import runpy
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -69,7 +71,7 @@ def read_recipe(path: Path, taken: Collection[str]) -> Recipe:
     Raises RecipeError, with all mistakes in one line.
     """
     if not path.is_file():
-        raise RecipeError(f"there is no recipe file {path}.")
+        raise RecipeError(f"there is no recipe file {path}. Check the path; `pawlab recipes` lists the built-in ones.")
     values = _run(path) if path.suffix.lower() == ".py" else _parse(path)
     return recipe_of({"name": path.stem, "source": path.name, **values}, str(path), taken)
 
@@ -82,6 +84,7 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     texts = _texts(values, taken, mistakes)
     is_head = any(layer.kind in ("standardise", "logistic_regression") for layer in layers)
     training = _training(values, is_head, mistakes)
+    facts = _facts(values, mistakes)
     if not mistakes:
         mistakes += [*_arrangement(layers, is_head), *_shapes(layers, preprocess)]
     if not mistakes:
@@ -89,14 +92,12 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
         mistakes += _contradictions(values, {"loss": loss, "trainer": "head" if is_head else "keras"})
     if mistakes:
         raise RecipeError(f"{where}: {'; '.join(mistakes)}.")
-    facts = {key: values[key] for key in ("published", "measured") if key in values}
     return Recipe(
         **texts,
         preprocess=preprocess,
         layers=tuple(layers) if is_head else _with_scaling(layers),
         trainer="head" if is_head else "keras",
         loss=loss,
-        oddities=tuple(values.get("oddities", ())),
         **training,
         **facts,
     )
@@ -110,18 +111,33 @@ def _parse(path: Path) -> Values:
 
 
 def _run(path: Path) -> Values:
-    """Run the user's file. Whatever it raises is the file's mistake, and told with its line."""
+    """Run the user's file. Whatever it raises is the file's mistake, and told with its line; so is `sys.exit`."""
     try:
         recipe = runpy.run_path(str(path)).get("RECIPE")
-    except Exception as error:
-        raise RecipeError(f"{path}, line {_line(error, path)}: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+        raise RecipeError(f"{path}, line {_line(error, path)}: {said}") from error
     if not isinstance(recipe, Recipe):
         found = "none" if recipe is None else type(recipe).__name__
         raise RecipeError(f"{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines {found}.")
-    return recipe.to_dict()
+    return _values_of(recipe)
 
 
-def _line(error: Exception, path: Path) -> int | str:
+def _values_of(recipe: Recipe) -> Values:
+    """Return what `Recipe.to_dict` does, also where values aren't of the type they should have."""
+    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    if isinstance(recipe.preprocess, Preprocess):
+        values["preprocess"] = asdict(recipe.preprocess)
+    if isinstance(recipe.layers, list | tuple):
+        values["layers"] = [layer.to_dict() if _is_layer(layer) else layer for layer in recipe.layers]
+    return values
+
+
+def _is_layer(value: Any) -> bool:
+    return isinstance(value, Layer) and isinstance(value.options, dict)
+
+
+def _line(error: BaseException, path: Path) -> int | str:
     if isinstance(error, SyntaxError):
         return error.lineno or "?"
     lines: list[int | str] = ["?"]
@@ -135,12 +151,19 @@ def _line(error: Exception, path: Path) -> int | str:
 
 def _preprocess(values: Any, mistakes: Mistakes) -> Preprocess:
     if not isinstance(values, dict):
-        mistakes.append("[preprocess] is missing, with height and width in pixels")
+        wanted = "with height and width in pixels"
+        mistakes.append(
+            f"[preprocess] is missing, {wanted}"
+            if values is None
+            else f"preprocess is a table {wanted}, not {values!r}"
+        )
         return Preprocess(1, 1)
     known = ("height", "width", "fit")
     mistakes += [f"preprocess has no '{key}'{guess(key, known)}" for key in values if key not in known]
     wrong = [key for key in ("height", "width") if not is_whole(values.get(key), 1)]
-    mistakes += [f"preprocess: {key} is a number of pixels, not {values.get(key)!r}" for key in wrong]
+    for key in wrong:
+        problem = f": {key} is a number of pixels from 1, not {values[key]!r}" if key in values else f" lacks {key}"
+        mistakes.append(f"preprocess{problem}")
     fit = values.get("fit", "squash")
     if fit not in get_args(Fit):
         mistakes.append(f"preprocess: fit is squash, crop or pad, not {fit!r}")
@@ -178,6 +201,35 @@ def _training(values: Values, is_head: bool, mistakes: Mistakes) -> Values:
     if found["optimizer"] not in _OPTIMIZERS:
         mistakes.append(f"optimizer is {' or '.join(_OPTIMIZERS)}, not {found['optimizer']!r}")
     return found if mistakes else {**found, "learning_rate": float(rate)}  # Keras takes no whole number for it
+
+
+def _facts(values: Values, mistakes: Mistakes) -> Values:
+    """Return what a recipe tells beside the model, as JSON has it, since that is how a run keeps it."""
+    found = {key: _table(key, values.get(key, {}), mistakes) for key in ("published", "measured")}
+    settled = found["published"].get("val_stable")
+    if settled is not None and not _is_list(settled, is_number, 2):
+        mistakes.append(f"published: val_stable is two numbers, the lowest and the highest accuracy, not {settled!r}")
+    oddities = values.get("oddities", ())
+    if not _is_list(oddities, lambda value: isinstance(value, str)):
+        mistakes.append(f"oddities is a list of text, not {oddities!r}")
+        oddities = ()
+    return {**found, "oddities": tuple(oddities)}
+
+
+def _table(key: str, value: Any, mistakes: Mistakes) -> Values:
+    if not isinstance(value, dict):
+        mistakes.append(f"{key} is a table, not {value!r}")
+        return {}
+    try:
+        table: Values = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):  # it holds a date, nan, or any object
+        mistakes.append(f"{key} may hold text, finite numbers, true, false, lists and tables; write all else as text")
+        return {}
+    return table
+
+
+def _is_list(value: Any, is_right: Callable[[Any], bool], length: int | None = None) -> bool:
+    return isinstance(value, list | tuple) and len(value) == (length or len(value)) and all(map(is_right, value))
 
 
 def _arrangement(layers: list[Layer], is_head: bool) -> Iterator[str]:

@@ -32,8 +32,11 @@ def read_layers(tables: Any, mistakes: Mistakes) -> list[Layer]:
 
     The last dense layer may leave out its units: one for each class, or one with a sigmoid.
     """
-    if not isinstance(tables, list | tuple) or not tables:
+    if not tables:
         mistakes.append("there are no [[layers]]")
+        return []
+    if not isinstance(tables, list | tuple):
+        mistakes.append(f"layers are tables that begin with [[layers]] each, not {tables!r}")
         return []
     layers = []
     last = max((place for place, table in enumerate(tables) if _is_dense(table)), default=None)
