@@ -153,6 +153,21 @@ def test_a_description_is_checked(tmp_path: Path, said: str, sentence: str) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_a_description_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = network(tmp_path, pooled(), X, [FLOATS])
+    plain = read_own(path).sha256
+    path.with_suffix(".toml").write_text(SCALING, encoding="utf-8-sig")
+    assert read_own(path).sha256 == plain
+
+
+def test_a_description_in_another_encoding_is_to_be_saved_anew(tmp_path: Path) -> None:
+    path = network(tmp_path, pooled(), X, [FLOATS])
+    path.with_suffix(".toml").write_text(SCALING, encoding="utf-16")
+    with pytest.raises(WeightsError) as caught:
+        read_own(path)
+    assert str(caught.value) == (f"{tmp_path / 'net.toml'} can't be read: it isn't text in UTF-8. Save it as UTF-8.")
+
+
 def test_a_shape_that_fits_both_layouts_must_be_told(tmp_path: Path) -> None:
     path = network(tmp_path, pooled(), ("x", TensorProto.FLOAT, ["n", 3, 16, 3]), [FLOATS])
     with pytest.raises(WeightsError, match=r'doesn\'t show where the colours stand. Write layout = "NCHW" or layout'):

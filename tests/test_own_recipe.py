@@ -394,6 +394,20 @@ def test_a_file_that_is_not_toml(tmp_path: Path) -> None:
     assert "line 1" in str(caught.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(TOML, encoding="utf-8-sig")
+    assert choose_recipe(tmp_path / "mine.toml") == choose_recipe(written(tmp_path, TOML))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_file_in_another_encoding_is_to_be_saved_anew(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(changed("To try things", "Für Übungen"), encoding=encoding)
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value) == f"{path} can't be read: it isn't text in UTF-8. Save it as UTF-8."
+
+
 def test_only_files_named_by_the_user_are_run(tmp_path: Path) -> None:
     """`find_recipe`, which runs' records go through, opens none."""
     touched = tmp_path / "touched"

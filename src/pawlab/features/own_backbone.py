@@ -14,7 +14,6 @@ A network that takes uint8 scales its pixels itself and needs none of the first 
 that is fed wrongly still answers, only worse.
 """
 
-import tomllib
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pawlab.errors import WeightsError, did_you_mean
+from pawlab.recipes.own import read_toml
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -124,7 +124,7 @@ def _read_description(path: Path) -> Description:
     if not beside.is_file():
         return {}
     try:
-        said = tomllib.loads(beside.read_text(encoding="utf-8"))
+        said = read_toml(beside)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{beside} can't be read: {one_line(error)}") from error
     for key in said:

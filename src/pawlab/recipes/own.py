@@ -47,6 +47,7 @@ _UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is
 _FACTS = ("oddities", "published", "measured")  # of no consequence
 _KEYS = (*_TEXTS, "preprocess", "layers", "trainer", "loss", *_TRAINING, *_FACTS)
 
+_NOT_UTF_8 = "it isn't text in UTF-8. Save it as UTF-8."
 _HEAD_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
 _HEAD_LOSS: Loss = "cross-entropy + L2, its strength chosen on validation"
 _LOSSES: dict[str | None, Loss] = {
@@ -103,9 +104,23 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     )
 
 
+def read_toml(path: Path) -> Values:
+    """Read a TOML file with a byte order mark, as Windows' editors write it, or without.
+
+    Raises OSError or ValueError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(_NOT_UTF_8) from error
+    if "\0" in text:  # UTF-16 without a mark
+        raise ValueError(_NOT_UTF_8)
+    return tomllib.loads(text)
+
+
 def _parse(path: Path) -> Values:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path)
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path} can't be read: {' '.join(str(error).split())}") from error
 
