@@ -1,4 +1,5 @@
 import io
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,17 @@ import pytest
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from pawlab.errors import PictureError
-from pawlab.pictures import EXTENSIONS, MAX_PIXELS, Fit, PictureInfo, Preprocess, decode, inspect, looks_like_picture
+from pawlab.pictures import (
+    EXTENSIONS,
+    MAX_BYTES,
+    MAX_PIXELS,
+    Fit,
+    PictureInfo,
+    Preprocess,
+    decode,
+    inspect,
+    looks_like_picture,
+)
 from picture_files import (
     BLUE,
     GREEN,
@@ -402,6 +413,19 @@ def test_what_isnt_a_picture_is_refused_in_one_sentence(tmp_path: Path) -> None:
     assert refusal(tmp_path).startswith("can't be read: ")
     for form in ("ICO", "PPM", "TGA", "PDF"):
         assert refusal(encode(COLOUR, form)) == strange
+
+
+def test_files_that_never_end_or_are_too_long_are_refused_unread(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    assert refusal("/dev/zero") == refusal(tmp_path / "pipe.jpg") == "isn't a regular file"
+    long = tmp_path / "long.png"
+    long.write_bytes(png(COLOUR, 2))
+    os.truncate(long, MAX_BYTES + 1)
+    assert refusal(long) == "has 800,000,001 bytes, more than the 800,000,000 that are safe to read"
+    link = tmp_path / "link.png"
+    link.symlink_to(tmp_path / "short.png")
+    (tmp_path / "short.png").write_bytes(png(COLOUR, 2))
+    assert np.array_equal(decode(link), COLOUR)
 
 
 def test_arrays_that_are_no_pictures_are_refused() -> None:

@@ -4,6 +4,7 @@ Training, testing, prediction and the service all come through here, so a pictur
 """
 
 import io
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ EXTENSIONS = frozenset(
 )
 DECODER_VERSION = 1  # add one whenever a change here alters any pixels: cached features are then made anew
 MAX_PIXELS = 128_000_000  # a 108-megapixel phone photo passes; decoded, this is 384 MB
+MAX_BYTES = 800_000_000  # of a file: so many pixels of 16-bit RGB, uncompressed, are 768 MB
 
 _TOO_MANY = f"more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"
 
@@ -90,7 +92,7 @@ def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
     multi-page files give their first frame; transparency is laid on white; 16-bit gray is brought to 8 bits; colour
     profiles are ignored, as they were when the pretrained networks learned.
 
-    Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels.
+    Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels or MAX_BYTES bytes.
     """
     image = _open(source)
     with _the_file_at_fault():
@@ -122,6 +124,24 @@ def looks_like_picture(head: bytes) -> bool:
     )
 
 
+def read_file(path: str | Path) -> bytes:
+    """Return what a picture file holds. Raises PictureError where that can't be read or is too much.
+
+    Devices and pipes are refused: some never end.
+    """
+    try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # of a folder the system tells itself
+            raise PictureError("isn't a regular file")
+        if status.st_size > MAX_BYTES:
+            raise PictureError(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are safe to read")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise PictureError(f"can't be read: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a NUL in it
+        raise PictureError(f"can't be read: {error}") from error
+
+
 def _open(source: Source) -> Image.Image:
     if isinstance(source, Image.Image):
         image = source
@@ -149,24 +169,16 @@ def _from_array(array: Pixels) -> Image.Image:
 
 def _from_file(source: str | Path | bytes | BinaryIO) -> Image.Image:
     """Open a file's header. All bytes are read at once: no file stays open, and the disk is read in one go."""
-    data = source if isinstance(source, bytes) else _read(source)
+    if isinstance(source, bytes):
+        data = source
+    else:
+        data = read_file(source) if isinstance(source, str | Path) else source.read()
     if not data:
         raise PictureError("the file is empty")
     if not looks_like_picture(data[:16]):
         raise PictureError("isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)")
     with _the_file_at_fault():
         return Image.open(io.BytesIO(data), formats=FORMATS)
-
-
-def _read(source: str | Path | BinaryIO) -> bytes:
-    if not isinstance(source, str | Path):
-        return source.read()
-    try:
-        return Path(source).read_bytes()
-    except OSError as error:
-        raise PictureError(f"can't be read: {error.strerror or error}") from error
-    except ValueError as error:  # a path with a NUL in it
-        raise PictureError(f"can't be read: {error}") from error
 
 
 @contextmanager
