@@ -103,6 +103,16 @@ def test_a_broken_picture_alone_raises(model: Path, tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path / 'absent.png'}: can't be read: No such file or directory"
 
 
+def test_predict_each_takes_no_picture_for_several(model: Path, tmp_path: Path) -> None:
+    classifier, path = Classifier.load(model), paint(tmp_path / "x.png", (10, 90, 60))
+    sentence = r"^predict_each takes several pictures. Give a list, as in \['cat.jpg'\], or use predict.$"
+    with path.open("rb") as file:
+        for picture in (path, str(path), path.read_bytes(), file):
+            with pytest.raises(TypeError, match=sentence):
+                classifier.predict_each(picture)  # type: ignore[arg-type]
+    assert [answer.label for answer in classifier.predict_each([path])] == ["green"]
+
+
 def test_answers_keep_the_order_of_many_pictures(model: Path) -> None:
     colours = [np.full((8, 8, 3), (shade, 0, 0), np.uint8) for shade in range(0, 256, 2)]
     answers = Classifier.load(model).predict(colours)

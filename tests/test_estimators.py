@@ -54,6 +54,18 @@ def test_features_are_those_that_training_uses(shapes: Labelled) -> None:
     assert (features.shape, features.dtype) == ((30, 1280), np.float32)
 
 
+def test_image_sizes(shapes: Labelled) -> None:
+    expected = PictureFeatures(image_size=SMALL).transform(shapes[0][:2])
+    sizes: list[Any] = [np.int64(SMALL), (SMALL, np.int32(SMALL)), [SMALL, SMALL], np.array([SMALL, SMALL])]
+    for size in sizes:
+        np.testing.assert_array_equal(PictureFeatures(image_size=size).transform(shapes[0][:2]), expected)
+    mistakes: list[Any] = [(3,), 1.5, "64", (64, 64, 3), (64, 1.5)]
+    for wrong in mistakes:
+        with pytest.raises(ValueError, match=r"it must be a whole number of pixels, or \(height, width\)$") as caught:
+            PictureClassifier(image_size=wrong).fit(*shapes)
+        assert str(caught.value).startswith(f"image_size is {wrong!r}; ")
+
+
 def test_the_classifier_equals_scikit_learn_on_those_features(shapes: Labelled) -> None:
     paths, labels = shapes
     features = features_of(paths, Preprocess(SMALL, SMALL)).astype(np.float64)

@@ -163,7 +163,12 @@ class Classifier:
         return answer
 
     def predict_each(self, pictures: Iterable[Source]) -> Iterator[Prediction]:
-        """Yield an answer for each picture, in order, using every core; memory stays flat."""
+        """Yield an answer for each picture, in order, using every core; memory stays flat.
+
+        Raises TypeError where it is given one picture instead of several.
+        """
+        if isinstance(pictures, str | Path | bytes) or hasattr(pictures, "read"):  # whose letters or lines are none
+            raise TypeError("predict_each takes several pictures. Give a list, as in ['cat.jpg'], or use predict.")
         return map_in_threads(self._answer, pictures)
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:

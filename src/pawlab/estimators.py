@@ -11,6 +11,7 @@ Mistakes about pictures raise the errors of `pawlab.errors`; those about labels 
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.features.extract import features_by_content
 from pawlab.features.graphs import BackboneGraph, backbone_graph, own_size
 from pawlab.heads import STRENGTHS
-from pawlab.pictures import Fit, Preprocess, Source, decode
+from pawlab.pictures import Fit, Preprocess, Source, decode, read_file
 
 Features = NDArray[np.float32]
 Labels = NDArray[Any]
@@ -83,7 +84,7 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         size = own_size(self.backbone) if self.image_size is None else self.image_size
         if size is None:
             raise RecipeError(f"{self.backbone} takes pictures of any size. Say which: image_size=224.")
-        height, width = (size, size) if isinstance(size, int) else size
+        height, width = _height_and_width(size)
         return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self.fit_mode)
 
     def __sklearn_tags__(self) -> Any:
@@ -148,6 +149,14 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return _for_pictures(super().__sklearn_tags__())
 
 
+def _height_and_width(size: Any) -> tuple[int, int]:
+    """Return what `image_size` means. NumPy's whole numbers, as a search's grid may hold, are as good as Python's."""
+    given = (size, size) if isinstance(size, Integral) else size
+    if np.shape(given) != (2,) or not all(isinstance(side, Integral) for side in given):
+        raise ValueError(f"image_size is {size!r}; it must be a whole number of pixels, or (height, width)")
+    return int(given[0]), int(given[1])
+
+
 def _for_pictures(tags: Any) -> Any:
     """Tell scikit-learn that X isn't a table of numbers."""
     tags.input_tags.two_d_array = False
@@ -182,10 +191,7 @@ def _one_column(pictures: Any) -> Iterable[Source]:
 
 def _content(source: Any) -> tuple[str, Source]:
     if isinstance(source, str | Path):
-        try:
-            return sha256(Path(source).read_bytes()).hexdigest(), source
-        except (OSError, ValueError) as error:
-            raise PictureError(f"can't be read: {getattr(error, 'strerror', None) or error}") from error
+        return sha256(read_file(source)).hexdigest(), source
     if isinstance(source, bytes):
         return sha256(source).hexdigest(), source
     if hasattr(source, "read"):
