@@ -13,8 +13,8 @@ def find_pictures(named: Iterable[str], standard_input: TextIO) -> list[str]:
     """Return paths of pictures, in the order named and sorted within each.
 
     `named`: files, folders (all pictures below), globs that the shell left alone, `-` for paths on standard input, one
-    a line. A file that doesn't exist is returned too: its prediction will say so. Raises DataError for a folder or
-    glob without pictures, or nothing on standard input.
+    a line. A file that doesn't exist is returned too: its prediction will say so. Raises DataError for an empty name, a
+    folder or glob without pictures, or nothing on standard input.
     """
     found = [path for name in named for path in _meant_by(name, standard_input)]
     if not found:
@@ -23,6 +23,8 @@ def find_pictures(named: Iterable[str], standard_input: TextIO) -> list[str]:
 
 
 def _meant_by(name: str, standard_input: TextIO) -> list[str]:
+    if not name:  # which Path would take for the current folder
+        raise DataError("a picture's name is empty, as an unset shell variable's would be. Name a file or a folder.")
     if name == "-":
         return [line.rstrip("\r\n") for line in standard_input if line.strip()]
     if Path(name).is_dir():
