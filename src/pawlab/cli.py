@@ -1,10 +1,10 @@
 """The command line: arguments in, one workflow call, one table or line out. Heavy imports wait for the command."""
 
-import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +12,17 @@ import typer
 
 from pawlab import __version__
 from pawlab.errors import PawlabError
-from pawlab.terminal import bar, percent, say, show_json
+from pawlab.terminal import (
+    StandardOutputError,
+    bar,
+    counted,
+    drop_output,
+    percent,
+    prepare_streams,
+    say,
+    show_json,
+    told_output,
+)
 
 if TYPE_CHECKING:
     from pawlab.classifier import Prediction
@@ -205,7 +215,8 @@ def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
     for name, values in evaluation.to_dict()["by_class"].items():
         print(f"           {name}: {_recall(values)}")
     if left_out:
-        say(f"{left_out:,} pictures were left out: the classifier was trained or tuned on them.")
+        were, them = ("was", "it") if left_out == 1 else ("were", "them")
+        say(f"{counted(left_out, 'picture')} {were} left out: the classifier was trained or tuned on {them}.")
     for item in evaluation.broken:
         say(f"set aside: {item.name}: {item.reason}")
 
@@ -355,7 +366,7 @@ def _tell_run(run: "Run") -> None:
     for sentence in metrics["verdict"]["sentences"]:
         print(f"           {sentence}")
     if metrics["set_aside"]:
-        print(f"Set aside  {metrics['set_aside']:,} files; {run.folder / 'run.json'} says which and why")
+        print(f"Set aside  {counted(metrics['set_aside'], 'file')}; {run.folder / 'run.json'} says which and why")
     if run.interrupted:
         print(f"Stopped    early; go on with: pawlab train --resume {shlex.quote(str(run.folder))}")
     print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
@@ -368,7 +379,7 @@ def _with_interval(score: dict[str, Any]) -> str:
     low, high = score["ci95"]
     return (
         f"{percent(score['accuracy'])} right (95% interval {percent(low)} to {percent(high)}) "
-        f"of {score['pictures']:,} pictures"
+        f"of {counted(score['pictures'], 'picture')}"
     )
 
 
@@ -392,19 +403,26 @@ def _tell_findings(found: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Run a command. Exit codes: 0 done; 2 a mistake that the user can mend, told in one line; 1 our own fault."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # odd file names must not end a run
+    """Run a command. Exit codes: 0 done; 2 a mistake that the user can mend, told in one line; 1 standard output can't
+    be written, or our own fault."""
+    prepare_streams()
+    with told_output():
+        code = _exit_code_of(partial(app, standalone_mode=False))
+        unwritten = _exit_code_of(sys.stdout.flush)
+    sys.exit(code or unwritten)
+
+
+def _exit_code_of(work: Callable[[], Any]) -> int:
+    """Do it, tell what goes wrong, and return the exit code."""
     try:
         with _messages():
-            code = app(standalone_mode=False)
+            code = work()
     except (PawlabError, typer.TyperException) as error:
         code = _tell_mistake(error)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except StandardOutputError as error:
+        code = _tell_unwritten(error)
     except Exception:
         import traceback
 
@@ -413,7 +431,15 @@ def main() -> None:
         code = 1
     if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
         say("pawlab: stopped.")
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0
+
+
+def _tell_unwritten(error: StandardOutputError) -> int:
+    drop_output()
+    if error.reader_left:  # whoever read our output has had enough
+        return 0
+    say(f"pawlab: {error}")
+    return 1
 
 
 @contextmanager

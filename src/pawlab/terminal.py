@@ -1,15 +1,74 @@
 """What people see in a terminal: bars while work goes on, and the few lines at its end. Everything but results goes to
 standard error."""
 
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pawlab.progress import Advance
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
+
+
+class StandardOutputError(Exception):
+    """Standard output can't be written. Not an OSError: those mean files, and libraries end a program on some."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"can't write to standard output: {error.strerror or error}.")
+        self.reader_left = isinstance(error, BrokenPipeError)
+
+
+def prepare_streams() -> None:
+    """Let odd file names and closed streams, as in `pawlab ... >&-`, end no run."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+@contextmanager
+def told_output() -> Iterator[None]:
+    """Have all that is printed within raise StandardOutputError where it can't be written."""
+    with redirect_stdout(_ToldOutput(sys.stdout)):
+        yield
+
+
+def drop_output() -> None:
+    """Send what still waits to be written nowhere: Python would try once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class _ToldOutput:
+    """Standard output as it is, but for the class of its errors."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with _output_at_fault():
+            return self._stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:  # what goes wrong in making a line is no fault of the stream
+            self.write(line)
+
+    def flush(self) -> None:
+        with _output_at_fault():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _output_at_fault() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StandardOutputError(error) from error
 
 
 @contextmanager
@@ -72,6 +131,11 @@ def show_json(document: Any) -> None:
     import json
 
     print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as people write it: 1 picture, 2,000 pictures."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def percent(share: float) -> str:
