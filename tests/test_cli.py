@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -99,8 +100,8 @@ def test_predict_parquet_reads_back(pawlab: Any, run: Run, warm: Path, tmp_path:
     import duckdb
 
     out = tmp_path / "a.parquet"
-    code, text, _ = pawlab("predict", run.folder, warm, tmp_path / "absent.png", "--format", "parquet", "--out", out)
-    assert (code, text) == (0, "")
+    code, text, err = pawlab("predict", run.folder, warm, tmp_path / "absent.png", "--format", "parquet", "--out", out)
+    assert (code, text, err) == (0, "", "1 of 2 pictures could not be read.\n")
     with duckdb.connect() as database:
         rows = database.read_parquet(str(out)).project("label, sure, probability > 0.9").fetchall()
     assert rows == [("warm-circles", True, True), (None, False, None)]
@@ -111,6 +112,33 @@ def test_predict_writes_a_file_whole(pawlab: Any, run: Run, warm: Path, tmp_path
     assert (code, out) == (0, "")
     assert json.loads((tmp_path / "answers.json").read_text())[0]["label"] == "warm-circles"
     assert [path.name for path in tmp_path.iterdir()] == ["answers.json"]
+
+
+def test_predict_takes_the_format_from_the_files_ending(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    starts = {"a.json": "[\n{", "a.CSV": "picture,label,", "a.parquet": "PAR1", "a.txt": "warm-circles "}
+    for name, start in starts.items():
+        assert pawlab("predict", run.folder, warm, "--out", tmp_path / name) == Outcome(0, "", "")
+        assert (tmp_path / name).read_bytes().startswith(start.encode()), name
+    assert pawlab("predict", run.folder, warm, "--format", "csv", "--out", tmp_path / "b.txt").code == 0
+    assert (tmp_path / "b.txt").read_text().startswith("picture,label,")
+    for form in ("csv", "table", "parquet"):
+        assert pawlab("predict", run.folder, warm, "--format", form, "--out", tmp_path / "b.json") == Outcome(
+            2,
+            "",
+            f"pawlab: {tmp_path / 'b.json'} ends as json does, but --format is {form}. "
+            "Choose another --out or --format.\n",
+        )
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_predict_reads_neither_devices_nor_pipes(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    code, out, err = pawlab("predict", run.folder, warm, "/dev/zero", tmp_path / "pipe.jpg")
+    assert (code, err) == (0, "2 of 3 pictures could not be read.\n")
+    assert out.splitlines()[1:] == [
+        f"{'error':<24}  /dev/zero: isn't a regular file",
+        f"{'error':<24}  {tmp_path / 'pipe.jpg'}: isn't a regular file",
+    ]
 
 
 def test_evaluate(pawlab: Any, run: Run, learnable_folder: Path) -> None:
@@ -180,6 +208,34 @@ def test_mistakes_get_one_line_and_exit_code_2(
         (("train", learnable_folder, "--fit", "stretch"), "`pawlab train --help` tells more."),
         (("train",), "say which pictures to train on"),
         (("trian", learnable_folder), "No such command 'trian'. Did you mean 'train'?"),
+        (
+            (
+                "train",
+                learnable_folder,
+                "--resume",
+                run.folder,
+                "--epochs",
+                "2",
+                "--no-report",
+                "--seed",
+                "0",
+                "--json",
+            ),
+            "--resume goes on with a run as it was begun. Leave out DATA, --seed, --epochs, --no-report.\n",
+        ),
+        (("train", "--resume", run.folder, "--json"), "is finished; there is nothing to resume."),
+        (
+            ("train", learnable_folder, "--epochs", "2"),
+            "the recipe fast is fitted in one go: --epochs has no effect. Leave it out.\n",
+        ),
+        (
+            ("train", learnable_folder, "--epochs", "2", "--tensorboard", "--recipe", "accurate"),
+            "the recipe accurate is fitted in one go: --epochs and --tensorboard have no effect. Leave them out.\n",
+        ),
+        (
+            ("predict", run.folder, warm, ""),
+            "a picture's name is empty, as an unset shell variable's would be. Name a file or a folder.\n",
+        ),
         (("predict", "absent", warm), "there is no model at absent"),
         (("predict", warm, warm), "isn't a model file that can be read"),
         (("predict", truncated, warm), "isn't a model file that can be read"),
@@ -199,6 +255,62 @@ def test_mistakes_get_one_line_and_exit_code_2(
         assert err.count("\n") == 1, err
         assert "Traceback" not in err
     assert sorted(tmp_path.rglob("*")) == before  # nothing is left behind
+
+
+@pytest.mark.parametrize("command", [("recipes", "--json"), ("recipes",), ("train", "--help"), ("--version",)])
+def test_a_full_disk_behind_standard_output_is_told_in_one_line(
+    pawlab: Any, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full here")
+    with full.open("w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        outcome = pawlab(*command)
+    assert outcome == Outcome(1, "", "pawlab: can't write to standard output: No space left on device.\n")
+
+
+def test_a_mistake_is_told_even_where_standard_output_is_full(
+    pawlab: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full here")
+    with full.open("w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        code, _, err = pawlab("predict", run.folder, "absent.png")
+    assert (code, err.splitlines()) == (
+        2,
+        [
+            "pawlab: the picture could not be read.",
+            "pawlab: can't write to standard output: No space left on device.",
+        ],
+    )
+
+
+def test_a_reader_who_leaves_early_is_no_mistake(
+    pawlab: Any, run: Run, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = [("predict", run.folder, learnable_folder, "--format", "json"), ("recipes", "--json"), ("recipes",)]
+    for command in commands:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert pawlab(*command) == Outcome(0, "", ""), command
+
+
+def test_standard_output_may_be_closed(pawlab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert pawlab("recipes") == Outcome(0, "", "")
+    sys.stdout.close()  # what the program put in its place
+
+
+def test_one_file_is_told_as_one(pawlab: Any, learnable_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(learnable_folder, tmp_path / "photos")
+    (tmp_path / "photos" / "warm-circles" / "00.png").write_bytes(b"")
+    out = pawlab("train", tmp_path / "photos", "--out", tmp_path / "run", "--no-report").out
+    assert f"Set aside  1 file; {tmp_path / 'run' / 'run.json'} says which and why\n" in out
 
 
 def test_our_own_fault_is_told_apart(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learnable_folder: Path) -> None:

@@ -8,9 +8,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pawlab.classifier import Prediction
+from pawlab.errors import OutputError
 from pawlab.storage import replacing_file
 
 Format = Literal["table", "json", "csv", "parquet"]
+_ENDINGS: dict[str, Format] = {".json": "json", ".csv": "csv", ".parquet": "parquet"}
+
+
+def choose_format(asked: Format | None, out: Path | None) -> Format:
+    """Return the format asked for, or else the one that the file's ending tells, or else the table.
+
+    Raises OutputError where the two contradict each other.
+    """
+    told = None if out is None else _ENDINGS.get(out.suffix.lower())
+    if asked and told and asked != told:
+        raise OutputError(f"{out} ends as {told} does, but --format is {asked}. Choose another --out or --format.")
+    return asked or told or "table"
 
 
 def render(predictions: Iterable[Prediction], form: Format, top: int) -> Iterator[str]:

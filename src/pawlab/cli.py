@@ -51,6 +51,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all that i
 
 @app.command()
 def train(
+    context: typer.Context,
     data: Annotated[str | None, typer.Argument(help=_DATA_HELP, show_default=False)] = None,
     recipe: Annotated[
         str, typer.Option(help="Which model: one that `pawlab recipes` lists, or a TOML or Python file of your own.")
@@ -83,8 +84,10 @@ def train(
     from pawlab import workflow
 
     if resume is not None:
+        _require_nothing_beside_resume(context)
         run = workflow.resume(resume, progress=bar)
     elif data is not None:
+        _require_epochs_for(recipe, {"--epochs": epochs is not None, "--tensorboard": tensorboard})
         run = workflow.train(
             data,
             recipe,
@@ -151,20 +154,22 @@ def predict(
         typer.Argument(help="Files, folders, globs, or - for a list of paths on standard input.", show_default=False),
     ],
     form: Annotated[
-        Literal["table", "json", "csv", "parquet"], typer.Option("--format", help="How to print.")
-    ] = "table",
+        Literal["table", "json", "csv", "parquet"] | None,
+        typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write to this file instead of standard output.", show_default=False)
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
 ) -> None:
     """Say what pictures show."""
-    from pawlab.answers import render, write
+    from pawlab.answers import choose_format, render, write
     from pawlab.classifier import Classifier
     from pawlab.sources import find_pictures
 
     if form == "parquet" and out is None:
         raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
+    form = choose_format(form, out)
     classifier = Classifier.load(model)
     paths = find_pictures(pictures, sys.stdin)
     answers = _Watched(classifier.predict_each(paths), len(paths))
@@ -173,10 +178,7 @@ def predict(
         sys.stdout.writelines(render(answers, form, top))
     else:
         write(answers, form, top, out)
-    if answers.unreadable == len(paths):
-        raise PawlabError(
-            f"none of the {len(paths)} pictures could be read." if len(paths) > 1 else "the picture could not be read."
-        )
+    _tell_unreadable(answers.unreadable, len(paths))
 
 
 @app.command()
@@ -354,6 +356,51 @@ class _Watched:
                 advance(1)
                 self.unreadable += prediction.error is not None
                 yield prediction
+
+
+def _require_nothing_beside_resume(context: typer.Context) -> None:
+    """A resumed run is the one that was begun; whatever else is asked for would be ignored."""
+    beside = [
+        _as_typed(parameter, context.params[str(parameter.name)])
+        for parameter in context.command.params
+        if parameter.name not in ("resume", "as_json") and _is_given(str(parameter.name), context)
+    ]
+    if beside:
+        raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+
+
+def _is_given(name: str, context: typer.Context) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _as_typed(parameter: Any, value: Any) -> str:
+    """Return what a user calls a parameter: DATA, --epochs, --no-report."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.name).upper()
+    names: list[str] = parameter.secondary_opts if value is False else parameter.opts
+    return names[0]
+
+
+def _require_epochs_for(recipe: str, asked: dict[str, bool]) -> None:
+    """Refuse options about epochs for a recipe that has none."""
+    from pawlab.recipes import choose_recipe
+
+    options = [option for option, given in asked.items() if given]
+    if options and choose_recipe(recipe).trainer == "head":
+        have, them = ("has", "it") if len(options) == 1 else ("have", "them")
+        raise PawlabError(
+            f"the recipe {recipe} is fitted in one go: {' and '.join(options)} {have} no effect. Leave {them} out."
+        )
+
+
+def _tell_unreadable(unreadable: int, total: int) -> None:
+    if unreadable == total:
+        raise PawlabError(
+            f"none of the {total} pictures could be read." if total > 1 else "the picture could not be read."
+        )
+    if unreadable:
+        say(f"{unreadable:,} of {total:,} pictures could not be read.")
 
 
 def _tell_run(run: "Run") -> None:
