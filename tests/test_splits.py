@@ -265,7 +265,8 @@ def test_a_class_whose_pictures_cannot_be_read() -> None:
     broken = [SetAside("dogs/0001.jpg", "is cut off"), SetAside("dogs/0002.jpg", "is empty")]
     assert sentence(require_trainable, dataset.without(broken)) == (
         "the class 'dogs' of photos has only 1 picture that can be used; it takes at least 3, to train, validate "
-        "and test. 2 files can't be read as pictures; the first is dogs/0001.jpg (is cut off). Add more, or remove the class."
+        "and test. 2 files can't be read as pictures; the first is dogs/0001.jpg (is cut off). Add more, or remove "
+        "the class."
     )
 
 
