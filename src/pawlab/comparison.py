@@ -96,7 +96,7 @@ def compare(
     `recipes`: names, or recipes of one's own as `train` takes them; "all" stands for the published ones. `out`: a
     folder with one run a recipe, comparison.json and, with `report`, comparison.html; runs/DATA-compared by default. A
     recipe that is finished there is taken as it is, one that was cut off goes on; one whose pretrained weights can't be
-    had is left out, with a line in the log.
+    had, or whose loss runs away, is left out, with a line in the log.
 
     Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds something else, or runs on
     other pictures, with another seed or another number of epochs; RecipeError where there is nothing to compare.
@@ -118,7 +118,7 @@ def compare(
                 run = workflow.train(
                     data, recipe, place, seed=seed, epochs=epochs, weights=needed, report=report, progress=progress
                 )
-        except WeightsError as error:
+        except (WeightsError, RecipeError) as error:
             if not compared and recipe is chosen[-1]:
                 raise  # nothing is left to compare
             _log.warning("pawlab: %s was left out: %s", recipe.name, error)
