@@ -71,6 +71,7 @@ def test_ctrl_c_ends_it_and_the_same_call_goes_on(learnable_folder: Path, tmp_pa
     whole = workflow.train(learnable_folder, names[0], tmp_path / "whole", report=False)
     assert [row.loss for row in small.history] == [row.loss for row in read_history(whole.folder / "history.csv")]
     assert (small.run.folder / "model.onnx").read_bytes() == (whole.folder / "model.onnx").read_bytes()
+    assert small.run.metrics["seconds"]["total"] >= sum(row.seconds for row in small.history)
     assert {path.name for path in small.run.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
     with pytest.raises(OutputError, match=r"is finished; there is nothing to resume\.$"):
         workflow.resume(small.run.folder)

@@ -11,7 +11,7 @@ from pawlab import workflow
 from pawlab.data.dataset import Dataset
 from pawlab.data.discover import discover
 from pawlab.errors import OutputError, RecipeError, WeightsError
-from pawlab.history import Epoch, read_history
+from pawlab.history import Epoch
 from pawlab.keras_runtime import require_keras
 from pawlab.notebook import comparison_html
 from pawlab.progress import Progress, notebook_bar
@@ -19,7 +19,7 @@ from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun, write_comparison
 from pawlab.report.report import REPORT_FILE, missing_library
-from pawlab.run import HISTORY_FILE, RUN_FILE, Run, write_json
+from pawlab.run import RUN_FILE, Run, write_json
 
 COMPARISON_FILE = "comparison.json"
 
@@ -43,7 +43,7 @@ class Compared:
     @property
     def history(self) -> tuple[Epoch, ...]:
         """Return the run's epochs."""
-        return read_history(self.run.folder / HISTORY_FILE)
+        return self.run.history
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row of the table: ours, and what was published beside it."""

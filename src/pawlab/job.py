@@ -43,11 +43,12 @@ def _require_whole(name: str, value: Any, least: int) -> None:
 
 
 class Stopwatch:
-    """Wall seconds by stage."""
+    """Wall seconds by stage. `fitted_before`: those of the epochs that a resumed run had done already."""
 
-    def __init__(self) -> None:
+    def __init__(self, fitted_before: float = 0.0) -> None:
         self._seconds = dict.fromkeys(("discover", "features", "fit", "evaluate", "report"), 0.0)
-        self._start = perf_counter()
+        self._seconds["fit"] = fitted_before
+        self._start = perf_counter() - fitted_before
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

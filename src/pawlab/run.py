@@ -16,6 +16,7 @@ from typing import Any
 from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.data.dataset import Dataset
 from pawlab.errors import OutputError
+from pawlab.history import Epoch, read_history
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
 from pawlab.storage import replacing_file
@@ -49,6 +50,12 @@ class Run:
     def record(self) -> dict[str, Any]:
         """Return what run.json tells: recipe, seed, versions, machine, data, command."""
         return _read_json(self.folder / RUN_FILE)
+
+    @property
+    def history(self) -> tuple[Epoch, ...]:
+        """Return the epochs that have been done, in order."""
+        path = self.folder / HISTORY_FILE
+        return read_history(path) if path.is_file() else ()
 
     @property
     def interrupted(self) -> bool:

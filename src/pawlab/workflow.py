@@ -99,7 +99,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     run = Run(Path(folder))
     require_unfinished(run)
     order = _as_seen_from_here(Order(**run.record["order"]))
-    watch = Stopwatch()
+    watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
     dataset = _dataset(order, watch, progress)
     if dataset.fingerprint != run.record["data"]["fingerprint"]:
         raise DataError(f"{order.data} has changed since {folder} was begun. Bring the pictures back, or train anew.")
