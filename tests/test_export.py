@@ -53,6 +53,10 @@ def example_here(program: Path, *pictures: Path) -> list[tuple[str | None, Any]]
     return answers(output.getvalue(), pictures)
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def answers(output: str, pictures: tuple[Path, ...]) -> list[tuple[str | None, Any]]:
     words = [line.removeprefix("not sure: ").split(" ", 2) for line in output.splitlines()]
     assert [path for _, _, path in words] == [str(picture) for picture in pictures]
@@ -131,13 +135,15 @@ def test_an_export_that_answers_otherwise_is_refused(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wrong(path: Path, pixels: Any) -> Any:
-        return FORMS["onnx"].answer(path, pixels) + np.float32(0.002)
+        return right(path, pixels) + np.float32(0.002)
 
-    monkeypatch.setitem(FORMS, "tflite", Form(".tflite", FORMS["onnx"].write, wrong, ""))
-    (tmp_path / "x.tflite").write_bytes(b"before")
+    right = FORMS["onnx"].answer
+    export_classifier(run, "onnx", tmp_path / "x.onnx")
+    before = contents(tmp_path)
+    monkeypatch.setitem(FORMS, "onnx", Form(".onnx", FORMS["onnx"].write, wrong, ""))
     with pytest.raises(RuntimeError, match=r"probabilities differ by 2.0e-03, more than 1e-03; nothing was written$"):
-        export_classifier(run, "tflite", tmp_path / "x.tflite")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("x.tflite", b"before")]
+        export_classifier(run, "onnx", tmp_path / "x.onnx")
+    assert contents(tmp_path) == before
 
 
 def test_a_kill_leaves_nothing_half_written(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +156,72 @@ def test_a_kill_leaves_nothing_half_written(run: Path, tmp_path: Path, monkeypat
     with pytest.raises(KeyboardInterrupt):
         export_classifier(run, "savedmodel", tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
+
+
+def refusal(run: Path, to: Name, out: Path) -> str:
+    """Return the sentence of an export that changes nothing."""
+    before = contents(out.parent)
+    with pytest.raises(OutputError) as caught:
+        export_classifier(run, to, out)
+    assert contents(out.parent) == before
+    return str(caught.value)
+
+
+def test_an_earlier_export_is_replaced_with_its_example(run: Path, tmp_path: Path) -> None:
+    first = export_classifier(run, "onnx", tmp_path / "x.onnx")
+    written = contents(tmp_path)
+    first.path.write_bytes(b"older")
+    first.example.write_text("changed", encoding="utf-8")
+    export_classifier(run, "onnx", tmp_path / "x.onnx")
+    assert contents(tmp_path) == written
+
+
+@pytest.mark.parametrize("name", ["x.onnx", "x.onnx.json", "x.onnx.example.py"])
+@pytest.mark.parametrize("text", ["precious", '{"classes": []}', "[]"])
+def test_nothing_but_an_earlier_export_is_replaced(name: str, text: str, run: Path, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert refusal(run, "onnx", tmp_path / "x.onnx") == (
+        f"{tmp_path / name} is there already, and isn't of an earlier export. Choose another --out."
+    )
+
+
+def test_a_savedmodel_of_others_is_not_replaced(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "saved_model.pb").write_bytes(b"precious")
+    assert refusal(run, "savedmodel", tmp_path / "x") == (
+        f"{tmp_path / 'x'} is there already, and isn't of an earlier export. Choose another --out."
+    )
+
+
+@pytest.mark.parametrize("names", [["run.json"], ["run.json", "model.onnx"], ["run.json", "model.onnx.json"]])
+def test_a_run_keeps_its_own_model(names: list[str], run: Path, tmp_path: Path) -> None:
+    card = export_classifier(run, "onnx", tmp_path / "x.onnx").card.read_bytes()
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in names:
+        (other / name).write_bytes(card)
+    assert refusal(run, "onnx", other / "model.onnx") == (
+        f"{other / 'model.onnx'} is the place of another run's model. Choose another --out."
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_run_keeps_its_own_model_behind_a_link_too(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    for name in ("run.json", "model.onnx"):
+        (tmp_path / "other" / name).write_bytes(b"precious")
+    (tmp_path / "x.onnx").symlink_to(tmp_path / "other" / "model.onnx")
+    assert refusal(run, "onnx", tmp_path / "x.onnx") == (
+        f"{tmp_path / 'x.onnx'} is the place of another run's model. Choose another --out."
+    )
+
+
+@pytest.mark.parametrize("ending", [".keras", ".onnx", ".TFLITE"])
+def test_a_savedmodel_is_not_called_like_another_form(ending: str, run: Path, tmp_path: Path) -> None:
+    assert refusal(run, "savedmodel", tmp_path / f"x{ending}") == (
+        f"{tmp_path / f'x{ending}'} should not end with {ending.lower()}: a SavedModel is a folder. "
+        "Choose another --out."
+    )
 
 
 def test_mistakes_are_told_before_the_work(run: Path, tmp_path: Path) -> None:

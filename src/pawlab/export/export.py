@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pawlab.classifier import Card, Classifier, model_file
+from pawlab.classifier import FILE_NAME, Card, Classifier, model_file
 from pawlab.data.drawing.animal import Kind
 from pawlab.data.drawing.shot import draw_picture
 from pawlab.errors import OutputError, PawlabError, did_you_mean
@@ -27,6 +27,8 @@ from pawlab.storage import replacing_file, replacing_folder
 LARGEST_DIFFERENCE = 1e-3  # of a probability
 _DRAWN_PICTURES = 8  # by which an export is held against model.onnx, with three plainer ones
 _SAVEDMODEL_FILE = "saved_model.pb"
+_RUN_FILE = "run.json"  # as pawlab.run calls it
+_CARD_NAMES = {"classes", "preprocess", "output", "pawlab"}  # among those of a card of any version
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,21 @@ class Exported:
 def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Progress = notebook_bar) -> Exported:
     """Write a run's classifier as ONNX, Keras, SavedModel or TensorFlow Lite.
 
-    `model`: a run's folder or its model.onnx. `out`: a file that ends as such files do, or a SavedModel's folder; what
-    stood there is replaced. Beside it come OUT.json and OUT.example.py. Nothing appears before it is whole and checked.
+    `model`: a run's folder or its model.onnx. `out`: a file that ends as such files do, or a SavedModel's folder.
+    Beside it come OUT.json and OUT.example.py. An earlier export is replaced with both, nothing else ever is. Nothing
+    appears before it is whole and checked.
 
-    Raises ModelError where the model can't be read or has no such form, OutputError where `out` can't be written,
-    MissingExtraError where Keras is needed, and RuntimeError where the export would answer otherwise.
+    Raises ModelError where the model can't be read or has no such form, OutputError where `out` is taken or can't be
+    written, MissingExtraError where Keras is needed, and RuntimeError where the export would answer otherwise.
     """
     if to not in FORMS:
         raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
     form, source, target = FORMS[to], model_file(model), Path(out)
     classifier = Classifier.load(source)
-    _require_fitting(form, target, source)
     card, program = (target.with_name(f"{target.name}{ending}") for ending in (".json", ".example.py"))
+    _require_ending(form, target)
+    _require_no_model(target, source)
+    _require_free(target, card, program)
     replacing = replacing_file if form.ending else replacing_folder
     with replacing(target) as partial:  # a place that can't be written is told before the work
         with progress(f"Exporting to {to}", None, "steps"), _quiet():
@@ -72,15 +77,46 @@ def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Pr
     return Exported(target, card, program, difference, tuple(left_out))
 
 
-def _require_fitting(form: Form, target: Path, source: Path) -> None:
-    """Raise OutputError where the runtime wouldn't open a file of that name, or something else would be lost."""
-    if form.ending and target.suffix.lower() != form.ending:
+def _require_ending(form: Form, target: Path) -> None:
+    """Raise OutputError where the runtime wouldn't open, or people would mistake, what is called so."""
+    ending = target.suffix.lower()
+    if form.ending and ending != form.ending:
         raise OutputError(f"{target} should end with {form.ending}, as its readers expect. Choose another --out.")
-    if target.resolve() == source.resolve():
+    if not form.ending and ending in {other.ending for other in FORMS.values() if other.ending}:
+        raise OutputError(f"{target} should not end with {ending}: a SavedModel is a folder. Choose another --out.")
+
+
+def _require_no_model(target: Path, source: Path) -> None:
+    """Raise OutputError where a run has its classifier: its metrics and its card tell of that one."""
+    real = target.resolve()
+    if real == source.resolve():
         raise OutputError(f"{target} is the model itself. Choose another --out.")
-    is_other = target.is_dir() and any(target.iterdir()) and not (target / _SAVEDMODEL_FILE).is_file()
-    if not form.ending and is_other:
+    if real.name == FILE_NAME and real.with_name(_RUN_FILE).is_file():
+        raise OutputError(f"{target} is the place of another run's model. Choose another --out.")
+
+
+def _require_free(target: Path, card: Path, program: Path) -> None:
+    """Raise OutputError where anything but an earlier export would be lost."""
+    if target.is_dir() and _is_something(target) and not (target / _SAVEDMODEL_FILE).is_file():
         raise OutputError(f"{target} holds something other than a SavedModel. Choose another --out.")
+    if _is_card(card):
+        return
+    for path in (target, card, program):
+        if _is_something(path):
+            raise OutputError(f"{path} is there already, and isn't of an earlier export. Choose another --out.")
+
+
+def _is_something(path: Path) -> bool:
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _is_card(path: Path) -> bool:
+    """Say whether a file is what an export has beside it."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and values.keys() >= _CARD_NAMES
 
 
 @contextmanager
