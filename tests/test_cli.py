@@ -3,12 +3,14 @@ import json
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from pawlab import cli, workflow
+from pawlab.export.forms import FORMS
 from pawlab.run import Run
 
 
@@ -330,3 +332,15 @@ def test_ctrl_c_ends_quietly(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learn
 
     monkeypatch.setattr(workflow, "explore", interrupted)
     assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
+
+
+def test_export_says_the_same_where_it_is_the_same(
+    pawlab: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("export", run.folder, "--to", "onnx", "--out", tmp_path / "x.onnx")
+    code, out, _ = pawlab(*command)
+    assert code == 0
+    assert "Checked    probabilities are the same as model.onnx's\n" in out
+    form = FORMS["onnx"]
+    monkeypatch.setitem(FORMS, "onnx", replace(form, answer=lambda path, pixels: form.answer(path, pixels) + 2e-4))
+    assert "Checked    probabilities differ from model.onnx's by 2e-04 at most\n" in pawlab(*command).out

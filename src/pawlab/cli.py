@@ -243,7 +243,8 @@ def export(
         show_json(exported.to_dict())
         return
     print(f"Export     {exported.path}, with {exported.card.name}")
-    print(f"Checked    probabilities differ from model.onnx's by {exported.difference:.0e} at most")
+    at_most = f"differ from model.onnx's by {exported.difference:.0e} at most"
+    print("Checked    probabilities", at_most if exported.difference else "are the same as model.onnx's")
     for name in exported.left_out:
         print(f"Left out   {name}, which model.onnx tells")
     print(f"Next       python {shlex.quote(str(exported.example))} PICTURE")
