@@ -3,12 +3,14 @@
 import csv
 import json
 import platform
+import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -19,7 +21,7 @@ from pawlab.errors import OutputError
 from pawlab.history import Epoch, read_history
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
-from pawlab.storage import replacing_file
+from pawlab.storage import remove_empty, replacing_file
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
@@ -28,6 +30,8 @@ PREDICTIONS_FILE = "predictions.csv"
 SPLIT_FILE = "split.csv"
 SUSPECTS_FILE = "suspects.csv"
 REPORT_FILE = "report.html"
+
+_PUT_ASIDE = ".previous"  # how the hidden name ends of what a run is to replace
 
 _VERSIONS_OF = (
     *("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy"),
@@ -83,7 +87,7 @@ def choose_folder(out: str | Path | None, data_name: str, recipe_name: str, over
     Raises OutputError where `out` is taken or can't be written; nothing is made yet.
     """
     if out is None:
-        folder = _first_free(Path("runs") / f"{data_name}-{recipe_name}")
+        folder = next(filter(_is_free, _default_folders(data_name, recipe_name)))
     else:
         folder = Path(out)
         _require_free(folder, overwrite)
@@ -91,27 +95,41 @@ def choose_folder(out: str | Path | None, data_name: str, recipe_name: str, over
     return folder
 
 
-def _first_free(folder: Path) -> Path:
-    candidate, number = folder, 1
-    while candidate.exists():
-        number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
-    return candidate
+def _default_folders(data_name: str, recipe_name: str) -> Iterator[Path]:
+    first = Path("runs") / f"{data_name}-{recipe_name}"
+    yield first
+    for number in count(2):
+        yield first.with_name(f"{first.name}-{number}")
+
+
+def _is_free(folder: Path) -> bool:
+    return not folder.exists() and not _put_aside_of(folder)
 
 
 def _require_free(folder: Path, overwrite: bool) -> None:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    earlier = _earlier_run(folder)
+    if _is_empty(folder):
+        if earlier and not overwrite:
+            raise OutputError(
+                f"{folder} is where a run was stopped as it began.{earlier} Rename that to have it back, "
+                "choose another --out, or add --overwrite to replace it."
+            )
         return
     if not (folder / RUN_FILE).is_file():
-        raise OutputError(f"{folder} holds something other than a run. Choose another --out.")
+        raise OutputError(f"{folder} holds something other than a run. Choose another --out.{earlier}")
     if overwrite:
         return
     if not (folder / METRICS_FILE).is_file():
         raise OutputError(
             f"{folder} holds a run that isn't finished. Go on with `pawlab train --resume {folder}`, "
-            "choose another --out, or add --overwrite to replace it."
+            f"choose another --out, or add --overwrite to replace it.{earlier}"
         )
     raise OutputError(f"{folder} holds a run already. Choose another --out, or add --overwrite to replace it.")
+
+
+def _is_empty(folder: Path) -> bool:
+    """Say whether nothing is lost where a run takes its place."""
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def _require_writable(folder: Path) -> None:
@@ -130,37 +148,85 @@ def _require_writable(folder: Path) -> None:
 def making_folder(folder: Path) -> Iterator[None]:
     """Make a run's folder for work that goes on in it. What stood there before is gone once the work is done.
 
-    Where the work fails before an epoch is done, the folder vanishes and what stood there before is back.
+    Where the work fails before an epoch is done, the folder vanishes and what stood there before is back. Where it is
+    killed, that lies beside the folder, under a hidden name, until a run in the folder is whole.
     """
-    previous, parent_is_new = _put_aside(folder), not folder.parent.exists()
-    folder.mkdir(parents=True)
+    place = folder.resolve()  # what a link points to is replaced, not the link
+    _put_aside(place)
+    new_folders = [path for path in (place, *place.parents) if not path.exists()]
+    place.mkdir(parents=True, exist_ok=True)
     try:
         yield
     except BaseException:
-        if not (folder / HISTORY_FILE).is_file():
-            shutil.rmtree(folder)
-            if parent_is_new:
-                folder.parent.rmdir()
-            if previous is not None:
-                previous.replace(folder)
+        if not (place / HISTORY_FILE).is_file():
+            _bring_back(place, new_folders)
         raise
-    if previous is not None:
-        shutil.rmtree(previous, ignore_errors=True)
+    remove_replaced(folder)
 
 
-def _put_aside(folder: Path) -> Path | None:
-    """Rename what stands at `folder` to a name beside it that nothing has; None where nothing stands there."""
-    if not folder.exists():
-        return None
-    place = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".previous", dir=folder.parent))
-    place.rmdir()
-    return folder.replace(place)
+def remove_replaced(folder: Path) -> None:
+    """Remove what was put aside for the run in `folder`, which is whole now, by its own process or by killed ones."""
+    for kept in _put_aside_of(folder):
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+def _put_aside(place: Path) -> None:
+    """Rename the run at `place` to a hidden name beside it that nothing has."""
+    if _is_empty(place):
+        return
+    if _has_learnt_nothing(place) and _put_aside_of(place):
+        shutil.rmtree(place)  # begun by a killed process; what it was to replace is what stood there before
+        return
+    kept = Path(mkdtemp(prefix=f".{place.name}.", suffix=_PUT_ASIDE, dir=place.parent))
+    kept.rmdir()
+    place.replace(kept)
+
+
+def _put_aside_of(folder: Path) -> list[Path]:
+    """Return what was put aside for a folder's runs, the latest last: more than one where several were killed."""
+    place = folder.resolve()
+    name = re.compile(rf"\.{re.escape(place.name)}\.[a-z0-9_]+{re.escape(_PUT_ASIDE)}")
+    try:
+        found = [path for path in place.parent.iterdir() if name.fullmatch(path.name)]
+    except OSError:
+        return []  # there is no such folder yet; writing will tell what else is wrong
+    return sorted(found, key=_time_of_run)
+
+
+def _earlier_run(folder: Path) -> str:
+    """Return what an error says where a killed process has put a run aside, with a leading space."""
+    kept = _put_aside_of(folder)
+    return f" The run that was there before is kept in {kept[-1]}." if kept else ""
+
+
+def _time_of_run(folder: Path) -> float:
+    try:
+        return (folder / RUN_FILE).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _has_learnt_nothing(folder: Path) -> bool:
+    return not any((folder / name).is_file() for name in (HISTORY_FILE, METRICS_FILE))
+
+
+def _bring_back(place: Path, new_folders: list[Path]) -> None:
+    """Leave all as it was before the work. An error here wouldn't tell what went wrong: it is passed over."""
+    shutil.rmtree(place, ignore_errors=True)
+    kept = _put_aside_of(place)
+    with suppress(OSError):
+        if kept:
+            kept[-1].replace(place)
+        elif place not in new_folders:
+            place.mkdir()
+    remove_empty(new_folders)
 
 
 def require_unfinished(run: Run) -> None:
     """Raise OutputError unless the run was begun and then killed or interrupted."""
     if not (run.folder / RUN_FILE).is_file():
-        raise OutputError(f"there is no run in {run.folder}. Give the folder of a run that was stopped.")
+        earlier = _earlier_run(run.folder)
+        raise OutputError(f"there is no run in {run.folder}. Give the folder of a run that was stopped.{earlier}")
     if run.finished:
         raise OutputError(f"the run in {run.folder} is finished; there is nothing to resume.")
 

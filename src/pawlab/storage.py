@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def _replacing(target: Path, folder: bool) -> Iterator[Path]:
             _swap_in(partial, real) if folder else partial.replace(real)
     finally:
         _remove(partial)
-        _remove_empty(parents_to_make)
+        remove_empty(parents_to_make)
 
 
 def _check_kind(target: Path, real: Path, folder: bool) -> None:
@@ -122,7 +122,8 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-def _remove_empty(folders: list[Path]) -> None:
-    for folder in folders:  # the deepest first
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those folders, the deepest named first, that are there and hold nothing."""
+    for folder in folders:
         with suppress(OSError):
             folder.rmdir()
