@@ -3,18 +3,22 @@
 import os
 import subprocess
 import sys
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from pawlab import run
 from pawlab.errors import OutputError
 from pawlab.run import (
     Run,
     choose_folder,
     making_folder,
     remove_replaced,
+    replacing_run,
     require_unfinished,
+    reserved_folder,
 )
 
 FINISHED = ("run.json", "history.csv", "metrics.json")
@@ -154,6 +158,14 @@ def test_once_a_run_is_whole_nothing_is_left_of_those_before(tmp_path: Path, nam
     assert standing(tmp_path) == whole("run", "new")
 
 
+@pytest.mark.parametrize("names", [(), BEGUN, UNFINISHED])
+def test_a_run_that_is_made_at_one_go_leaves_nothing_either(tmp_path: Path, names: tuple[str, ...]) -> None:
+    killed_overwrite(tmp_path / "run", names)
+    with replacing_run(tmp_path / "run", overwrite=True) as partial:
+        put(partial, "new")
+    assert standing(tmp_path) == whole("run", "new")
+
+
 def test_of_several_killed_runs_the_latest_that_has_learnt_comes_back(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     kept = killed_overwrite(folder, UNFINISHED)
@@ -225,3 +237,72 @@ def test_what_was_put_aside_behind_a_link_is_found(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "disk" / "run")
     assert refusal(link).endswith(f" The run that was there before is kept in {kept}.")
+
+
+# Runs at the same time
+
+
+def test_runs_that_begin_at_once_take_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+        reserved = [reserved_folder(None, "pets", "fast", overwrite=False) for _ in range(8)]
+        folders = list(pool.map(stack.enter_context, reserved))
+    assert sorted(folders) == sorted(
+        Path("runs") / name for name in ("pets-fast", *(f"pets-fast-{number}" for number in range(2, 9)))
+    )
+
+
+def test_a_run_that_comes_between_the_choice_and_the_making_keeps_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(run, "_require_writable", lambda folder: put(folder, "theirs"))
+    with reserved_folder(None, "pets", "fast", overwrite=False) as folder:
+        assert folder == Path("runs") / "pets-fast-2"
+    assert standing(tmp_path) == {**whole("runs/pets-fast", "theirs"), "runs/pets-fast-2/": ""}
+
+
+@pytest.mark.parametrize("at_one_go", [True, False])
+def test_a_reserved_folder_becomes_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_one_go: bool) -> None:
+    monkeypatch.chdir(tmp_path)
+    with reserved_folder(None, "pets", "fast", overwrite=False) as folder:
+        if at_one_go:
+            with replacing_run(folder, overwrite=False) as partial:
+                put(partial, "new")
+        else:
+            with making_folder(folder):
+                put(folder, "new")
+    assert standing(tmp_path) == whole("runs/pets-fast", "new")
+
+
+@pytest.mark.parametrize("out", [None, Path("a") / "b" / "run"])
+def test_a_reserved_folder_vanishes_where_the_work_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: Path | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ZeroDivisionError), reserved_folder(out, "pets", "fast", overwrite=False):
+        _ = 1 / 0
+    assert list(tmp_path.iterdir()) == []
+    with (
+        suppress(ZeroDivisionError),
+        reserved_folder(out, "pets", "fast", overwrite=False) as folder,
+        making_folder(folder),
+    ):
+        put(folder, "new", BEGUN)
+        _ = 1 / 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_has_come_meanwhile_is_replaced_only_when_asked_for(tmp_path: Path) -> None:
+    replacing = replacing_run(tmp_path / "run", overwrite=False)
+    put(replacing.__enter__(), "new")
+    put(tmp_path / "run", "theirs")
+    with pytest.raises(OutputError) as caught:
+        replacing.__exit__(None, None, None)
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'} holds a run already. Choose another --out, or add --overwrite to replace it."
+    )
+    assert standing(tmp_path) == whole("run", "theirs")
+    with replacing_run(tmp_path / "run", overwrite=True) as partial:
+        put(partial, "new")
+    assert standing(tmp_path) == whole("run", "new")

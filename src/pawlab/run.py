@@ -21,7 +21,7 @@ from pawlab.errors import OutputError
 from pawlab.history import Epoch, read_history
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
-from pawlab.storage import remove_empty, replacing_file
+from pawlab.storage import remove_empty, replacing_file, replacing_folder
 
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
@@ -95,6 +95,25 @@ def choose_folder(out: str | Path | None, data_name: str, recipe_name: str, over
     return folder
 
 
+@contextmanager
+def reserved_folder(out: str | Path | None, data_name: str, recipe_name: str, overwrite: bool) -> Iterator[Path]:
+    """Choose as `choose_folder`, and without `out` make the folder, so that a run beside it takes another name.
+
+    It is removed where the work fails and leaves nothing in it. Raises OutputError as `choose_folder`.
+    """
+    folder = choose_folder(out, data_name, recipe_name, overwrite)
+    if out is not None:
+        yield folder
+        return
+    new_parents = [parent for parent in folder.parents if not parent.exists()]
+    folder = next(filter(_is_made, _default_folders(data_name, recipe_name)))
+    try:
+        yield folder
+    except BaseException:
+        remove_empty([folder, *new_parents])
+        raise
+
+
 def _default_folders(data_name: str, recipe_name: str) -> Iterator[Path]:
     first = Path("runs") / f"{data_name}-{recipe_name}"
     yield first
@@ -104,6 +123,17 @@ def _default_folders(data_name: str, recipe_name: str) -> Iterator[Path]:
 
 def _is_free(folder: Path) -> bool:
     return not folder.exists() and not _put_aside_of(folder)
+
+
+def _is_made(folder: Path) -> bool:
+    """Make a folder if its name is free. The system gives it to one only of those who ask at once."""
+    if not _is_free(folder):
+        return False
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _require_free(folder: Path, overwrite: bool) -> None:
@@ -161,6 +191,18 @@ def making_folder(folder: Path) -> Iterator[None]:
         if not (place / HISTORY_FILE).is_file():
             _bring_back(place, new_folders)
         raise
+    remove_replaced(folder)
+
+
+@contextmanager
+def replacing_run(folder: Path, overwrite: bool) -> Iterator[Path]:
+    """Give an empty folder beside a run's, which takes its place once it is whole, as `replacing_folder` does.
+
+    Raises OutputError where another run has come there meanwhile, unless `overwrite`.
+    """
+    with replacing_folder(folder) as partial:
+        yield partial
+        _require_free(folder, overwrite)
     remove_replaced(folder)
 
 
