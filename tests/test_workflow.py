@@ -16,6 +16,7 @@ from pawlab import heads, workflow
 from pawlab.classifier import Classifier
 from pawlab.errors import DataError, MissingExtraError, OutputError, RecipeError
 from pawlab.features.extract import extract_features
+from pawlab.fitted import Fitted
 from pawlab.run import Run
 
 
@@ -328,4 +329,55 @@ def test_a_recipe_that_cannot_begin_leaves_nothing_behind(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(MissingExtraError, match=r"pip install 'pawlab\[keras\]'"):
         workflow.train(learnable_folder, "a1")
+    assert list(tmp_path.iterdir()) == []
+
+
+SMALL = """
+epochs = 2
+preprocess = { height = 8, width = 8 }
+layers = [{ kind = "flatten" }, { kind = "dense" }]
+"""
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_resumed_run_replaces_what_the_killed_one_was_to_replace(learnable_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    run = workflow.train(learnable_folder, tmp_path / "small.toml", tmp_path / "runs" / "x", report=False)
+    run.folder.rename(run.folder.with_name(".x.a1b2c3_4.previous"))
+    run.folder.mkdir()
+    shutil.copy(run.folder.with_name(".x.a1b2c3_4.previous") / "run.json", run.folder)
+    assert workflow.resume(run.folder).finished
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["x"]
+
+
+def test_a_run_that_begins_while_another_trains_takes_the_next_name(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second begins while the first fits, and both end."""
+    monkeypatch.chdir(tmp_path)
+    seconds: list[Run] = []
+
+    def train_another_meanwhile(*arguments: Any) -> Fitted:
+        monkeypatch.setattr(workflow, "train_head", heads.train_head)
+        seconds.append(workflow.train(learnable_folder, seed=1, report=False))
+        return heads.train_head(*arguments)
+
+    monkeypatch.setattr(workflow, "train_head", train_another_meanwhile)
+    first = workflow.train(learnable_folder, report=False)
+    name = f"{learnable_folder.name}-fast"
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [name, f"{name}-2"]
+    assert [run.record["seed"] for run in (first, *seconds)] == [0, 1]
+    assert [run.folder.name for run in (first, *seconds)] == [name, f"{name}-2"]
+
+
+def test_a_run_that_cannot_be_fitted_leaves_no_name_behind(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any) -> Fitted:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workflow, "train_head", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        workflow.train(learnable_folder)
     assert list(tmp_path.iterdir()) == []

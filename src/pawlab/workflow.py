@@ -32,10 +32,12 @@ from pawlab.run import (
     choose_folder,
     making_folder,
     read_seen,
+    remove_replaced,
+    replacing_run,
     require_unfinished,
+    reserved_folder,
     write_json,
 )
-from pawlab.storage import replacing_folder
 from pawlab.training.augmentation import augment
 
 
@@ -78,16 +80,16 @@ def train(
     if out is not None:
         choose_folder(out, "", "", overwrite)  # a place that can't be written is told before the work
     dataset = _dataset(order, watch, progress)
-    folder = choose_folder(out, dataset.name, chosen.name, overwrite)
     job = Job(order, chosen, dataset, watch, progress)
-    if chosen.trainer == "head":
-        fitted = train_head(dataset, chosen, _path(order.weights), progress)
-        with replacing_folder(folder) as partial:
-            finish(job, fitted, partial, folder)
-    else:
-        with making_folder(folder):
-            write_json(job.beginning(), folder / RUN_FILE)
-            _train_in_place(job, folder)
+    with reserved_folder(out, dataset.name, chosen.name, overwrite) as folder:
+        if chosen.trainer == "head":
+            fitted = train_head(dataset, chosen, _path(order.weights), progress)
+            with replacing_run(folder, overwrite) as partial:
+                finish(job, fitted, partial, folder)
+        else:
+            with making_folder(folder):
+                write_json(job.beginning(), folder / RUN_FILE)
+                _train_in_place(job, folder)
     return Run(folder)
 
 
@@ -107,6 +109,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
         missing_ok=True
     )  # an interrupted run's, of which the rest won't be true any more
     _train_in_place(Job(order, _chosen(order), dataset, watch, progress), run.folder)
+    remove_replaced(run.folder)
     return Run(run.folder)
 
 
