@@ -26,7 +26,7 @@ LAYERS = (
     "data history notebook recipes",
     "classifier features fitted sources",
     "answers evaluation export heads listings report run training",
-    "job ray_map terminal",
+    "job places ray_map terminal",
     "results",
     "workflow",
     "comparison estimators web",

@@ -19,25 +19,21 @@ from pawlab.heads import train_head
 from pawlab.job import Job, Order, Stopwatch
 from pawlab.notebook import exploration_html
 from pawlab.pictures import Fit
+from pawlab.places import (
+    choose_folder,
+    making_folder,
+    remove_replaced,
+    replacing_run,
+    require_unfinished,
+    reserved_folder,
+)
 from pawlab.progress import Progress, notebook_bar
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
 from pawlab.report.shown import samples
 from pawlab.results import finish
-from pawlab.run import (
-    METRICS_FILE,
-    RUN_FILE,
-    Run,
-    choose_folder,
-    making_folder,
-    read_seen,
-    remove_replaced,
-    replacing_run,
-    require_unfinished,
-    reserved_folder,
-    write_json,
-)
+from pawlab.run import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
 from pawlab.training.augmentation import augment
 
 
@@ -105,9 +101,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     dataset = _dataset(order, watch, progress)
     if dataset.fingerprint != run.record["data"]["fingerprint"]:
         raise DataError(f"{order.data} has changed since {folder} was begun. Bring the pictures back, or train anew.")
-    (run.folder / METRICS_FILE).unlink(
-        missing_ok=True
-    )  # an interrupted run's, of which the rest won't be true any more
+    (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
     _train_in_place(Job(order, _chosen(order), dataset, watch, progress), run.folder)
     remove_replaced(run.folder)
     return Run(run.folder)

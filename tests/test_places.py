@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pawlab import run
 from pawlab.errors import OutputError
-from pawlab.run import (
-    Run,
+from pawlab.places import (
     choose_folder,
     making_folder,
     remove_replaced,
@@ -20,6 +18,7 @@ from pawlab.run import (
     require_unfinished,
     reserved_folder,
 )
+from pawlab.run import Run
 
 FINISHED = ("run.json", "history.csv", "metrics.json")
 UNFINISHED = ("run.json", "history.csv")
@@ -128,7 +127,7 @@ def test_what_has_been_learnt_stays_with_what_was_there(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from pawlab.run import making_folder
+from pawlab.places import making_folder
 with making_folder(Path(sys.argv[1])):
     Path(sys.argv[1], "run.json").write_text("killed")
     os._exit(9)
@@ -256,7 +255,7 @@ def test_a_run_that_comes_between_the_choice_and_the_making_keeps_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "_require_writable", lambda folder: put(folder, "theirs"))
+    monkeypatch.setattr(places, "_require_writable", lambda folder: put(folder, "theirs"))
     with reserved_folder(None, "pets", "fast", overwrite=False) as folder:
         assert folder == Path("runs") / "pets-fast-2"
     assert standing(tmp_path) == {**whole("runs/pets-fast", "theirs"), "runs/pets-fast-2/": ""}
