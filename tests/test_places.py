@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pawlab import places
 from pawlab.errors import OutputError
 from pawlab.places import (
     choose_folder,
