@@ -71,6 +71,19 @@ def test_two_sentences_where_nothing_moves() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("training", "validation", "said"),
+    [
+        (0.5, 0.5, "Training accuracy is the same: it has learnt no more than to guess."),
+        (0.515, 0.51, "Training accuracy is 0.5 points higher: it has learnt no more than to guess."),
+        (0.51, 0.53, "Training accuracy is 2.0 points lower: no sign of overfitting."),
+        (0.54, 0.5, "Training accuracy is 4.0 points higher: no sign of overfitting."),
+    ],
+)
+def test_a_network_that_stands_still_is_not_praised(training: float, validation: float, said: str) -> None:
+    assert judge(history(*[(training, validation)] * 5), 0.5).sentences[1] == said
+
+
 def test_worse_than_guessing_is_said() -> None:
     assert judge(history((0.5, 0.45)), 0.5).sentences[0] == (
         "Validation accuracy is 45.0%, 5.0 points worse than always guessing the largest class."

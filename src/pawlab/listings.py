@@ -58,6 +58,8 @@ def print_recipe(recipe: Recipe) -> None:
     print_table(("layer", "options", "output shape", "parameters"), rows)
     counts = document["parameters"]
     console.print(f"{counts['total']:,} parameters, {counts['trainable']:,} trainable (two classes)", highlight=False)
+    for oddity in document["oddities"]:
+        console.print(f"Odd: {oddity}", highlight=False)
     for title in ("published", "measured"):
         if document.get(title):
             facts = ", ".join(f"{key}: {value}" for key, value in document[title].items())

@@ -11,6 +11,8 @@ would take in the climb. In that window
 0.05, because that is what chance seldom exceeds on a thousand pictures: an accuracy of 0.7 on 800 has a standard error
 of 0.016, on 2,000 of 0.010, their difference one of 0.019, and 0.05 is 2.6 times that. Training accuracy is the one
 seen during the epoch, with dropout and augmentation at work, so it errs on the low side, and so does the gap.
+
+Where neither accuracy is two points above always guessing the largest class, it says that nothing was learnt instead.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from pawlab.history import Epoch
 _SHARE = 4  # the window is one fourth of the epochs
 _FEWEST_EPOCHS = 5
 _LARGEST_GAP = 0.05
+_LEAST_LEARNT = 0.02  # above guessing, in validation or training: a network below it stands still
 _SMALLEST_TOLD = 0.0005  # less would read as 0.0 points
 _STANDARD_ERRORS = 1.96  # 95% of chance differences are smaller
 
@@ -73,7 +76,11 @@ class Verdict:
         return f"Training accuracy is {_points(self.gap, 'higher', 'lower')}"
 
     def _overfit(self) -> str:
-        return "it overfits" if self.overfit else "no sign of overfitting"
+        if self.overfit:
+            return "it overfits"
+        if max(self.over_baseline, self.over_baseline + self.gap) < _LEAST_LEARNT:
+            return "it has learnt no more than to guess"
+        return "no sign of overfitting"
 
 
 def judge(history: Sequence[Epoch], baseline: float, pictures: tuple[int, int] | None = None) -> Verdict:
