@@ -183,7 +183,7 @@ def page(compared: list[Compared], more: list[Compared], beside: dict[str, Any],
         "of the epochs. Best: validation accuracy of the best epoch. Test: that epoch on 200 pictures, asked once, "
         "with the 95% interval. Gap: training less validation accuracy, where settled. Seconds: of one run, from the "
         "pictures to the report, and rough, as the machine had other things to do now and then; what can be compared "
-        "stands below.",
+        "stands below. `fast` found its features in the cache; benchmarks/results.md has it without.",
     ]
     return "\n".join([*lines, *seed_lines(more), *beside_lines(beside)]) + "\n"
 
