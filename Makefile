@@ -14,7 +14,7 @@ endif
 DEMO := .venv-demo
 TEST := .venv-test
 TESTED := -e '.[keras,serve]' pytest ruff mypy sphinx furo myst-nb ipykernel
-SITE := site
+SITE := docs/_build
 
 .PHONY: help demo test check docs clean
 
@@ -22,7 +22,7 @@ help:
 	@echo "make demo    install the base alone and train on the built-in pictures"
 	@echo "make test    check, then run all tests, in an environment of their own"
 	@echo "make check   style, formatting and types"
-	@echo "make docs    write docs/cli.md from the program's own help, and the site into $(SITE)/"
+	@echo "make docs    write docs/cli.md from the program's own help, and the site into $(SITE)/html"
 	@echo "make clean   remove the environments and caches of this folder"
 
 demo: $(DEMO)/installed
@@ -38,8 +38,8 @@ check: $(TEST)/installed
 
 docs: $(TEST)/installed
 	$(TEST)/$(BIN)/python -m typer pawlab.cli utils docs --name pawlab --output docs/cli.md
-	$(TEST)/$(BIN)/python -m sphinx --fail-on-warning --quiet docs $(SITE)
-	@echo "Open $(SITE)/index.html."
+	$(TEST)/$(BIN)/python -m sphinx --fail-on-warning --quiet docs $(SITE)/html
+	@echo "Open $(SITE)/html/index.html."
 
 clean:
 	rm -rf $(DEMO) $(TEST) $(SITE) .mypy_cache .pytest_cache .ruff_cache

@@ -30,7 +30,7 @@ exclude_patterns = ["_build"]
 default_role = "code"  # docstrings mark code with single backticks, as Markdown does
 nitpicky = False
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 nb_execution_mode = "force"
