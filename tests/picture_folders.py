@@ -1,11 +1,10 @@
 """Folders of files with pictures' names, for tests of what is found where; nothing here is ever decoded."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pawlab.data.dataset import Dataset, Picture, Split
-from pawlab.progress import Advance, Progress
+from pawlab.progress import Advance
 
 JPEG = b"\xff\xd8\xff"
 Row = tuple[str, str, str, Split | None]  # name, label, content, split
@@ -80,17 +79,3 @@ class Bar:
 
     def _advance(self, steps: int) -> None:
         self.done += steps
-
-
-def interrupting(begin: str) -> Progress:
-    """A progress under which Ctrl-C is pressed when a bar whose title begins so has moved."""
-
-    @contextmanager
-    def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
-        def advance(steps: int, note: str = "") -> None:
-            if title.startswith(begin):
-                raise KeyboardInterrupt
-
-        yield advance
-
-    return bar

@@ -3,6 +3,8 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -259,15 +261,22 @@ def test_mistakes_get_one_line_and_exit_code_2(
     assert sorted(tmp_path.rglob("*")) == before  # nothing is left behind
 
 
-@pytest.mark.parametrize("command", [("recipes", "--json"), ("recipes",), ("train", "--help"), ("--version",)])
-def test_a_full_disk_behind_standard_output_is_told_in_one_line(
-    pawlab: Any, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def full_output(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put a disk without room behind standard output. No fixture: pytest renews its streams before a test is called."""
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("there is no /dev/full here")
     with full.open("w") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
+        yield
+
+
+@pytest.mark.parametrize("command", [("recipes", "--json"), ("recipes",), ("train", "--help"), ("--version",)])
+def test_a_full_disk_behind_standard_output_is_told_in_one_line(
+    pawlab: Any, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with full_output(monkeypatch):
         outcome = pawlab(*command)
     assert outcome == Outcome(1, "", "pawlab: can't write to standard output: No space left on device.\n")
 
@@ -275,11 +284,7 @@ def test_a_full_disk_behind_standard_output_is_told_in_one_line(
 def test_a_mistake_is_told_even_where_standard_output_is_full(
     pawlab: Any, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("there is no /dev/full here")
-    with full.open("w") as stream:
-        monkeypatch.setattr(sys, "stdout", stream)
+    with full_output(monkeypatch):
         code, _, err = pawlab("predict", run.folder, "absent.png")
     assert (code, err.splitlines()) == (
         2,

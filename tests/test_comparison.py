@@ -17,7 +17,7 @@ from pawlab.history import read_history
 from pawlab.recipes import RECIPES, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.run import Run
-from picture_folders import interrupting
+from quick_training import SMALL, interrupting
 
 
 def test_what_is_done_is_not_done_again(learnable_folder: Path, tmp_path: Path) -> None:
@@ -47,13 +47,6 @@ def test_another_number_of_epochs_is_refused(learnable_folder: Path, tmp_path: P
         f"{tmp_path / 'out' / 'fast'} holds a run with another number of epochs: 1, not the recipe's own. "
         "Choose another --out, or delete it."
     )
-
-
-SMALL = """
-epochs = 3
-preprocess = { height = 8, width = 8 }
-layers = [{ kind = "flatten" }, { kind = "dense" }]
-"""
 
 
 @pytest.mark.usefixtures("keras")

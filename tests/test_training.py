@@ -31,7 +31,7 @@ from pawlab.training.network import prepare
 from pawlab.training.pipeline import Part, load_parts, one_ahead, picture_feed
 from pawlab.training.randomness import shuffled
 from pawlab.training.to_onnx import require_same_answers, to_onnx, to_probabilities
-from picture_folders import interrupting
+from quick_training import interrupting
 
 Array = NDArray[Any]
 SMALL = Preprocess(height=48, width=48)

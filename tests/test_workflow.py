@@ -18,6 +18,7 @@ from pawlab.errors import DataError, MissingExtraError, OutputError, RecipeError
 from pawlab.features.extract import extract_features
 from pawlab.fitted import Fitted
 from pawlab.run import Run
+from quick_training import SMALL
 
 
 @pytest.fixture(scope="module")
@@ -330,13 +331,6 @@ def test_a_recipe_that_cannot_begin_leaves_nothing_behind(
     with pytest.raises(MissingExtraError, match=r"pip install 'pawlab\[keras\]'"):
         workflow.train(learnable_folder, "a1")
     assert list(tmp_path.iterdir()) == []
-
-
-SMALL = """
-epochs = 2
-preprocess = { height = 8, width = 8 }
-layers = [{ kind = "flatten" }, { kind = "dense" }]
-"""
 
 
 @pytest.mark.usefixtures("keras")

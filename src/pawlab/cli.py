@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pawlab import __version__
+from pawlab.data.findings import counted
 from pawlab.errors import PawlabError
 from pawlab.terminal import (
     StandardOutputError,
     bar,
-    counted,
     drop_output,
     percent,
     prepare_streams,
@@ -217,8 +217,8 @@ def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
     for name, values in evaluation.to_dict()["by_class"].items():
         print(f"           {name}: {_recall(values)}")
     if left_out:
-        were, them = ("was", "it") if left_out == 1 else ("were", "them")
-        say(f"{counted(left_out, 'picture')} {were} left out: the classifier was trained or tuned on {them}.")
+        pictures, them = counted(left_out, "picture was", "pictures were"), "it" if left_out == 1 else "them"
+        say(f"{pictures} left out: the classifier was trained or tuned on {them}.")
     for item in evaluation.broken:
         say(f"set aside: {item.name}: {item.reason}")
 
@@ -414,7 +414,8 @@ def _tell_run(run: "Run") -> None:
     for sentence in metrics["verdict"]["sentences"]:
         print(f"           {sentence}")
     if metrics["set_aside"]:
-        print(f"Set aside  {counted(metrics['set_aside'], 'file')}; {run.folder / 'run.json'} says which and why")
+        files = counted(metrics["set_aside"], "file", "files")
+        print(f"Set aside  {files}; {run.folder / 'run.json'} says which and why")
     if run.interrupted:
         print(f"Stopped    early; go on with: pawlab train --resume {shlex.quote(str(run.folder))}")
     print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
@@ -427,7 +428,7 @@ def _with_interval(score: dict[str, Any]) -> str:
     low, high = score["ci95"]
     return (
         f"{percent(score['accuracy'])} right (95% interval {percent(low)} to {percent(high)}) "
-        f"of {counted(score['pictures'], 'picture')}"
+        f"of {counted(score['pictures'], 'picture', 'pictures')}"
     )
 
 

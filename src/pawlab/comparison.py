@@ -20,8 +20,7 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun, write_comparison
 from pawlab.report.report import REPORT_FILE, missing_library
 from pawlab.run import RUN_FILE, Run, write_json
-
-COMPARISON_FILE = "comparison.json"
+from pawlab.storage import COMPARISON_FILE
 
 _HEADER = (
     *("recipe", "parameters", "trainable", "seconds", "settled", "published"),

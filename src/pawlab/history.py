@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 
 from pawlab.storage import replacing_file
@@ -21,6 +22,11 @@ class Epoch:
     val_loss: float
     val_accuracy: float
     seconds: float
+
+    @property
+    def is_finite(self) -> bool:
+        """Say whether both losses are numbers: where one isn't, training has run away."""
+        return isfinite(self.loss) and isfinite(self.val_loss)
 
 
 def write_history(epochs: Iterable[Epoch], path: Path) -> None:

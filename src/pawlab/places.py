@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 
 from pawlab.errors import OutputError
 from pawlab.run import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run
-from pawlab.storage import remove_empty, replacing_folder
+from pawlab.storage import is_free, remove_empty, replacing_folder
 
 _PUT_ASIDE = ".previous"  # how the hidden name ends of what a run is to replace
 
@@ -76,7 +76,7 @@ def _is_made(folder: Path) -> bool:
 
 def _require_free(folder: Path, overwrite: bool) -> None:
     earlier = _earlier_run(folder)
-    if _is_empty(folder):
+    if is_free(folder):
         if earlier and not overwrite:
             raise OutputError(
                 f"{folder} is where a run was stopped as it began.{earlier} Rename that to have it back, "
@@ -93,11 +93,6 @@ def _require_free(folder: Path, overwrite: bool) -> None:
             f"choose another --out, or add --overwrite to replace it.{earlier}"
         )
     raise OutputError(f"{folder} holds a run already. Choose another --out, or add --overwrite to replace it.")
-
-
-def _is_empty(folder: Path) -> bool:
-    """Say whether nothing is lost where a run takes its place."""
-    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def _require_writable(folder: Path) -> None:
@@ -152,7 +147,7 @@ def remove_replaced(folder: Path) -> None:
 
 def _put_aside(place: Path) -> None:
     """Rename the run at `place` to a hidden name beside it that nothing has."""
-    if _is_empty(place):
+    if is_free(place):
         return
     if _has_learnt_nothing(place) and _put_aside_of(place):
         shutil.rmtree(place)  # begun by a killed process; what it was to replace is what stood there before

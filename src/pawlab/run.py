@@ -15,11 +15,11 @@ from pawlab.data.dataset import Dataset
 from pawlab.history import Epoch, read_history
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
+from pawlab.storage import HISTORY_FILE as HISTORY_FILE
+from pawlab.storage import RUN_FILE as RUN_FILE
 from pawlab.storage import replacing_file
 
-RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
-HISTORY_FILE = "history.csv"
 PREDICTIONS_FILE = "predictions.csv"
 SPLIT_FILE = "split.csv"
 SUSPECTS_FILE = "suspects.csv"

@@ -10,6 +10,11 @@ from pathlib import Path
 
 from pawlab.errors import OutputError
 
+# What a run's and a comparison's folder hold, and by which others know them
+RUN_FILE = "run.json"
+HISTORY_FILE = "history.csv"
+COMPARISON_FILE = "comparison.json"
+
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -32,6 +37,11 @@ def cache_dir(*parts: str) -> Path:
             f"can't make the cache folder {folder}: {reason}. Set PAWLAB_CACHE_DIR to a folder you can write."
         ) from error
     return folder
+
+
+def is_free(place: Path) -> bool:
+    """Say whether nothing is lost where something takes this place: nothing stands there, or an empty folder."""
+    return not any(place.iterdir()) if place.is_dir() else not place.exists()
 
 
 def no_room_in_cache(place: str, error: OSError) -> OutputError:

@@ -133,11 +133,6 @@ def show_json(document: Any) -> None:
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things as people write it: 1 picture, 2,000 pictures."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def percent(share: float) -> str:
     """Return a share as people read it: 98.5%."""
     return f"{share:.1%}"

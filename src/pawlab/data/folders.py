@@ -25,6 +25,7 @@ from pawlab.data.reading import (
 )
 from pawlab.errors import DataError
 from pawlab.progress import Progress, silent
+from pawlab.storage import COMPARISON_FILE, HISTORY_FILE, RUN_FILE
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -38,7 +39,7 @@ SPLIT_NAMES: dict[str, Split] = {
     "testing": "test",
     "test_set": "test",
 }
-_RESULTS = (("run.json", "history.csv"), ("comparison.json",))  # what only a run's or a comparison's folder holds
+_RESULTS = ((RUN_FILE, HISTORY_FILE), (COMPARISON_FILE,))  # what only a run's or a comparison's folder holds
 _MAX_DEPTH = 100  # folders within folders; nobody's pictures lie deeper, and a program's stack is finite
 
 _Identity = tuple[int, int]  # device and inode: the same for a folder and all links to it

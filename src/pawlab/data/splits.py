@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pawlab.data.dataset import SPLITS, Dataset, Picture, SetAside, Split
+from pawlab.data.findings import counted
 from pawlab.errors import DataError
 
 Shares = dict[Split, tuple[float, float]]
@@ -101,8 +102,8 @@ def _broken_ones(dataset: Dataset) -> str:
     broken = [item for item in dataset.set_aside if item.broken]
     if not broken:
         return ""
-    files = "1 file" if len(broken) == 1 else f"{len(broken):,} files"
-    return f" {files} can't be read as pictures; the first is {broken[0].name} ({broken[0].reason})."
+    files, first = counted(len(broken), "file", "files"), broken[0]
+    return f" {files} can't be read as pictures; the first is {first.name} ({first.reason})."
 
 
 def _require_every_part(dataset: Dataset) -> None:

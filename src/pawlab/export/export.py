@@ -22,12 +22,11 @@ from pawlab.keras_runtime import silent_stderr
 from pawlab.pictures import Pixels, Preprocess, decode
 from pawlab.progress import Progress, notebook_bar
 from pawlab.runtime import open_session
-from pawlab.storage import replacing_file, replacing_folder
+from pawlab.storage import RUN_FILE, is_free, replacing_file, replacing_folder
 
 LARGEST_DIFFERENCE = 1e-3  # of a probability
 _DRAWN_PICTURES = 8  # by which an export is held against model.onnx, with three plainer ones
 _SAVEDMODEL_FILE = "saved_model.pb"
-_RUN_FILE = "run.json"  # as pawlab.run calls it
 _CARD_NAMES = {"classes", "preprocess", "output", "pawlab"}  # among those of a card of any version
 
 
@@ -91,23 +90,19 @@ def _require_no_model(target: Path, source: Path) -> None:
     real = target.resolve()
     if real == source.resolve():
         raise OutputError(f"{target} is the model itself. Choose another --out.")
-    if real.name == FILE_NAME and real.with_name(_RUN_FILE).is_file():
+    if real.name == FILE_NAME and real.with_name(RUN_FILE).is_file():
         raise OutputError(f"{target} is the place of another run's model. Choose another --out.")
 
 
 def _require_free(target: Path, card: Path, program: Path) -> None:
     """Raise OutputError where anything but an earlier export would be lost."""
-    if target.is_dir() and _is_something(target) and not (target / _SAVEDMODEL_FILE).is_file():
+    if target.is_dir() and not is_free(target) and not (target / _SAVEDMODEL_FILE).is_file():
         raise OutputError(f"{target} holds something other than a SavedModel. Choose another --out.")
     if _is_card(card):
         return
     for path in (target, card, program):
-        if _is_something(path):
+        if not is_free(path):
             raise OutputError(f"{path} is there already, and isn't of an earlier export. Choose another --out.")
-
-
-def _is_something(path: Path) -> bool:
-    return any(path.iterdir()) if path.is_dir() else path.exists()
 
 
 def _is_card(path: Path) -> bool:

@@ -7,7 +7,6 @@ files of the last and the best epoch are kept. state.json is written last, so wh
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,7 @@ def best_epoch(history: Sequence[Epoch]) -> int:
 
 
 def _rank(row: Epoch) -> tuple[bool, float, float, int]:
-    ran_away = not (isfinite(row.loss) and isfinite(row.val_loss))
-    return ran_away, -row.val_accuracy, row.val_loss, row.epoch
+    return not row.is_finite, -row.val_accuracy, row.val_loss, row.epoch
 
 
 def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:

@@ -5,7 +5,6 @@ killed goes on after its last whole epoch and ends with the very weights of one 
 """
 
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from time import perf_counter
 
@@ -107,7 +106,7 @@ def _is_over(history: History, plan: _Plan) -> bool:
 
 def _require_finite(row: Epoch, recipe: Recipe) -> None:
     """Raise RecipeError where training has run away: weights that are no numbers stay so in all epochs to come."""
-    if not (isfinite(row.loss) and isfinite(row.val_loss)):
+    if not row.is_finite:
         raise RecipeError(
             f"the loss of the recipe '{recipe.name}' is no finite number in epoch {row.epoch}. "
             f"A learning_rate below {recipe.learning_rate} may mend that, in a new run."
