@@ -19,19 +19,19 @@ from statistics import fmean, median
 from time import perf_counter
 from typing import Any
 
-from pawlab.comparison import Compared, compare
-from pawlab.data.dataset import Dataset
-from pawlab.data.discover import discover
-from pawlab.data.splits import assign_splits
+from pawlab.cli.terminal import bar
+from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.discover import discover
+from pawlab.datasets.splits import assign_splits
 from pawlab.errors import WeightsError
 from pawlab.evaluation.verdict import judge
-from pawlab.keras_runtime import import_keras
+from pawlab.graphs.keras_runtime import import_keras
 from pawlab.progress import silent
 from pawlab.recipes import PUBLISHED, find_recipe
 from pawlab.report.plots import comparison_figure, save_png
-from pawlab.run import machine
+from pawlab.runs.comparison import Compared, compare
+from pawlab.runs.record import machine
 from pawlab.storage import replacing_file
-from pawlab.terminal import bar
 
 DATA = "cats-and-dogs"
 EPOCHS = 20  # as published
@@ -98,9 +98,9 @@ def c4_beside_keras(dataset: Dataset, epochs: int) -> dict[str, Any]:
     """Time c4 from its pictures to its graph, and Keras's `fit` of the whole network from the same pictures' files."""
     import plain_keras
 
-    from pawlab.backbones import find_backbone
-    from pawlab.features.keras_backbones import find_weights
-    from pawlab.training.fit import train_keras
+    from pawlab.backbones.keras_applications import find_weights
+    from pawlab.backbones.table import find_backbone
+    from pawlab.trainers.keras.fit import train_keras
 
     recipe = find_recipe("c4")
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +123,7 @@ def c4_beside_keras(dataset: Dataset, epochs: int) -> dict[str, Any]:
 
 def copy_parts(dataset: Dataset, folder: Path) -> None:
     """Copy our training and validation pictures to PART/CLASS/FILE, where Keras finds them."""
-    for picture in dataset.part("train") + dataset.part("validation"):
+    for picture in dataset.split("train") + dataset.split("validation"):
         place = folder / str(picture.split) / picture.label / picture.path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         copyfile(picture.path, place)
@@ -133,9 +133,9 @@ def a1_beside_keras(dataset: Dataset) -> dict[str, Any]:
     """Time one epoch of a1, ours and Keras's in turn, so that whatever else the machine does slows both."""
     import plain_keras
 
-    from pawlab.training.architectures import build, compile_for
-    from pawlab.training.pipeline import load_parts, picture_feed
-    from pawlab.training.steps import compiled_steps, go_through
+    from pawlab.trainers.keras.architectures import build, compile_for
+    from pawlab.trainers.keras.batches import load_parts, picture_feed
+    from pawlab.trainers.keras.steps import compiled_steps, go_through
 
     recipe = find_recipe("a1")
     with tempfile.TemporaryDirectory() as folder:
@@ -193,7 +193,7 @@ def seed_lines(more: list[Compared]) -> list[str]:
     if not more:
         return []
     settled = [f"{one.recipe.name} with seed {seed_of(one)}: {span(settled_range(one))}" for one in more]
-    return ["", f"With other seeds, settled: {'; '.join(settled)}. See the oddities of the recipe."]
+    return ["", f"With other seeds, settled: {'; '.join(settled)}. See the known_quirks of the recipe."]
 
 
 def seed_of(one: Compared) -> int:

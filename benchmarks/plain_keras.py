@@ -80,7 +80,7 @@ def main() -> None:
 
 def settled(name: str, seed: int, folder: Path, epochs: int) -> str:
     from pawlab.recipes import find_recipe
-    from pawlab.training.architectures import build
+    from pawlab.trainers.keras.architectures import build
 
     keras.utils.set_random_seed(seed)
     history = fit(compiled(build(find_recipe(name).layers, SIZE, seed)), folder, epochs, seed)["val_accuracy"]

@@ -137,7 +137,7 @@ def predict_for(seconds: float, classifier: Classifier, pictures: list[Path]) ->
 
 async def load(port: int, requests: list[bytes], clients: int, seconds: float, outcome: Outcome) -> None:
     end = perf_counter() + seconds
-    await asyncio.gather(*(client(port, requests[number::clients], end, outcome) for number in range(clients)))
+    await asyncio.measure(*(client(port, requests[number::clients], end, outcome) for number in range(clients)))
 
 
 async def stop_under_load(

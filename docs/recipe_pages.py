@@ -44,13 +44,13 @@ def _one(recipe: Recipe) -> Iterator[str]:
         f"Source: {recipe.source}.",
         "",
     )
-    size = f"{recipe.preprocess.height} x {recipe.preprocess.width} pixels, {recipe.preprocess.fit}"
+    size = f"{recipe.preprocess.height} x {recipe.preprocess.width} pixels, {recipe.preprocess.resize_mode}"
     training = f", {recipe.epochs} epochs of batches of {recipe.batch_size}" if recipe.trainer == "keras" else ""
     yield from (f"{size}{training}; {counts.total:,} parameters, {counts.trainable:,} of them trainable.", "")
     lines = summarise(recipe)
     rows = [(line.kind, _options(line.options), _shape(line.output_shape), f"{line.parameters:,}") for line in lines]
     yield from _table(("layer", "options", "output", "parameters"), rows, words=2)
-    yield from (f"\nOdd, and kept: {oddity}" for oddity in recipe.oddities)
+    yield from (f"\nOdd, and kept: {oddity}" for oddity in recipe.known_quirks)
     figures = {
         title: facts for title, facts in (("Published", recipe.published), ("Measured", recipe.measured)) if facts
     }

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from pawlab.errors import MissingExtraError
-from pawlab.keras_runtime import import_keras
+from pawlab.graphs.keras_runtime import import_keras
 
 COLD, WARM = "cold-squares", "warm-circles"
 PICTURES_A_CLASS = 30

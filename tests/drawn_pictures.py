@@ -1,4 +1,4 @@
-"""Drawings to test checks with: as full of detail as photos, all different, drawn once for all tests of a session."""
+"""Drawings to test checks with: as full of detail as photos, all different. They are the built-in sample's."""
 
 import io
 from functools import cache
@@ -6,14 +6,19 @@ from pathlib import Path
 
 from PIL import Image
 
-from pawlab.data.drawing.shot import draw_picture
-from pawlab.data.looks import Look, look_of
+from pawlab.audit.image_stats import ImageStats, image_stats_of
+from pawlab.datasets.sample import sample_files
+
+
+@cache
+def _files() -> tuple[bytes, ...]:
+    return tuple(sample_files(300))
 
 
 @cache
 def drawing(number: int) -> Image.Image:
-    """Return a drawing, 240-400 pixels each way: cats have even numbers, dogs odd ones. Don't change it."""
-    return draw_picture("dogs" if number % 2 else "cats", 0, 1 + number // 2)[0]
+    """Return a drawing, 200-256 pixels each way: cats have even numbers, dogs odd ones. Don't change it."""
+    return Image.open(io.BytesIO(_files()[number])).convert("RGB")
 
 
 def jpeg(image: Image.Image, quality: int = 90) -> bytes:
@@ -22,9 +27,9 @@ def jpeg(image: Image.Image, quality: int = 90) -> bytes:
     return file.getvalue()
 
 
-def look(image: Image.Image, quality: int = 90) -> Look:
+def stats_of(image: Image.Image, quality: int = 90) -> ImageStats:
     """Return what is measured of an image kept as JPEG."""
-    return look_of(jpeg(image, quality))
+    return image_stats_of(jpeg(image, quality))
 
 
 def save(image: Image.Image, path: Path, quality: int = 90) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from pawlab.data.dataset import Dataset, Picture, Split
+from pawlab.datasets.dataset import Dataset, Picture, Split
 from pawlab.progress import Advance
 
 JPEG = b"\xff\xd8\xff"
@@ -35,7 +35,7 @@ def layout(dataset: Dataset) -> dict[str, tuple[str, Split | None]]:
 
 def left_out(dataset: Dataset) -> dict[str, str]:
     """Return the reason of everything set aside by name."""
-    return {item.name: item.reason for item in dataset.set_aside}
+    return {item.name: item.reason for item in dataset.skipped}
 
 
 def dataset_of(*rows: Row) -> Dataset:
@@ -49,7 +49,7 @@ def splits_of(dataset: Dataset) -> dict[str, Split | None]:
 
 
 def names_in(dataset: Dataset, split: Split, label: str | None = None) -> list[str]:
-    return [picture.name for picture in dataset.part(split) if label in (None, picture.label)]
+    return [picture.name for picture in dataset.split(split) if label in (None, picture.label)]
 
 
 def many(count: int, label: str, split: Split | None = None) -> Iterator[Row]:

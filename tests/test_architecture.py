@@ -21,32 +21,34 @@ PACKAGE = ROOT / "src" / "pawlab"
 # A module imports from lower lines or from its own folder. `pawlab` itself, __init__.py, is the face: it shows what the
 # others hold, and they take nothing from it but its version.
 LAYERS = (
-    "errors metrics parallel progress runtime",
-    "backbones keras_runtime pictures storage",
-    "data history notebook recipes",
-    "classifier features fitted sources",
-    "answers evaluation export heads listings report run training",
-    "job places ray_map terminal",
-    "results",
-    "workflow",
-    "comparison estimators web",
-    "cli",
+    "errors parallel progress storage",
+    "graphs images",
+    "backbones datasets notebook",
+    "audit classifier pictures recipes",
+    "features",
+    "evaluation",
+    "trainers",
+    "export report",
+    "runs",
+    "pipeline estimators",
+    "cli serve",
+    "__main__",
 )
 
 # What may be imported only here: a module, or a folder with all that is in it. Nowhere, where nothing stands.
-_KERAS_PLACES = "keras_runtime training export features.keras_backbones"
-_NETWORK_PLACES = "data.download web"
+_KERAS_PLACES = "graphs.keras_runtime trainers.keras export backbones.keras_applications"
+_NETWORK_PLACES = "datasets.download serve"
 ONLY_IN = {
     "tensorflow": _KERAS_PLACES,
     "keras": _KERAS_PLACES,
     "matplotlib": "report.plots",
-    "ray": "ray_map",
-    "sklearn": "heads estimators evaluation",
+    "ray": "",
+    "sklearn": "trainers estimators evaluation",
     "typer": "cli",
     "IPython": "progress",
-    "rich": "cli listings terminal",
-    "fastapi": "web",
-    "uvicorn": "web",
+    "rich": "cli",
+    "fastapi": "serve",
+    "uvicorn": "serve",
     "urllib.request": _NETWORK_PLACES,
     "http.client": _NETWORK_PLACES,
     "http.server": "",
@@ -56,7 +58,7 @@ ONLY_IN = {
     "requests": "",
     "urllib3": "",
     "httpx": "",
-    "pickle": "features.restricted_pickle",
+    "pickle": "backbones.restricted_pickle",
     "shelve": "",
     "marshal": "",
     "joblib": "",
@@ -178,12 +180,12 @@ LOADED = "; import sys; print(*sorted(set(sys.argv[1:]) & set(sys.modules)))"
 
 
 def test_importing_pawlab_loads_nothing_heavy() -> None:
-    run = run_python("import pawlab" + LOADED, *HEAVY, "typer", "rich", "pawlab.workflow")
+    run = run_python("import pawlab" + LOADED, *HEAVY, "typer", "rich", "pawlab.pipeline")
     assert (run.stdout, run.stderr) == ("\n", "")
 
 
 def test_the_command_line_alone_loads_nothing_heavy() -> None:
-    run = run_python("import pawlab.cli" + LOADED, *HEAVY, "pawlab.workflow")
+    run = run_python("import pawlab.cli" + LOADED, *HEAVY, "pawlab.pipeline")
     assert (run.stdout, run.stderr) == ("\n", "")
 
 
@@ -212,7 +214,7 @@ def test_the_blocker_blocks() -> None:
 
 
 def test_without_frameworks_every_module_outside_their_places_is_imported() -> None:
-    outside = [name for name in modules() if not within(name, f"{_KERAS_PLACES} report.plots ray_map web")]
+    outside = [name for name in modules() if not within(name, f"{_KERAS_PLACES} report.plots serve")]
     code = BLOCKED + "import importlib\nfor name in sys.argv[1:]: importlib.import_module(name)"
     run = run_python(code, *(f"pawlab.{name}".rstrip(".") for name in outside))
     assert (run.returncode, run.stderr) == (0, "")

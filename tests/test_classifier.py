@@ -9,8 +9,8 @@ from PIL import Image
 
 from pawlab.classifier import Card, Classifier, Prediction, save_classifier
 from pawlab.errors import ModelError, PictureError
-from pawlab.pictures import Preprocess, decode
-from pawlab.runtime import open_session
+from pawlab.graphs.runtime import open_session
+from pawlab.images import Preprocess, decode
 
 CARD = Card(("blue", "green", "red"), Preprocess(4, 6), "test", "0.1.0", threshold=0.6)
 
@@ -56,7 +56,7 @@ def test_file_answers_from_its_own_metadata_alone(model: Path) -> None:
         "recipe": "test",
         "version": "0.1.0",
         "threshold": 0.6,
-        "unfamiliarity_threshold": None,
+        "ood_threshold": None,
     }
 
 

@@ -19,14 +19,14 @@ from sklearn.utils.validation import validate_data
 
 import pawlab
 from own_networks import cells_network
-from pawlab.data.drawing.shot import draw_picture
+from pawlab.backbones.load import backbone_graph
+from pawlab.datasets.sample import sample_files
 from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.estimators import PictureClassifier, PictureFeatures
 from pawlab.features import extract
 from pawlab.features.extract import extract_features
-from pawlab.features.graphs import backbone_graph
-from pawlab.heads import STRENGTHS
-from pawlab.pictures import Preprocess
+from pawlab.images import Preprocess
+from pawlab.trainers.linear_probe import C_GRID
 
 SMALL = 64  # pixels: quick, and enough to tell warm circles from cold squares
 Labelled = tuple[list[str], list[str]]
@@ -49,7 +49,7 @@ def features_of(paths: list[str], preprocess: Preprocess) -> NDArray[np.float32]
 
 def test_features_are_those_that_training_uses(shapes: Labelled) -> None:
     expected = features_of(shapes[0], Preprocess(SMALL, 48, "pad"))
-    features = PictureFeatures(image_size=(SMALL, 48), fit_mode="pad").fit_transform(shapes[0])
+    features = PictureFeatures(image_size=(SMALL, 48), resize_mode="pad").fit_transform(shapes[0])
     np.testing.assert_array_equal(features, expected)
     assert (features.shape, features.dtype) == ((30, 1280), np.float32)
 
@@ -96,7 +96,7 @@ def test_auto_takes_the_strength_that_does_best_on_a_fifth_by_content(
     monkeypatch.setattr("pawlab.estimators._fit_head", watched)
     classifier = PictureClassifier(image_size=SMALL).fit(paths, labels)
     tried, last = seen[:-1], seen[-1]
-    assert [strength for _, strength in tried] == list(STRENGTHS)
+    assert [strength for _, strength in tried] == list(C_GRID)
     assert {len(features) for features, _ in tried} == {48}
     assert len(np.unique(tried[0][0], axis=0)) == 24
     assert (len(last[0]), last[1]) == (60, classifier.C_)
@@ -104,14 +104,14 @@ def test_auto_takes_the_strength_that_does_best_on_a_fifth_by_content(
 
 def test_a_clone_and_a_pickle_answer_alike(shapes: Labelled) -> None:
     paths, labels = shapes
-    classifier = PictureClassifier(image_size=SMALL, fit_mode="crop", C=0.01)
+    classifier = PictureClassifier(image_size=SMALL, resize_mode="crop", C=0.01)
     assert clone(classifier).get_params() == {
         "backbone": "efficientnet_lite0",
         "image_size": SMALL,
-        "fit_mode": "crop",
+        "resize_mode": "crop",
         "C": 0.01,
     }
-    assert repr(classifier) == "PictureClassifier(C=0.01, fit_mode='crop', image_size=64)"
+    assert repr(classifier) == "PictureClassifier(C=0.01, resize_mode='crop', image_size=64)"
     classifier.fit(paths, labels)
     again = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(again.predict_proba(paths), classifier.predict_proba(paths))
@@ -130,7 +130,7 @@ def test_a_pipeline_with_any_classifier_of_scikit_learn(shapes: Labelled) -> Non
 def test_a_search_on_the_sample_computes_each_feature_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path))
     kinds = ["cats", "dogs"] * 6
-    pictures = [draw_picture(kind, 0, index)[0] for index, kind in enumerate(kinds)]  # type: ignore[arg-type]
+    pictures = list(sample_files(len(kinds)))
     computed = []
     compute = extract._FeaturesOf.__call__
 
@@ -139,7 +139,7 @@ def test_a_search_on_the_sample_computes_each_feature_once(tmp_path: Path, monke
         return compute(self, source)
 
     monkeypatch.setattr(extract._FeaturesOf, "__call__", counted)
-    grid = {"C": [1e-4, 1e-2], "fit_mode": ["squash", "pad"]}
+    grid = {"C": [1e-4, 1e-2], "resize_mode": ["squash", "pad"]}
     search = GridSearchCV(PictureClassifier(image_size=SMALL), grid, cv=StratifiedKFold(2)).fit(pictures, kinds)
     assert len(computed) == 2 * len(pictures)  # once for each way of fitting
     assert search.best_score_ == search.cv_results_["mean_test_score"].max() > 0.5

@@ -8,8 +8,9 @@ import pytest
 
 from drawn_pictures import drawing, save
 from page_checks import read_page
-from pawlab import cli, workflow
-from pawlab.listings import print_findings
+from pawlab import cli
+from pawlab import pipeline as workflow
+from pawlab.cli.tables import print_findings
 from picture_folders import write
 
 

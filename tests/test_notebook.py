@@ -10,7 +10,7 @@ from PIL import Image
 import pawlab
 from pawlab.classifier import Prediction, Predictions
 from pawlab.notebook import MOST_SHOWN
-from pawlab.run import Run, write_json
+from pawlab.runs.record import Run, write_json
 
 EVIL = '<img src=x onerror="alert(1)">'
 METRICS = {

@@ -23,12 +23,12 @@ class Notebook:
     def display(self, data: dict[str, str], raw: bool, display_id: bool) -> Any:
         assert raw
         assert display_id
-        looks = [data]
-        self.places.append(looks)
-        return SimpleNamespace(update=lambda data, raw: looks.append(data))
+        shown = [data]
+        self.places.append(shown)
+        return SimpleNamespace(update=lambda data, raw: shown.append(data))
 
     def texts(self) -> list[list[str]]:
-        return [[look["text/plain"] for look in looks] for looks in self.places]
+        return [[look["text/plain"] for look in shown] for shown in self.places]
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
-from pawlab.web.gate import Gate
-from pawlab.web.server import configure, listen
+from pawlab.serve.gate import Gate
+from pawlab.serve.server import configure, listen
 
 
 class Reply(NamedTuple):

@@ -15,16 +15,15 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pawlab.classifier import Classifier, Prediction
-    from pawlab.comparison import compare
-    from pawlab.data.known import get_data
+    from pawlab.datasets.known import get_data
     from pawlab.errors import PawlabError
     from pawlab.estimators import PictureClassifier, PictureFeatures
+    from pawlab.evaluation.explain import write_explanation
     from pawlab.export.export import export_classifier
-    from pawlab.pictures import Preprocess
+    from pawlab.images import Preprocess
+    from pawlab.pipeline import compare, evaluate_data, explore, train
     from pawlab.recipes import RECIPES, find_recipe
-    from pawlab.report.heatmaps import write_explanation
-    from pawlab.run import Run
-    from pawlab.workflow import evaluate_data, explore, train
+    from pawlab.runs.record import Run
 
     load = Classifier.load
 
@@ -34,17 +33,17 @@ _HOMES = {
     "PictureClassifier": "pawlab.estimators",
     "PictureFeatures": "pawlab.estimators",
     "Prediction": "pawlab.classifier",
-    "Preprocess": "pawlab.pictures",
+    "Preprocess": "pawlab.images",
     "RECIPES": "pawlab.recipes",
-    "Run": "pawlab.run",
-    "compare": "pawlab.comparison",
-    "evaluate_data": "pawlab.workflow",
-    "explore": "pawlab.workflow",
+    "Run": "pawlab.runs.record",
+    "compare": "pawlab.pipeline",
+    "evaluate_data": "pawlab.pipeline",
+    "explore": "pawlab.pipeline",
     "export_classifier": "pawlab.export.export",
     "find_recipe": "pawlab.recipes",
-    "get_data": "pawlab.data.known",
-    "train": "pawlab.workflow",
-    "write_explanation": "pawlab.report.heatmaps",
+    "get_data": "pawlab.datasets.known",
+    "train": "pawlab.pipeline",
+    "write_explanation": "pawlab.evaluation.explain",
 }
 
 __all__ = [

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.errors import ModelError, PictureError
+from pawlab.graphs.runtime import open_session
+from pawlab.images import Pixels, Preprocess, Source, decode
 from pawlab.notebook import Answer, answer_html, answers_html
 from pawlab.parallel import map_in_threads
-from pawlab.pictures import Pixels, Preprocess, Source, decode
-from pawlab.runtime import open_session
 from pawlab.storage import replacing_file
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 FILE_NAME = "model.onnx"
-UNFAMILIAR = "unlike any picture it was trained on"
+UNLIKE_TRAINING = "unlike any picture it was trained on"
 FORMAT = 1  # of the metadata; a reader refuses what is newer than itself
 _KEY = "pawlab"
 _NEARLY = 0.5  # of the first class's probability
@@ -35,7 +35,7 @@ class Card:
     """What the file says of itself, in its metadata.
 
     `classes`: in the order of the outputs. `threshold`: below this probability an answer counts as "not sure".
-    `version`: of pawlab, when it was made. `unfamiliarity_threshold`: the same above this `unfamiliarity`, 0 to 1; None
+    `version`: of pawlab, when it was made. `ood_threshold`: the same above this `ood_score`, 0 to 1; None
     where the graph doesn't tell it.
     """
 
@@ -44,7 +44,7 @@ class Card:
     recipe: str
     version: str
     threshold: float
-    unfamiliarity_threshold: float | None = None
+    ood_threshold: float | None = None
 
     def to_json(self) -> str:
         """Return what stands under the metadata key `pawlab`."""
@@ -56,7 +56,7 @@ class Card:
                 "recipe": self.recipe,
                 "version": self.version,
                 "threshold": self.threshold,
-                "unfamiliarity_threshold": self.unfamiliarity_threshold,
+                "ood_threshold": self.ood_threshold,
             }
         )
 
@@ -66,14 +66,14 @@ class Card:
         values = json.loads(text)
         if values["format"] > FORMAT:
             raise ValueError(f"it was made by a newer pawlab ({values['version']})")
-        limit = values.get("unfamiliarity_threshold")  # older files have none
+        limit = values.get("ood_threshold")  # older files have none
         return Card(
             classes=tuple(values["classes"]),
             preprocess=Preprocess(**values["preprocess"]),
             recipe=values["recipe"],
             version=values["version"],
             threshold=float(values["threshold"]),
-            unfamiliarity_threshold=None if limit is None else float(limit),
+            ood_threshold=None if limit is None else float(limit),
         )
 
 
@@ -182,24 +182,24 @@ class Classifier:
             pixels = decode(source, self.card.preprocess)
         except PictureError as error:
             return Prediction(name, None, 0.0, {}, sure=False, error=str(error))
-        row, *unfamiliarity = self._session.run(self._outputs, {"pictures": pixels[np.newaxis]})
-        return self._prediction(name, row[0], float(unfamiliarity[0][0]) if unfamiliarity else 0.0)
+        row, *ood_score = self._session.run(self._outputs, {"pictures": pixels[np.newaxis]})
+        return self._prediction(name, row[0], float(ood_score[0][0]) if ood_score else 0.0)
 
     @property
     def _outputs(self) -> list[str]:
-        return ["probabilities"] + ["unfamiliarity"] * (self.card.unfamiliarity_threshold is not None)
+        return ["probabilities"] + ["ood_score"] * (self.card.ood_threshold is not None)
 
-    def _prediction(self, name: str, row: NDArray[np.float32], unfamiliarity: float) -> Prediction:
+    def _prediction(self, name: str, row: NDArray[np.float32], ood_score: float) -> Prediction:
         ranked = {self.classes[index]: float(row[index]) for index in np.argsort(-row, kind="stable")}
         label, probability = next(iter(ranked.items()))
-        reason = self._doubt(ranked, unfamiliarity)
+        reason = self._doubt(ranked, ood_score)
         return Prediction(name, label, probability, ranked, sure=reason is None, reason=reason)
 
-    def _doubt(self, ranked: dict[str, float], unfamiliarity: float) -> str | None:
+    def _doubt(self, ranked: dict[str, float], ood_score: float) -> str | None:
         """Return why an answer isn't sure; None where it is."""
-        limit = self.card.unfamiliarity_threshold
-        if limit is not None and unfamiliarity > limit:
-            return UNFAMILIAR
+        limit = self.card.ood_threshold
+        if limit is not None and ood_score > limit:
+            return UNLIKE_TRAINING
         (first, probability), (second, next_best), *_ = ranked.items()
         if probability >= self.card.threshold:
             return None
@@ -243,6 +243,6 @@ def _read_card(session: "InferenceSession", path: Path) -> Card:
     outputs = {output.name: output.shape for output in session.get_outputs()}
     if outputs.get("probabilities", [None])[-1] != len(card.classes):
         raise ModelError(f"{path} is damaged: its outputs don't match its class names. Copy it again, or train anew.")
-    if card.unfamiliarity_threshold is not None and "unfamiliarity" not in outputs:
-        raise ModelError(f"{path} is damaged: it lacks the output 'unfamiliarity'. Copy it again, or train anew.")
+    if card.ood_threshold is not None and "ood_score" not in outputs:
+        raise ModelError(f"{path} is damaged: it lacks the output 'ood_score'. Copy it again, or train anew.")
     return card

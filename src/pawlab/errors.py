@@ -54,3 +54,8 @@ def did_you_mean(given: str, known: list[str]) -> str:
     """Return ` Did you mean 'x'?` (with a leading space) for the nearest known name, or an empty string."""
     nearest = get_close_matches(given.lower(), known, n=1)
     return f" Did you mean '{nearest[0]}'?" if nearest else ""
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with its words: `1 picture is`, `1,200 pictures are`."""
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,7 +1,7 @@
 """scikit-learn's face: pictures in, features or classes out, for its pipelines, cross-validation and searches.
 
     make_pipeline(PictureFeatures(), StandardScaler(), SVC()).fit(paths, labels)
-    GridSearchCV(PictureClassifier(), {"fit_mode": ["squash", "crop", "pad"]}).fit(paths, labels)
+    GridSearchCV(PictureClassifier(), {"resize_mode": ["squash", "crop", "pad"]}).fit(paths, labels)
 
 X is a list, or anything one-dimensional that can be gone through, of pictures: paths, files' bytes, Pillow images or
 uint8 arrays. Features are kept on disk by the pictures' content, so a search computes each only once.
@@ -27,12 +27,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 from threadpoolctl import threadpool_limits
 
-from pawlab.data.splits import position
+from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
+from pawlab.datasets.splits import position
 from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.features.extract import features_by_content
-from pawlab.features.graphs import BackboneGraph, backbone_graph, own_size
-from pawlab.heads import STRENGTHS
-from pawlab.pictures import Fit, Preprocess, Source, decode, read_file
+from pawlab.images import Preprocess, ResizeMode, Source, decode, read_file
+from pawlab.trainers.linear_probe import C_GRID
 
 Features = NDArray[np.float32]
 Labels = NDArray[Any]
@@ -46,15 +46,15 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turns pictures into a pretrained network's features: float32 (n, d). There is nothing to fit.
 
     `backbone`: efficientnet_lite0, mobilenet_v2, inception_v3, or the path of an ONNX file of one's own. `image_size`:
-    pixels, one number or (height, width); the backbone's own where None. `fit_mode`: squash, crop or pad.
+    pixels, one number or (height, width); the backbone's own where None. `resize_mode`: squash, crop or pad.
     """
 
     def __init__(
-        self, backbone: str = "efficientnet_lite0", *, image_size: ImageSize = None, fit_mode: Fit = "squash"
+        self, backbone: str = "efficientnet_lite0", *, image_size: ImageSize = None, resize_mode: ResizeMode = "squash"
     ) -> None:
         self.backbone = backbone
         self.image_size = image_size
-        self.fit_mode = fit_mode
+        self.resize_mode = resize_mode
 
     def fit(self, X: Iterable[Source], y: Any = None) -> "PictureFeatures":  # noqa: N803
         """Check the parameters and get the network ready. The pictures aren't looked at."""
@@ -85,7 +85,7 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if size is None:
             raise RecipeError(f"{self.backbone} takes pictures of any size. Say which: image_size=224.")
         height, width = _height_and_width(size)
-        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self.fit_mode)
+        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self.resize_mode)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -97,7 +97,7 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifies pictures: a pretrained network's features, standardised, and logistic regression on them.
 
-    `C`: the inverse strength of its L2 penalty, or "auto": the one of `heads.STRENGTHS` with the smallest loss on a
+    `C`: the inverse strength of its L2 penalty, or "auto": the one of `heads.C_GRID` with the smallest loss on a
     fifth of the training pictures, with which it is then fitted on all. Which pictures these are follows from their
     content, so copies stay together and nothing is drawn at random. The other parameters: see PictureFeatures.
 
@@ -109,12 +109,12 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         backbone: str = "efficientnet_lite0",
         *,
         image_size: ImageSize = None,
-        fit_mode: Fit = "squash",
+        resize_mode: ResizeMode = "squash",
         C: float | Literal["auto"] = "auto",  # noqa: N803
     ) -> None:
         self.backbone = backbone
         self.image_size = image_size
-        self.fit_mode = fit_mode
+        self.resize_mode = resize_mode
         self.C = C
 
     def fit(self, X: Iterable[Source], y: Iterable[Any]) -> "PictureClassifier":  # noqa: N803
@@ -143,7 +143,7 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return probabilities
 
     def _extractor(self) -> PictureFeatures:
-        return PictureFeatures(self.backbone, image_size=self.image_size, fit_mode=self.fit_mode)
+        return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=self.resize_mode)
 
     def __sklearn_tags__(self) -> Any:
         return _for_pictures(super().__sklearn_tags__())
@@ -218,7 +218,7 @@ def _choose_strength(features: Features, labels: Labels, contents: Sequence[str]
         answers = head.predict_proba(validation.astype(np.float64))
         return float(log_loss(labels[held_out], answers, labels=head.classes_))
 
-    return min(STRENGTHS, key=lambda strength: (loss(strength), strength))
+    return min(C_GRID, key=lambda strength: (loss(strength), strength))
 
 
 def _held_out(labels: Labels, contents: Sequence[str]) -> NDArray[np.bool_]:

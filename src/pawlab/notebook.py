@@ -15,7 +15,7 @@ from urllib.parse import quote
 from PIL import Image
 
 from pawlab.errors import PictureError
-from pawlab.pictures import Preprocess, decode, inspect
+from pawlab.images import Preprocess, decode, inspect
 
 THUMBNAIL = 112  # pixels of the longer side
 MOST_SHOWN = 60  # of a list: enough to look through, and a notebook stays light

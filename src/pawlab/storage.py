@@ -4,9 +4,11 @@ import errno
 import os
 import shutil
 import stat
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from pawlab.errors import OutputError
 
@@ -15,6 +17,7 @@ RUN_FILE = "run.json"
 HISTORY_FILE = "history.csv"
 COMPARISON_FILE = "comparison.json"
 
+_NOT_UTF_8 = "it isn't text in UTF-8. Save it as UTF-8."
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
 
@@ -137,3 +140,17 @@ def remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file with a byte order mark, as Windows' editors write it, or without.
+
+    Raises OSError or ValueError.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(_NOT_UTF_8) from error
+    if "\0" in text:  # UTF-16 without a mark
+        raise ValueError(_NOT_UTF_8)
+    return tomllib.loads(text)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.features.anatomy import TEMPERATURE, find_anatomy
-from pawlab.metrics import Labels, Probabilities
+from pawlab.evaluation.metrics import Labels, Probabilities
+from pawlab.graphs.anatomy import TEMPERATURE, find_anatomy
 
 if TYPE_CHECKING:
     from onnx import ModelProto

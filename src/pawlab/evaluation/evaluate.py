@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.classifier import Classifier, Prediction
-from pawlab.data.dataset import Picture, SetAside
+from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import DataError
-from pawlab.metrics import Score, confusion, score
+from pawlab.evaluation.metrics import Score, confusion, score
 from pawlab.progress import Progress, silent
 
 
@@ -26,7 +26,7 @@ class Evaluation:
     pictures: tuple[Picture, ...]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.floating[Any]]
-    broken: tuple[SetAside, ...]
+    broken: tuple[Skipped, ...]
     sure: NDArray[np.bool_]
 
     @property
@@ -69,13 +69,13 @@ def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Prog
     good: list[Picture] = []
     rows: list[list[float]] = []
     sure: list[bool] = []
-    broken: list[SetAside] = []
+    broken: list[Skipped] = []
     with progress("Testing", len(pictures)) as advance:
         answers = classifier.predict_each(picture.path for picture in pictures)
         for picture, answer in zip(pictures, answers, strict=True):
             advance(1)
             if answer.error is not None:
-                broken.append(SetAside(picture.name, answer.error))
+                broken.append(Skipped(picture.name, answer.error))
             else:
                 good.append(picture)
                 rows.append(_in_order(answer, classifier.classes))

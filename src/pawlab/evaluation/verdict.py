@@ -21,7 +21,7 @@ from math import ceil, sqrt
 from statistics import fmean
 from typing import Any
 
-from pawlab.history import Epoch
+from pawlab.evaluation.history import Epoch
 
 _SHARE = 4  # the window is one fourth of the epochs
 _FEWEST_EPOCHS = 5

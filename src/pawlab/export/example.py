@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 
 from pawlab.export.forms import FORMS, Name
-from pawlab.pictures import Preprocess
+from pawlab.images import Preprocess
 
 _PROGRAM = Template('''\
 """Says what pictures show: run it with their paths. It needs numpy, pillow and $needs."""
@@ -95,6 +95,6 @@ def example(form: Name, target: Path, card: Path, preprocess: Preprocess) -> str
         **numbers,
         card=json.dumps(card.name),
         needs=FORMS[form].needs,
-        draft=Template(_DRAFT[preprocess.fit]).substitute(numbers),
-        fitted=Template(_FITTED[preprocess.fit]).substitute(numbers),
+        draft=Template(_DRAFT[preprocess.resize_mode]).substitute(numbers),
+        fitted=Template(_FITTED[preprocess.resize_mode]).substitute(numbers),
     )

@@ -13,19 +13,18 @@ from typing import Any
 import numpy as np
 
 from pawlab.classifier import FILE_NAME, Card, Classifier, model_file
-from pawlab.data.drawing.animal import Kind
-from pawlab.data.drawing.shot import draw_picture
+from pawlab.datasets.sample import sample_files
 from pawlab.errors import OutputError, PawlabError, did_you_mean
 from pawlab.export.example import example
 from pawlab.export.forms import FORMS, Form, Name
-from pawlab.keras_runtime import silent_stderr
-from pawlab.pictures import Pixels, Preprocess, decode
+from pawlab.graphs.keras_runtime import silent_stderr
+from pawlab.graphs.runtime import open_session
+from pawlab.images import Pixels, Preprocess, decode
 from pawlab.progress import Progress, notebook_bar
-from pawlab.runtime import open_session
 from pawlab.storage import RUN_FILE, is_free, replacing_file, replacing_folder
 
 LARGEST_DIFFERENCE = 1e-3  # of a probability
-_DRAWN_PICTURES = 8  # by which an export is held against model.onnx, with three plainer ones
+_SAMPLE_PICTURES = 8  # by which an export is held against model.onnx, with three plainer ones
 _SAVEDMODEL_FILE = "saved_model.pb"
 _CARD_NAMES = {"classes", "preprocess", "output", "pawlab"}  # among those of a card of any version
 
@@ -143,13 +142,11 @@ def _make(form: Form, source: Path, classifier: Classifier, target: Path) -> flo
 
 
 def _pictures(preprocess: Preprocess) -> Pixels:
-    """Return cats and dogs that we draw, noise, black and white: (n, h, w, 3) uint8."""
-    kinds: tuple[Kind, ...] = ("cats", "dogs")
-    drawn = [draw_picture(kind, 0, index)[0] for index in range(1, _DRAWN_PICTURES // 2 + 1) for kind in kinds]
+    """Return some of the sample, noise, black and white: (n, h, w, 3) uint8."""
     shape = (preprocess.height, preprocess.width, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     plain = [np.full(shape, level, np.uint8) for level in (0, 255)]
-    return np.stack([*(decode(picture, preprocess) for picture in drawn), noise, *plain])
+    return np.stack([*(decode(file, preprocess) for file in sample_files(_SAMPLE_PICTURES)), noise, *plain])
 
 
 def _card(card: Card, left_out: list[str]) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.export.onnx_to_keras import to_keras
-from pawlab.keras_runtime import import_keras
-from pawlab.pictures import Pixels, Preprocess
-from pawlab.runtime import open_session
+from pawlab.graphs.keras_runtime import import_keras
+from pawlab.graphs.runtime import open_session
+from pawlab.graphs.to_keras import to_keras
+from pawlab.images import Pixels, Preprocess
 
 if TYPE_CHECKING:
     from onnx import ModelProto

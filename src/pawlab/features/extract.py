@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pawlab.data.dataset import Picture, SetAside
+from pawlab.backbones.load import BackboneGraph
+from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import PictureError
-from pawlab.features.cache import FeatureCache, Features
-from pawlab.features.graphs import BackboneGraph
+from pawlab.features.store import FeatureCache, Features
+from pawlab.graphs.runtime import open_session
+from pawlab.images import Preprocess, Source, decode
 from pawlab.parallel import MapBatches, map_in_threads
-from pawlab.pictures import Preprocess, Source, decode
 from pawlab.progress import Progress, silent
-from pawlab.runtime import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -34,7 +34,7 @@ class Extracted:
 
     features: Features
     pictures: tuple[Picture, ...]
-    broken: tuple[SetAside, ...]
+    broken: tuple[Skipped, ...]
     computed: int
 
 
@@ -62,7 +62,7 @@ def extract_features(
     result = features_by_content(sources, graph, preprocess, progress, map_batches)
     good = tuple(picture for picture in pictures if picture.sha256 in result.found)
     broken = tuple(
-        SetAside(picture.name, result.failed[picture.sha256])
+        Skipped(picture.name, result.failed[picture.sha256])
         for picture in pictures
         if picture.sha256 not in result.found
     )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pawlab.errors import RecipeError, did_you_mean
-from pawlab.recipes.house import HOUSE
+from pawlab.recipes.built_in import BUILT_IN
 from pawlab.recipes.own import is_recipe_file, read_recipe, recipe_of
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.tutorial_a import TUTORIAL_A
@@ -13,7 +13,7 @@ from pawlab.recipes.tutorial_d import TUTORIAL_D
 from pawlab.recipes.tutorial_e import TUTORIAL_E
 
 PUBLISHED: tuple[Recipe, ...] = (*TUTORIAL_A, *TUTORIAL_B, *TUTORIAL_C, *TUTORIAL_D, *TUTORIAL_E)
-RECIPES: tuple[Recipe, ...] = (*HOUSE, *PUBLISHED)
+RECIPES: tuple[Recipe, ...] = (*BUILT_IN, *PUBLISHED)
 
 
 def find_recipe(name: str) -> Recipe:

@@ -1,8 +1,8 @@
-"""What tutorials a to d have in common, which climb the same ladder: pictures, training, scaling, and two oddities."""
+"""What tutorials a to d have in common, which climb the same ladder: pictures, training, scaling, and two known_quirks."""
 
 from typing import Any
 
-from pawlab.pictures import Preprocess
+from pawlab.images import Preprocess
 from pawlab.recipes.layers import rescale
 from pawlab.recipes.measured import MEASURED
 from pawlab.recipes.recipe import Layer, Recipe
@@ -19,7 +19,7 @@ def rung(
     *,
     source: str,
     layers: tuple[Layer, ...],
-    oddities: tuple[str, ...] = (),
+    known_quirks: tuple[str, ...] = (),
     published: dict[str, Any],
 ) -> Recipe:
     """Return one of a tutorial's models. `published`: its counts and results, as its source has them."""
@@ -28,7 +28,7 @@ def rung(
         title=title,
         purpose=purpose,
         source=source,
-        preprocess=Preprocess(height=160, width=160, fit="squash"),
+        preprocess=Preprocess(height=160, width=160, resize_mode="squash"),
         layers=layers,
         trainer="keras",
         batch_size=32,
@@ -36,7 +36,7 @@ def rung(
         optimizer="adam",
         learning_rate=0.001,  # Keras's default
         loss="sparse categorical cross-entropy from logits",
-        oddities=oddities,
+        known_quirks=known_quirks,
         published={"source": source, **published},
         measured=MEASURED.get(name, {}),
     )

@@ -21,19 +21,19 @@ default. All mistakes are told together. A Python file is run as it stands: it c
 import json
 import re
 import runpy
-import tomllib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from pawlab.backbones import find_backbone
+from pawlab.backbones.table import find_backbone
 from pawlab.errors import RecipeError
-from pawlab.pictures import Fit, Preprocess
+from pawlab.images import Preprocess, ResizeMode
 from pawlab.recipes.layers import AUGMENTATION, rescale
 from pawlab.recipes.own_layers import Mistakes, guess, is_number, is_whole, read_layers
 from pawlab.recipes.recipe import Layer, Loss, Recipe
 from pawlab.recipes.summary import effect
+from pawlab.storage import read_toml
 
 ENDINGS = (".toml", ".py")
 
@@ -44,10 +44,9 @@ _DEFAULTS: Values = {"batch_size": 32, "learning_rate": 0.001, "early_stopping":
 _TRAINING = ("epochs", *_DEFAULTS)
 _OPTIMIZERS = ("adam", "rmsprop")
 _UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is trained in epochs
-_FACTS = ("oddities", "published", "measured")  # of no consequence
+_FACTS = ("known_quirks", "published", "measured")  # of no consequence
 _KEYS = (*_TEXTS, "preprocess", "layers", "trainer", "loss", *_TRAINING, *_FACTS)
 
-_NOT_UTF_8 = "it isn't text in UTF-8. Save it as UTF-8."
 _HEAD_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
 _HEAD_LOSS: Loss = "cross-entropy + L2, its strength chosen on validation"
 _LOSSES: dict[str | None, Loss] = {
@@ -102,20 +101,6 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
         **training,
         **facts,
     )
-
-
-def read_toml(path: Path) -> Values:
-    """Read a TOML file with a byte order mark, as Windows' editors write it, or without.
-
-    Raises OSError or ValueError.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(_NOT_UTF_8) from error
-    if "\0" in text:  # UTF-16 without a mark
-        raise ValueError(_NOT_UTF_8)
-    return tomllib.loads(text)
 
 
 def _parse(path: Path) -> Values:
@@ -180,7 +165,7 @@ def _preprocess(values: Any, mistakes: Mistakes) -> Preprocess:
         problem = f": {key} is a number of pixels from 1, not {values[key]!r}" if key in values else f" lacks {key}"
         mistakes.append(f"preprocess{problem}")
     fit = values.get("fit", "squash")
-    if fit not in get_args(Fit):
+    if fit not in get_args(ResizeMode):
         mistakes.append(f"preprocess: fit is squash, crop or pad, not {fit!r}")
         fit = "squash"
     return Preprocess(1, 1) if wrong else Preprocess(values["height"], values["width"], fit)
@@ -224,11 +209,11 @@ def _facts(values: Values, mistakes: Mistakes) -> Values:
     settled = found["published"].get("val_stable")
     if settled is not None and not _is_list(settled, is_number, 2):
         mistakes.append(f"published: val_stable is two numbers, the lowest and the highest accuracy, not {settled!r}")
-    oddities = values.get("oddities", ())
-    if not _is_list(oddities, lambda value: isinstance(value, str)):
-        mistakes.append(f"oddities is a list of text, not {oddities!r}")
-        oddities = ()
-    return {**found, "oddities": tuple(oddities)}
+    known_quirks = values.get("known_quirks", ())
+    if not _is_list(known_quirks, lambda value: isinstance(value, str)):
+        mistakes.append(f"known_quirks is a list of text, not {known_quirks!r}")
+        known_quirks = ()
+    return {**found, "known_quirks": tuple(known_quirks)}
 
 
 def _table(key: str, value: Any, mistakes: Mistakes) -> Values:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from sys import float_info
 from typing import Any, get_type_hints
 
-from pawlab.backbones import BACKBONES
+from pawlab.backbones.table import BACKBONES
 from pawlab.errors import did_you_mean
 from pawlab.recipes import layers as functions
 from pawlab.recipes.recipe import Layer

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from pawlab.pictures import Preprocess
+from pawlab.images import Preprocess
 
 Loss = Literal[
     "sparse categorical cross-entropy from logits",
@@ -41,7 +41,7 @@ class Recipe:
 
     `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one output a class. `epochs` and
     `batch_size` are 0 where nothing is trained in epochs (a head fitted in one go). `early_stopping`: stop after so
-    many epochs without a better validation accuracy; 0 trains all epochs. `oddities`: what a reader would take for our
+    many epochs without a better validation accuracy; 0 trains all epochs. `known_quirks`: what a reader would take for our
     mistake, one sentence each. `published`: what its source reports; `measured`: what we saw, with machine and date.
     """
 
@@ -58,7 +58,7 @@ class Recipe:
     learning_rate: float = 0.0
     loss: Loss = ""
     early_stopping: int = 0
-    oddities: tuple[str, ...] = ()
+    known_quirks: tuple[str, ...] = ()
     published: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Recipe:
         return {
             **asdict(self),
             "layers": [layer.to_dict() for layer in self.layers],
-            "oddities": list(self.oddities),
+            "known_quirks": list(self.known_quirks),
         }
 
     @staticmethod
@@ -83,7 +83,7 @@ class Recipe:
                 **values,
                 "preprocess": Preprocess(**values["preprocess"]),
                 "layers": tuple(Layer.from_dict(layer) for layer in values["layers"]),
-                "oddities": tuple(values["oddities"]),
+                "known_quirks": tuple(values["known_quirks"]),
             }
         )
 

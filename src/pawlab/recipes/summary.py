@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from pawlab.backbones import find_backbone
+from pawlab.backbones.table import find_backbone
 from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Layer, Recipe
 

@@ -26,7 +26,7 @@ A1 = _recipe(
     title="Three convolutions on raw pixels",
     purpose="The first try: a small network, nothing scaled, nothing augmented. It learns its pictures by heart.",
     layers=_NETWORK,
-    oddities=(UNSCALED,),
+    known_quirks=(UNSCALED,),
     published={
         "total": 194_530,
         "trainable": 194_530,
@@ -42,7 +42,7 @@ A2 = _recipe(
     title="a1 with flips and turns",
     purpose="The same network on augmented pictures: it can't learn them by heart any more, nor much else yet.",
     layers=(*_AUGMENTATION, *_NETWORK),
-    oddities=(
+    known_quirks=(
         UNSCALED,
         "Photos are flipped upside down too, as no photo it is tested on is.",
     ),
@@ -60,7 +60,7 @@ A3 = _recipe(
     title="a2 with pixels scaled to [-1, 1]",
     purpose="One line more, scaled pixels, and the same network begins to learn what cats and dogs are.",
     layers=(TO_UNIT, *_AUGMENTATION, *_NETWORK),
-    oddities=("Photos are flipped upside down too, as no photo it is tested on is.",),
+    known_quirks=("Photos are flipped upside down too, as no photo it is tested on is.",),
     published={
         "total": 194_530,
         "trainable": 194_530,
@@ -82,7 +82,7 @@ A4 = _recipe(
         flatten(),
         dense(2),
     ),
-    oddities=(
+    known_quirks=(
         "The published listing has one more dense layer of 64; the published summary, counts and history don't.",
     ),
     published={

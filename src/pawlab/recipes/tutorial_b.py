@@ -37,7 +37,7 @@ B1 = _recipe(
     title="Two convolutions and 64 outputs, on raw pixels",
     purpose="The first try with a wide dense layer, fifteen times a1's weights: it overfits all the more.",
     layers=_NETWORK,
-    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64, UNSCALED),
+    known_quirks=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64, UNSCALED),
     published={
         "total": 2_967_520,
         "trainable": 2_967_520,
@@ -51,7 +51,7 @@ B2 = _recipe(
     title="b1 with flips and turns",
     purpose="Augmentation takes the overfitting away, and with raw pixels most of the learning too.",
     layers=(*_AUGMENTATION, *_NETWORK),
-    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64, UNSCALED),
+    known_quirks=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64, UNSCALED),
     published={
         "total": 2_967_520,
         "trainable": 2_967_520,
@@ -65,7 +65,7 @@ B3 = _recipe(
     title="b2 with pixels scaled to [-1, 1]",
     purpose="Scaled pixels again make the step from guessing to learning.",
     layers=(TO_UNIT, *_AUGMENTATION, *_NETWORK),
-    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64),
+    known_quirks=(_SPARE_OUTPUTS, RELU_OUTPUTS, _FLOAT64),
     published={
         "total": 2_967_520,
         "trainable": 2_967_520,
@@ -89,7 +89,7 @@ B4 = _recipe(
         dropout(0.2),
         dense(2),
     ),
-    oddities=(
+    known_quirks=(
         "The first convolution on the feature map computes in float64.",
         "Two convolutions leave a map of 1 x 1, so the global pooling after them changes nothing.",
     ),

@@ -26,7 +26,7 @@ C1 = _recipe(
     title="Three convolutions and two dense layers, on raw pixels",
     purpose="The first try at its largest: five million weights for two thousand pictures.",
     layers=(*_CONVOLUTIONS, *_DENSE, dropout(0.5), dense(2)),
-    oddities=(UNSCALED,),
+    known_quirks=(UNSCALED,),
     published={
         "total": 5_341_410,
         "trainable": 5_341_410,
@@ -41,7 +41,7 @@ C2 = _recipe(
     title="c1 with flips, turns and an earlier dropout",
     purpose="Augmentation and a dropout before the dense layers instead of after them.",
     layers=(*_AUGMENTATION, *_CONVOLUTIONS, dropout(0.2), *_DENSE, dense(2)),
-    oddities=(UNSCALED,),
+    known_quirks=(UNSCALED,),
     published={
         "total": 5_341_410,
         "trainable": 5_341_410,

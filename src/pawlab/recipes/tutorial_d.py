@@ -32,7 +32,7 @@ D1 = _recipe(
     title="Two convolutions and 256 outputs, on raw pixels",
     purpose="The first try with 23 million weights, twelve thousand for each training picture.",
     layers=(conv(32), pool(2), conv(64), pool(2), *_DENSE),
-    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS, UNSCALED),
+    known_quirks=(_SPARE_OUTPUTS, RELU_OUTPUTS, UNSCALED),
     published={
         "total": 23_678_144,
         "trainable": 23_678_144,
@@ -47,7 +47,7 @@ D2 = _recipe(
     title="d1 with flipped and turned feature maps",
     purpose="Augmentation in an unusual place: after the convolutions, which therefore see every picture upright.",
     layers=(conv(32), pool(2), conv(64), pool(2), *_AUGMENTATION, *_DENSE),
-    oddities=(
+    known_quirks=(
         "Flips and turns act on feature maps, not on pictures.",
         _SPARE_OUTPUTS,
         RELU_OUTPUTS,
@@ -67,7 +67,7 @@ D3 = _recipe(
     title="Scaled and augmented pictures, and a coarser pooling",
     purpose="Scaled pixels, augmentation where it belongs, and less than half of d1's weights.",
     layers=(TO_UNIT, *_AUGMENTATION, conv(32), pool(2), conv(64), pool(3), *_DENSE),
-    oddities=(_SPARE_OUTPUTS, RELU_OUTPUTS),
+    known_quirks=(_SPARE_OUTPUTS, RELU_OUTPUTS),
     published={
         "total": 10_259_648,
         "trainable": 10_259_648,
@@ -91,7 +91,7 @@ D4 = _recipe(
         dropout(0.2),
         dense(2, activation="relu"),
     ),
-    oddities=(
+    known_quirks=(
         "ReLU on the two outputs: one that falls to 0 for every picture never learns again. Of 16 seeds 6 stayed at "
         "50%; where that happens, another --seed helps.",
     ),

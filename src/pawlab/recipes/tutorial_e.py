@@ -16,7 +16,7 @@ degrees, shifts and zooms up to a fifth each way, half the pictures mirrored, an
 
 from math import radians, tan
 
-from pawlab.pictures import Preprocess
+from pawlab.images import Preprocess
 from pawlab.recipes.layers import backbone, dense, dropout, flatten, flip, rescale, rotate, shear, shift, zoom
 from pawlab.recipes.measured import MEASURED
 from pawlab.recipes.recipe import Recipe
@@ -28,7 +28,7 @@ E1 = Recipe(
     title="Frozen InceptionV3 up to mixed7 and a large dense layer",
     source=_SOURCE,
     purpose="Transfer learning from the middle of a larger network, with 38 million weights of one's own on top.",
-    preprocess=Preprocess(height=150, width=150, fit="squash"),
+    preprocess=Preprocess(height=150, width=150, resize_mode="squash"),
     layers=(
         rescale(scale=1 / 255),
         rotate(-40 / 360, 40 / 360, fill_mode="nearest"),
@@ -48,7 +48,7 @@ E1 = Recipe(
     optimizer="rmsprop",
     learning_rate=0.0001,
     loss="binary cross-entropy",
-    oddities=(
+    known_quirks=(
         "Pixels are scaled to [0, 1]; the network's weights were trained on [-1, 1].",
         "The shear is 0.2 degrees: next to nothing.",
         "Not measured: its wiring and counts are checked with random weights.",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.data.dataset import Dataset, Picture
-from pawlab.data.findings import Finding, Mention
+from pawlab.audit.findings import Finding, Mention
+from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.errors import PictureError
-from pawlab.pictures import Pixels, decode
+from pawlab.images import Pixels, decode
 from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Layer, Recipe
 from pawlab.report.plots import Tile
@@ -60,7 +60,7 @@ class ShownFinding:
 
 def preview(dataset: Dataset, recipe: Recipe, augment: Augment, seed: int) -> Preview:
     """Show what the recipe does to a training picture. `augment`: the very function that training uses."""
-    for picture in (dataset.part("train") or dataset.pictures)[:_TRIED]:
+    for picture in (dataset.split("train") or dataset.pictures)[:_TRIED]:
         try:
             seen = decode(picture.path, recipe.preprocess)
         except PictureError:
@@ -79,7 +79,7 @@ def _variants(seen: Pixels, recipe: Recipe, augment: Augment, seed: int) -> tupl
 
 def preview_tiles(shown: Preview, recipe: Recipe) -> list[Tile]:
     """Return the same for the plot."""
-    size = f"{recipe.preprocess.height} × {recipe.preprocess.width}, {recipe.preprocess.fit}"
+    size = f"{recipe.preprocess.height} × {recipe.preprocess.width}, {recipe.preprocess.resize_mode}"
     first = [Tile(shown.original, "original"), Tile(shown.seen, f"as the network sees it\n{size}")]
     return first + [Tile(variant, "changed") for variant in shown.variants]
 
@@ -92,7 +92,7 @@ def shown_findings(findings: Iterable[Finding], dataset: Dataset) -> list[ShownF
 
 def _all_pictures(dataset: Dataset) -> Iterator[Picture]:
     yield from dataset.pictures
-    yield from (item.picture for item in dataset.set_aside if item.picture is not None)
+    yield from (item.picture for item in dataset.skipped if item.picture is not None)
 
 
 def _shown_finding(finding: Finding, by_name: Mapping[str, Picture]) -> ShownFinding:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pawlab.history import Epoch
+from pawlab.evaluation.history import Epoch
 from pawlab.report import plots
 from pawlab.report.page import percent, write_page
 

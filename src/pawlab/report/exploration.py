@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pawlab.data.dataset import Dataset
-from pawlab.data.findings import Finding
-from pawlab.data.stats import Stats
+from pawlab.audit.findings import Finding
+from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.stats import Stats
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.audit import Augment, preview, shown_findings
 from pawlab.report.page import write_page
@@ -47,7 +47,7 @@ def write_exploration(
         "stats": stats,
         "overlap": overlap,
         "findings": shown_findings(findings, dataset),
-        "set_aside": dataset.set_aside,
+        "set_aside": dataset.skipped,
         "samples": [(label, with_squares(row)) for label, row in samples(dataset)],
         "preview": preview(dataset, recipe, augment, _SEED),
         "recipe": recipe,

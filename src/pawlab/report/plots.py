@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.history import Epoch
-from pawlab.metrics import wilson_interval
-from pawlab.pictures import Pixels
+from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.metrics import wilson_interval
+from pawlab.images import Pixels
 from pawlab.report.drawing import as_element
 from pawlab.report.style import DASHES, LIGHT, SERIES
 from pawlab.storage import replacing_file
@@ -230,9 +230,9 @@ def comparison_figure(histories: Mapping[str, Sequence[Epoch]], narrow: bool = F
     figure = _figure(_NARROW if narrow else _WIDE, 2.6 + 0.16 * len(histories))
     axes = figure.subplots()
     last = max(2, *(rows[-1].epoch for rows in histories.values()))
-    looks = cycle([(colour, dashes) for dashes in DASHES for colour in SERIES])
+    image_stats = cycle([(colour, dashes) for dashes in DASHES for colour in SERIES])
     ends = {}
-    for (name, rows), (colour, dashes) in zip(histories.items(), looks, strict=False):
+    for (name, rows), (colour, dashes) in zip(histories.items(), image_stats, strict=False):
         xs, ys = _curve(rows, last)
         axes.plot(xs, ys, color=LIGHT[colour], dashes=dashes, label=name)
         ends[f"{_shortened(name, 12 if narrow else 24)} {ys[-1]:.1%}"] = (ys[-1], colour)

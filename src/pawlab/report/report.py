@@ -7,20 +7,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pawlab.audit.findings import Finding
 from pawlab.classifier import Classifier
-from pawlab.data.dataset import Dataset
-from pawlab.data.findings import Finding
-from pawlab.data.stats import Stats
+from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.stats import Stats
 from pawlab.errors import ModelError
-from pawlab.history import Epoch
-from pawlab.pictures import Pixels, Preprocess, decode
+from pawlab.evaluation.explain import Explainer, overlay
+from pawlab.evaluation.history import Epoch
+from pawlab.images import Pixels, Preprocess, decode
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
 from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings
-from pawlab.report.heatmaps import Explainer, overlay
 from pawlab.report.page import percent, quoted, sureness, write_page
-from pawlab.report.shown import Answered, Shown, Suspected, drawn, mistakes, samples, with_squares, with_whole
+from pawlab.report.shown import Answered, LabelIssueLike, Shown, drawn, mistakes, samples, with_squares, with_whole
 
 REPORT_FILE = "report.html"
 PLOTS_FOLDER = "plots"
@@ -28,7 +28,7 @@ PLOTS_FOLDER = "plots"
 _ANSWERS = 25
 _MISTAKES = 12
 _CONFUSED = 8
-_SUSPECTS = 15
+_LABEL_ISSUES = 15
 _SECTIONS = {
     "pictures": "The pictures",
     "model": "The model",
@@ -48,7 +48,7 @@ class Material:
 
     `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
     metrics.json and run.json hold, with the wall times so far. `test`: the answers for the test pictures; `bins`: the
-    same by how sure they were. `suspects`: pictures whose labels look wrong, the most suspected first.
+    same by how sure they were. `label_issues`: pictures whose labels look wrong, the most suspected first.
     `classifier`: draws where its answers come from; without one, or where its network can't tell, that is left out.
     """
 
@@ -62,7 +62,7 @@ class Material:
     history: Sequence[Epoch]
     test: Answered
     bins: Sequence[plots.Bin] = ()
-    suspects: Sequence[Suspected] = ()
+    label_issues: Sequence[LabelIssueLike] = ()
     classifier: Classifier | None = None
 
 
@@ -75,7 +75,7 @@ class _Gallery:
     answers: list[Shown]
     mistakes: list[Shown]
     mistakes_in_all: int
-    suspects: list[Shown]
+    label_issues: list[Shown]
 
 
 def missing_library() -> str | None:
@@ -110,7 +110,9 @@ def _gallery(material: Material, augment: Augment) -> _Gallery:
         answers=with_squares(drawn(material.test, _ANSWERS, seed)),
         mistakes=_explained(with_whole(wrong[:_MISTAKES]), material.classifier),
         mistakes_in_all=len(wrong),
-        suspects=with_squares(Shown(item.picture, item.suggested) for item in material.suspects[:_SUSPECTS]),
+        label_issues=with_squares(
+            Shown(item.picture, item.suggested) for item in material.label_issues[:_LABEL_ISSUES]
+        ),
     )
 
 
@@ -128,7 +130,7 @@ def _explained(wrong: list[Shown], classifier: Classifier | None) -> list[Shown]
 
 def _heat(item: Shown, explainer: Explainer, preprocess: Preprocess) -> Pixels:
     path = item.picture.path
-    seen = item.pixels if preprocess.fit == "squash" and item.pixels is not None else decode(path, preprocess)
+    seen = item.pixels if preprocess.resize_mode == "squash" and item.pixels is not None else decode(path, preprocess)
     return overlay(seen, explainer.heatmap(path, item.answer))
 
 
@@ -202,9 +204,9 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "mistakes": gallery.mistakes,
         "heated": any(item.heat is not None for item in gallery.mistakes),
         "mistakes_in_all": gallery.mistakes_in_all,
-        "suspects": gallery.suspects,
-        "suspects_in_all": len(material.suspects),
-        "command": _command(material.record["order"]),
+        "label_issues": gallery.label_issues,
+        "suspects_in_all": len(material.label_issues),
+        "command": _command(material.record["request"]),
     }
 
 
@@ -300,9 +302,9 @@ def _confused(answered: Answered) -> list[dict[str, Any]]:
     ]
 
 
-def _command(order: dict[str, Any]) -> str:
+def _command(request: dict[str, Any]) -> str:
     """Return the command that repeats the run."""
     given = ("epochs", "weights", "backbone", "fit")
-    options = [f" --{name} {quoted(str(order[name]))}" for name in given if order.get(name)]
-    start = f"pawlab train {quoted(order['data'])} --recipe {quoted(order['recipe'])}"
-    return f"{start} --seed {order['seed']}{''.join(options)}"
+    options = [f" --{name} {quoted(str(request[name]))}" for name in given if request.get(name)]
+    start = f"pawlab train {quoted(request['data'])} --recipe {quoted(request['recipe'])}"
+    return f"{start} --seed {request['seed']}{''.join(options)}"

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pawlab.data.dataset import Dataset, Picture
+from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.errors import PictureError
+from pawlab.images import Pixels, Preprocess, decode, inspect
 from pawlab.parallel import map_in_threads
-from pawlab.pictures import Pixels, Preprocess, decode, inspect
 
 _SIDE = 192  # pixels of a square thumbnail: shown at half that, sharp on dense screens
 _LONGEST = 320  # of a picture shown whole
@@ -36,8 +36,8 @@ class Answered(Protocol):
     def confusion(self) -> NDArray[np.int64]: ...  # noqa: D102
 
 
-class Suspected(Protocol):
-    """A picture whose label looks wrong, as `evaluation.suspects` gives it."""
+class LabelIssueLike(Protocol):
+    """A picture whose label looks wrong, as `evaluation.label_issues` gives it."""
 
     @property
     def picture(self) -> Picture: ...  # noqa: D102
@@ -69,7 +69,7 @@ def samples(dataset: Dataset) -> list[tuple[str, list[Shown]]]:
     columns = 6 if len(dataset.classes) <= 6 else 4
     rows = []
     for label in dataset.classes[:_CLASSES_SAMPLED]:
-        of_class = [picture for picture in dataset.part("train") or dataset.pictures if picture.label == label]
+        of_class = [picture for picture in dataset.split("train") or dataset.pictures if picture.label == label]
         rows.append((label, [Shown(picture) for picture in _spread(of_class, columns)]))
     return rows
 

@@ -1,0 +1,161 @@
+"""What is worth knowing of the data before trusting a score: one function a check, and one table of them all."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+
+from pawlab.audit import duplicates
+from pawlab.audit import quality as appearance
+from pawlab.audit.findings import SEVERITIES, Mention
+from pawlab.audit.findings import Finding as Finding
+from pawlab.audit.image_stats import ImageStats
+from pawlab.audit.measurements import Measurements
+from pawlab.datasets.dataset import Dataset, Skipped
+from pawlab.datasets.splits import require_trainable
+from pawlab.errors import DataError, counted
+
+IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest; at 3:1 always guessing scores 75%
+FEW = 10  # pictures a class: split 80/10/10, it has one to validate and one to test
+TELLTALE = 0.5  # share of the mistakes of always guessing that may remain where a file's property tells the class
+
+Check = Callable[[Measurements], Finding | None]
+
+
+def run_checks(measurements: Measurements | Dataset) -> tuple[Finding, ...]:
+    """Return what the checks find, the worst first; nothing for a check that finds nothing.
+
+    Of a Dataset, or measurements without image_stats, only what costs nothing is checked: no file is opened. `measure` gives all.
+    """
+    if isinstance(measurements, Dataset):
+        measurements = Measurements(measurements)
+    found = [finding for check in CHECKS if (finding := check(measurements)) is not None]
+    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def why_untrainable(dataset: Dataset) -> tuple[Finding, ...]:
+    """Tell why no classifier could be trained on these pictures, where that is so. No check: training asks first."""
+    try:
+        require_trainable(dataset)
+    except DataError as error:
+        return (Finding("can't be trained", "serious", str(error)),)
+    return ()
+
+
+def broken_files(measurements: Measurements) -> Finding | None:
+    """Tell which files were to be pictures and can't be read as such."""
+    broken = [item for item in measurements.dataset.skipped if item.broken]
+    if not broken:
+        return None
+    words = "file can't be read as a picture and is", "files can't be read as pictures and are"
+    sentence = f"{counted(len(broken), *words)} left out. Replace or delete {'it' if len(broken) == 1 else 'them'}."
+    return Finding("broken files", "serious", sentence, _reasons(broken))
+
+
+def skipped(measurements: Measurements) -> Finding | None:
+    """Tell what else was set aside; of copies the checks for duplicates tell."""
+    others = [item for item in measurements.dataset.skipped if not item.broken and item.picture is None]
+    if not others:
+        return None
+    first = others[0]
+    files = counted(len(others), "entry was", "entries were")
+    sentence = f"{files} set aside; the first is {first.name} ({first.reason})."
+    return Finding("set aside", "note", sentence, _reasons(others))
+
+
+def class_imbalance(measurements: Measurements) -> Finding | None:
+    """Find whether the largest class has IMBALANCE times as many pictures as the smallest, or more."""
+    counts = _pictures_by_class(measurements)
+    if not counts:
+        return None
+    most = max(sorted(counts), key=counts.__getitem__)
+    least = min(sorted(counts), key=counts.__getitem__)
+    if counts[most] < IMBALANCE * max(counts[least], 1):
+        return None
+    sentence = (
+        f"The classes are uneven: {counts[most]:,} pictures of '{most}', {counts[least]:,} of '{least}' "
+        f"({IMBALANCE:g} times as many or more). Compare scores with the baseline, and look at each class by itself."
+    )
+    return Finding("class imbalance", "warning", sentence)
+
+
+def few_pictures(measurements: Measurements) -> Finding | None:
+    """Find classes with fewer pictures than it takes to learn and test them."""
+    few = {label: count for label, count in sorted(_pictures_by_class(measurements).items()) if count < FEW}
+    if not few:
+        return None
+    first = ", ".join(f"'{label}' ({count})" for label, count in list(few.items())[:3])
+    sentence = (
+        f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} pictures: "
+        f"{first}{', ...' if len(few) > 3 else ''}. Their scores will be chance: add pictures."
+    )
+    return Finding("few pictures", "warning", sentence)
+
+
+def telltale_files(measurements: Measurements) -> Finding | None:
+    """Find whether a property of the files, rather than what they show, tells the class."""
+    labelled = [(look, picture.label) for picture, look in measurements.seen()]
+    guessing = max(Counter(label for _, label in labelled).values(), default=0) / max(1, len(labelled))
+    for name, of in _PROPERTIES.items():
+        told = _share_told((of(look), label) for look, label in labelled)
+        if labelled and guessing < 1 and 1 - told <= TELLTALE * (1 - guessing):
+            sentence = (
+                f"{name} tells the class of {told:.0%} of the pictures, where always guessing the most frequent class "
+                f"is right for {guessing:.0%}. A classifier may learn that rather than what is shown: prepare the "
+                "pictures of all classes in the same way."
+            )
+            return Finding("telltale files", "warning", sentence)
+    return None
+
+
+CHECKS: tuple[Check, ...] = (
+    broken_files,
+    duplicates.two_labels,
+    duplicates.near_duplicates_with_two_labels,
+    duplicates.near_duplicates_across_splits,
+    appearance.blank,
+    duplicates.copies_across_splits,
+    telltale_files,
+    few_pictures,
+    class_imbalance,
+    appearance.blurred,
+    appearance.dark,
+    appearance.overexposed,
+    appearance.tiny,
+    duplicates.exact_duplicates,
+    duplicates.near_duplicates,
+    appearance.elongated,
+    appearance.gray_among_colour,
+    skipped,
+)
+
+_PROPERTIES: dict[str, Callable[[ImageStats], str]] = {
+    "The file format alone": lambda look: look.info.format,
+    "The size in pixels alone": lambda look: f"{look.info.width} x {look.info.height}",
+    "Being gray or in colour alone": lambda look: str(look.is_gray),
+}
+
+
+def _pictures_by_class(measurements: Measurements) -> Counter[str]:
+    counts = Counter(dict.fromkeys(measurements.dataset.classes, 0))
+    counts.update(picture.label for picture in measurements.dataset.pictures)
+    return counts
+
+
+def _share_told(pictures: Iterable[tuple[str, str]]) -> float:
+    """Return for how many of the pictures, (value of a property, label), the others of the same value tell the label.
+
+    A picture doesn't vote for itself, so a value that only one has tells nothing; nor do labels equally frequent.
+    """
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for value, label in pictures:
+        labels[value][label] += 1
+    told = sum(count for votes in labels.values() for label, count in votes.items() if _wins(votes, label))
+    return told / max(1, sum(votes.total() for votes in labels.values()))
+
+
+def _wins(votes: Counter[str], label: str) -> bool:
+    """Whether a label is the most frequent among the others, once one picture of it has left."""
+    return all(votes[label] - 1 > count for other, count in votes.items() if other != label) and votes[label] > 1
+
+
+def _reasons(items: Iterable[Skipped]) -> tuple[tuple[Mention, ...], ...]:
+    return tuple((Mention(item.name, item.reason),) for item in items)

@@ -1,0 +1,141 @@
+"""How every picture image_stats: each is decoded once, small, and measured. The checks judge by these numbers alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pawlab.datasets.dataset import Picture, Skipped
+from pawlab.errors import PictureError
+from pawlab.images import PictureInfo, Pixels, Preprocess, Source, decode, inspect
+from pawlab.parallel import MapBatches, map_in_threads
+from pawlab.progress import Progress, silent
+
+BLANK = 16  # levels of 0-255 between the cells that differ most: shading or a sensor's noise, but no thing
+GRAY = 8  # levels between channels; JPEG's rounding leaves 2 or 3 in gray pictures
+THUMBNAIL = 64  # pixels each way: enough to tell two photos of one scene apart, 4 KB a picture in memory
+
+_SIDE = 256  # pixels of the longer side while measuring: about what networks look at; smaller pictures stay as they are
+_CELLS = 32  # each way: averages over these are free of noise and of JPEG's blocks
+_COARSER = 4  # times smaller: where nothing is lost by that, three quarters of the pixels each way tell nothing
+_PATCH = 16  # pixels each way: large enough to hold an edge and both its sides, small enough to hold only one
+_CONTRAST = 8.0  # gray levels of standard deviation; in flatter patches noise would be taken for detail
+_PATCHES = 3  # patches with contrast that it takes to judge sharpness
+
+
+@dataclass(frozen=True)
+class ImageStats:
+    """What was measured of one picture. Brightness and colour are in levels of 0-255.
+
+    `info`: size and format as the header has them. `thumbnail`: gray, uint8 (64, 64), the whole picture squashed.
+    `dim`, `bright`: a twentieth of the pixels is darker than `dim`, a twentieth brighter than `bright`. `spread`: from
+    the lowest to the highest cell of the channel that differs most, over 32 x 32 cells. `colour`: the largest
+    difference between two channels of a cell; 0 in gray pictures. `sharpness`: share of local contrast, in the sharpest
+    tenth of the picture, that is lost at a quarter of the size: about 0.2 and less in blurred photos, 0.4 to 1 in sharp
+    ones; None where there is too little contrast to tell.
+    """
+
+    info: PictureInfo
+    thumbnail: Pixels
+    dim: float
+    bright: float
+    spread: int
+    colour: int
+    sharpness: float | None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the picture is of nearly one colour."""
+        return self.spread < BLANK
+
+    @property
+    def is_gray(self) -> bool:
+        """Whether the picture has no colour."""
+        return self.colour <= GRAY
+
+
+def measure_images(
+    pictures: Sequence[Picture], progress: Progress = silent, map_batches: MapBatches = map_in_threads
+) -> tuple[dict[str, ImageStats], tuple[Skipped, ...]]:
+    """Measure every picture; return what was measured by SHA-256, and the pictures that can't be decoded.
+
+    Copies are measured once. Takes about 3 ms of one core for a photo of 500 x 375; memory holds 5 KB a picture.
+    """
+    distinct = list({picture.sha256: picture for picture in pictures}.values())
+    image_stats: dict[str, ImageStats] = {}
+    reasons: dict[str, str] = {}
+    with progress("Looking at pictures", len(distinct)) as advance:
+        for picture, result in zip(distinct, map_batches(_look_or_reason, distinct), strict=True):
+            advance(1)
+            if isinstance(result, ImageStats):
+                image_stats[picture.sha256] = result
+            else:
+                reasons[picture.sha256] = result
+    return image_stats, tuple(_broken(pictures, reasons))
+
+
+def image_stats_of(source: Source) -> ImageStats:
+    """Decode a picture, small, and measure it. Raises PictureError where it can't be decoded."""
+    info = inspect(source)
+    return _measured(decode(source, _measuring_size(info)), info)
+
+
+def _measured(pixels: Pixels, info: PictureInfo) -> ImageStats:
+    image = Image.fromarray(pixels)
+    gray = image.convert("L")
+    cells = np.asarray(image.resize((_CELLS, _CELLS), Image.Resampling.BOX), dtype=np.int16)
+    dim, bright = np.percentile(np.asarray(gray), (5, 95))
+    return ImageStats(
+        info=info,
+        thumbnail=np.asarray(gray.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)),
+        dim=float(dim),
+        bright=float(bright),
+        spread=int(np.ptp(cells, axis=(0, 1)).max()),
+        colour=int(np.ptp(cells, axis=2).max()),
+        sharpness=sharpness(gray),
+    )
+
+
+def sharpness(gray: Image.Image) -> float | None:
+    """Return how much of a gray picture's local contrast is lost at a quarter of its size; see `ImageStats`.
+
+    Relative to the contrast that each patch has, so that a soft background, fog or a dim room don't count as blur; in
+    the sharpest tenth of the patches, so that one sharp thing is enough.
+    """
+    small = (max(1, gray.width // _COARSER), max(1, gray.height // _COARSER))
+    coarse = gray.resize(small, Image.Resampling.BOX).resize(gray.size, Image.Resampling.BICUBIC)
+    whole = np.asarray(gray, dtype=np.float32)
+    contrast = _patches(whole).std(axis=1)
+    judged = contrast > _CONTRAST
+    if judged.sum() < _PATCHES:
+        return None
+    lost = np.sqrt((_patches(whole - np.asarray(coarse, dtype=np.float32)) ** 2).mean(axis=1))
+    return float(np.percentile(lost[judged] / contrast[judged], 90))
+
+
+def _look_or_reason(picture: Picture) -> ImageStats | str:
+    try:
+        return image_stats_of(picture.path)
+    except PictureError as error:
+        return str(error)
+
+
+def _measuring_size(info: PictureInfo) -> Preprocess:
+    """Return the picture's own shape with the longer side brought to _SIDE, or its own size where it is smaller."""
+    scale = min(1.0, _SIDE / max(info.width, info.height))
+    return Preprocess(max(1, round(info.height * scale)), max(1, round(info.width * scale)))
+
+
+def _broken(pictures: Iterable[Picture], reasons: dict[str, str]) -> Iterable[Skipped]:
+    for picture in pictures:
+        if picture.sha256 in reasons:
+            yield Skipped(picture.name, reasons[picture.sha256], broken=True)
+
+
+def _patches(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut (height, width) into patches: (patches, 256). What is left over at the right and below is left out."""
+    rows, columns = values.shape[0] // _PATCH, values.shape[1] // _PATCH
+    whole = values[: rows * _PATCH, : columns * _PATCH].reshape(rows, _PATCH, columns, _PATCH)
+    return whole.swapaxes(1, 2).reshape(rows * columns, _PATCH * _PATCH)

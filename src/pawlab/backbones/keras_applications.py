@@ -1,0 +1,201 @@
+"""Networks of Keras Applications: their weights found, their layers built by Keras, and all of it converted to ONNX.
+
+Keras is imported only where a graph is made: with the weights at hand and the graph in the cache, it isn't needed.
+"""
+
+import os
+import random
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.backbones.table import Backbone
+from pawlab.errors import WeightsError
+from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
+from pawlab.graphs.from_keras import Value, add_model, largest_difference
+from pawlab.graphs.keras_runtime import import_keras
+from pawlab.graphs.runtime import open_session
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+RANDOM: Literal["random"] = "random"  # in place of a weights file: an untrained network, for tests of the wiring
+TOLERANCE = 1e-3  # the most that an answer may differ from Keras's, as a share of the largest
+
+ImageSize = tuple[int, int]  # height, width
+Weights = Path | Literal["random"]
+
+_CLASSES = {"mobilenet_v2": "MobileNetV2", "inception_v3": "InceptionV3"}
+_KERAS_FILES = {
+    "mobilenet_v2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5",
+    "inception_v3": "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+}
+_MOBILENET_SIZES = (96, 128, 160, 192, 224)  # Keras has weights for each; any other size takes those for 224
+
+
+def find_weights(backbone: Backbone, image_size: ImageSize, given: Path | None = None) -> Path:
+    """Return the weights file: `given`, else <name>.weights.h5 in the folder PAWLAB_WEIGHTS_DIR, else the one that
+    Keras keeps, which it downloads where it must. Raises WeightsError where there is none."""
+    if given is not None:
+        if not given.is_file():
+            raise WeightsError(f"there is no weights file {given}.")
+        return given
+    folder = os.environ.get("PAWLAB_WEIGHTS_DIR")
+    if folder and (Path(folder) / _file_name(backbone)).is_file():
+        return Path(folder) / _file_name(backbone)
+    kept = _keras_file(backbone, image_size)
+    if not kept.is_file():
+        _download(backbone, image_size, kept)
+    return kept
+
+
+def weights_sha256(weights: Weights) -> str:
+    """Return the checksum of a weights file; `random` for random weights, which come from a fixed seed."""
+    if weights == RANDOM:
+        return RANDOM
+    with Path(weights).open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def build_graph(
+    backbone: Backbone, image_size: ImageSize, weights: Weights, include_preprocessing: bool = True
+) -> "ModelProto":
+    """Return the network as ONNX, in the form that `efficientnet_lite.build_graph` describes, for one size of pictures.
+
+    Raises WeightsError where the weights don't fit, or where the graph's answers aren't Keras's.
+    """
+    with _random_state_kept():
+        network = _load_network(backbone, image_size, weights)
+    graph = GraphBuilder()
+    planes = picture_planes(graph, backbone, include_preprocessing, image_size)
+    (result,) = add_model(graph, network, Value(planes, 4))
+    feature_outputs(graph, result.name, backbone.channels)
+    model = graph.model(backbone.name)
+    _check_answers(backbone, network, model, image_size, include_preprocessing)
+    return model
+
+
+def _file_name(backbone: Backbone) -> str:
+    return f"{backbone.name}.weights.h5"
+
+
+def _keras_file(backbone: Backbone, image_size: ImageSize) -> Path:
+    height, width = image_size
+    size = height if height == width and height in _MOBILENET_SIZES else 224
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return home / "models" / _KERAS_FILES[backbone.name].format(size=size)
+
+
+def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
+    keras = import_keras(f"the backbone {backbone.name}")
+    reason = "they didn't arrive"
+    try:
+        with _random_state_kept(), _no_talk(keras):
+            _application(keras, backbone)(include_top=False, weights="imagenet", input_shape=(*image_size, 3))
+    except Exception as error:  # Keras turns every failure on the way into a plain Exception
+        reason = " ".join(str(error).split())[:200]
+    if not target.is_file():
+        raise WeightsError(
+            f"the weights of {backbone.name} aren't here, and Keras couldn't download them ({reason}). "
+            f"Name the file with --weights, or put it as {_file_name(backbone)} into the folder PAWLAB_WEIGHTS_DIR."
+        )
+
+
+def _application(keras: Any, backbone: Backbone) -> Any:
+    return getattr(keras.applications, _CLASSES[backbone.name])
+
+
+def _load_network(backbone: Backbone, image_size: ImageSize, weights: Weights) -> Any:
+    """Return the Keras model, from pixels scaled by the backbone's mean and std to its feature map."""
+    keras = import_keras(f"the backbone {backbone.name}")
+    random.seed(0)  # Keras draws the seeds of all initial weights from here
+    network = _application(keras, backbone)(include_top=False, weights=None, input_shape=(*image_size, 3))
+    if weights != RANDOM:
+        _read_weights(network, backbone, Path(weights))
+    if backbone.cut is not None:
+        network = keras.Model(network.input, network.get_layer(backbone.cut).output)
+    return network
+
+
+def _read_weights(network: Any, backbone: Backbone, path: Path) -> None:
+    try:
+        with _fitting_name(path) as named, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras warns where it then raises
+            network.load_weights(named)
+    except Exception as error:  # h5py and Keras raise nearly everything on a file that isn't right
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(
+            f"{path} doesn't hold the weights of {backbone.name} without its top, as Keras saves them: {reason}"
+        ) from error
+
+
+@contextmanager
+def _fitting_name(path: Path) -> Iterator[Path]:
+    """Yield a path to the same bytes whose ending tells Keras the right format: it goes by nothing else.
+
+    Keras's own downloads are in its older HDF5 format, `.h5`; what Keras 3 saves ends with `.weights.h5`.
+    """
+    with import_module("h5py").File(path) as file:
+        older = "layer_names" in file.attrs or "model_weights" in file  # weights alone, or a whole model
+    ending = ".h5" if older else ".weights.h5"
+    if path.name.endswith(".weights.h5") != older:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        named = Path(folder) / f"copy{ending}"
+        shutil.copyfile(path, named)
+        yield named
+
+
+def _check_answers(
+    backbone: Backbone, network: Any, model: "ModelProto", image_size: ImageSize, include_preprocessing: bool
+) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, *image_size, 3), dtype=np.uint8)
+    scaled = ((pictures - np.float32(backbone.mean)) / np.float32(backbone.std)).astype(np.float32)
+    expected = np.asarray(network(scaled, training=False))
+    session = open_session(model.SerializeToString())
+    given = pictures if include_preprocessing else scaled
+    feature_map, features = session.run(["feature_map", "features"], {"pictures": given})
+    off = max(_differences(expected, feature_map, features))
+    if not off <= TOLERANCE:
+        raise WeightsError(
+            f"{backbone.name} can't be used with this version of Keras: converted to ONNX, its answers differ by "
+            f"{off:.1e} of the largest, more than {TOLERANCE:.0e}. Install another version of Keras."
+        )
+
+
+def _differences(expected: NDArray[Any], feature_map: NDArray[Any], features: NDArray[Any]) -> tuple[float, float]:
+    return largest_difference(expected, feature_map), largest_difference(expected.mean(axis=(1, 2)), features)
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Leave Python's random numbers as they were: what follows must not depend on whether a graph was in the cache."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@contextmanager
+def _no_talk(keras: Any) -> Iterator[None]:
+    """Keep Keras from reporting its download on standard output, which is for results."""
+    talks = keras.config.is_interactive_logging_enabled()
+    keras.config.disable_interactive_logging()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a size for which there are no weights of its own
+            yield
+    finally:
+        if talks:
+            keras.config.enable_interactive_logging()

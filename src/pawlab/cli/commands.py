@@ -1,0 +1,521 @@
+"""The command line: arguments in, one workflow call, one table or line out. Heavy imports wait for the command."""
+
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from pawlab import __version__
+from pawlab.cli.terminal import (
+    StandardOutputError,
+    bar,
+    drop_output,
+    percent,
+    prepare_streams,
+    say,
+    show_json,
+    told_output,
+)
+from pawlab.errors import PawlabError, counted
+
+if TYPE_CHECKING:
+    from pawlab.classifier import Prediction
+    from pawlab.runs.record import Run
+
+_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
+app = typer.Typer(
+    help="From a folder of pictures to a classifier you can trust.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Known data sets.")
+app.add_typer(data_app, name="data")
+
+_DATA_HELP = (
+    "A folder with one subfolder a class, or with train/ and validation/ of such; a zip or tar of either; its URL; "
+    "a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs."
+)
+Data = Annotated[str, typer.Argument(help=_DATA_HELP, show_default=False)]
+Model = Annotated[str, typer.Argument(help="A run's folder, or its model.onnx.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all that is drawn at random.")]
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    data: Annotated[str | None, typer.Argument(help=_DATA_HELP, show_default=False)] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Which model: one that `pawlab recipes` lists, or a TOML or Python file of your own.")
+    ] = "fast",
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/DATA-RECIPE")] = None,
+    seed: Seed = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the recipe's own number.", show_default=False)
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The backbone's pretrained weights.", show_default="found by themselves")
+    ] = None,
+    backbone: Annotated[
+        Path | None,
+        typer.Option(help="Your own pretrained network: an ONNX file.", show_default="the recipe's"),
+    ] = None,
+    fit: Annotated[
+        Literal["squash", "crop", "pad"] | None,
+        typer.Option(help="How pictures are brought to the recipe's shape.", show_default="the recipe's"),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with a run that was stopped; nothing else is needed.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn pictures into a tested classifier."""
+    from pawlab import pipeline as workflow
+
+    if resume is not None:
+        _require_nothing_beside_resume(context)
+        run = workflow.resume(resume, progress=bar)
+    elif data is not None:
+        _require_epochs_for(recipe, {"--epochs": epochs is not None, "--tensorboard": tensorboard})
+        run = workflow.train(
+            data,
+            recipe,
+            out,
+            seed=seed,
+            epochs=epochs,
+            weights=weights,
+            backbone=backbone,
+            resize_mode=fit,
+            overwrite=overwrite,
+            report=report,
+            tensorboard=tensorboard,
+            progress=bar,
+        )
+    else:
+        raise PawlabError(
+            "say which pictures to train on, as in `pawlab train photos/`; `pawlab train sample` tries it."
+        )
+    if as_json:
+        show_json({"run": str(run.folder), **run.metrics})
+    else:
+        _tell_run(run)
+
+
+@app.command()
+def compare(
+    data: Data,
+    recipes: Annotated[
+        str, typer.Option(help="Names with commas between; `all` stands for the seventeen published ones.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for one run a recipe.", show_default="runs/DATA-compared")
+    ] = None,
+    seed: Seed = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipes' own.", show_default=False)] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The backbone's pretrained weights.", show_default="found by themselves")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train several recipes on the same split, side by side; what is done already is not done again."""
+    from pawlab.cli.tables import print_table
+    from pawlab.pipeline import compare as compare_recipes
+
+    names = [name.strip() for name in recipes.split(",") if name.strip()]
+    try:
+        compared = compare_recipes(data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar)
+    except KeyboardInterrupt:
+        say("The same command goes on from here.")
+        raise
+    if as_json:
+        show_json({"recipes": [item.to_dict() for item in compared]})
+    else:
+        print_table(*compared.table())
+        if compared.page.is_file():
+            print(f"Page       {compared.page}")
+
+
+@app.command()
+def predict(
+    model: Model,
+    pictures: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, globs, or - for a list of paths on standard input.", show_default=False),
+    ],
+    form: Annotated[
+        Literal["table", "json", "csv", "parquet"] | None,
+        typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write to this file instead of standard output.", show_default=False)
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
+) -> None:
+    """Say what pictures show."""
+    from pawlab.classifier import Classifier
+    from pawlab.cli.predictions import choose_format, render, write
+    from pawlab.datasets.inputs import find_pictures
+
+    if form == "parquet" and out is None:
+        raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
+    form = choose_format(form, out)
+    classifier = Classifier.load(model)
+    paths = find_pictures(pictures, sys.stdin)
+    answers = _Watched(classifier.predict_each(paths), len(paths))
+    top = min(top, len(classifier.classes))
+    if out is None:
+        sys.stdout.writelines(render(answers, form, top))
+    else:
+        write(answers, form, top, out)
+    _tell_unreadable(answers.unreadable, len(paths))
+
+
+@app.command()
+def explain(
+    model: Model,
+    picture: Annotated[str, typer.Argument(help="A picture file.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option(help="The picture to draw: a file that ends with .png, .jpg or .webp.", show_default=False)
+    ],
+    label: Annotated[
+        str | None, typer.Option(help="What speaks for this class.", show_default="the classifier's answer")
+    ] = None,
+) -> None:
+    """Draw where in a picture an answer comes from."""
+    from pawlab.classifier import Classifier
+    from pawlab.cli.predictions import render
+    from pawlab.evaluation.explain import write_explanation
+
+    classifier = Classifier.load(model)
+    answer = classifier.predict(picture)
+    heat = write_explanation(classifier, picture, out, label)
+    sys.stdout.writelines(render([answer], "table", 1))
+    print(f"{out} is bright where it spoke for {heat.label} ({heat.method}).")
+
+
+@app.command()
+def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
+    """Test a classifier on labelled pictures that it hasn't seen."""
+    from pawlab import pipeline as workflow
+
+    evaluation, left_out = workflow.evaluate_data(model, data, progress=bar)
+    if as_json:
+        show_json({**evaluation.to_dict(), "left_out_as_seen": left_out})
+        return
+    print(f"Accuracy   {_with_interval(evaluation.score.to_dict())}")
+    for name, values in evaluation.to_dict()["by_class"].items():
+        print(f"           {name}: {_recall(values)}")
+    if left_out:
+        pictures, them = counted(left_out, "picture was", "pictures were"), "it" if left_out == 1 else "them"
+        say(f"{pictures} left out: the classifier was trained or tuned on {them}.")
+    for item in evaluation.broken:
+        say(f"set aside: {item.name}: {item.reason}")
+
+
+@app.command()
+def export(
+    model: Model,
+    to: Annotated[
+        Literal["onnx", "keras", "savedmodel", "tflite"], typer.Option(help="Which form to write.", show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(help="A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", show_default=False),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
+    from pawlab.export.export import export_classifier
+
+    exported = export_classifier(model, to, out, bar)
+    if as_json:
+        show_json(exported.to_dict())
+        return
+    print(f"Export     {exported.path}, with {exported.card.name}")
+    at_most = f"differ from model.onnx's by {exported.difference:.0e} at most"
+    print("Checked    probabilities", at_most if exported.difference else "are the same as model.onnx's")
+    for name in exported.left_out:
+        print(f"Left out   {name}, which model.onnx tells")
+    print(f"Next       python {shlex.quote(str(exported.example))} PICTURE")
+
+
+@app.command()
+def explore(
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="Write explore.html into this folder: a page with pictures.", show_default=False)
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """ImageStats at pictures before training: counts, baseline, findings."""
+    from pawlab import pipeline as workflow
+
+    found = workflow.explore(data, seed, recipe=recipe, out=out, progress=bar)
+    if as_json:
+        show_json(found)
+    else:
+        _tell_findings(found)
+        if out is not None:
+            print(f"Page       {out / 'explore.html'}")
+
+
+@app.command()
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="Show this one in full; your own file is checked.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the models that can be trained, or show one."""
+    from pawlab.cli.tables import print_recipe, print_recipes
+    from pawlab.recipes import RECIPES, choose_recipe
+    from pawlab.recipes.summary import recipe_document
+
+    chosen = None if name is None else choose_recipe(name)
+    if as_json:
+        show_json(recipe_document(chosen) if chosen else [recipe_document(recipe) for recipe in RECIPES])
+    elif chosen:
+        print_recipe(chosen)
+    else:
+        print_recipes(RECIPES)
+
+
+@app.command()
+def serve(
+    model: Model,
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="PAWLAB_TOKEN", help="Ask for this token; safer in the variable.", show_default=False),
+    ] = None,
+) -> None:
+    """Answer for pictures on a web page and over HTTP."""
+    from pawlab.serve import serve as serve_model
+
+    serve_model(model, host, port, token or None)
+
+
+@data_app.command("list")
+def list_data(as_json: AsJson = False) -> None:
+    """List the known data sets."""
+    from pawlab.cli.tables import print_known_data
+    from pawlab.datasets.known import KNOWN_DATA
+
+    if as_json:
+        show_json([known.to_dict() for known in KNOWN_DATA])
+    else:
+        print_known_data(KNOWN_DATA)
+
+
+@data_app.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="A name that `pawlab data list` shows.", show_default=False)],
+) -> None:
+    """Fetch or draw a known data set and print where it lies."""
+    from pawlab.datasets.known import get_data
+
+    print(get_data(name, bar))
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        print(f"pawlab {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+class _Watched:
+    """Passes predictions on, counts those that failed, and shows a bar where there are many."""
+
+    _MANY = 50
+
+    def __init__(self, predictions: "Iterable[Prediction]", total: int) -> None:
+        self._predictions = predictions
+        self._total = total
+        self.unreadable = 0
+
+    def __iter__(self) -> "Iterator[Prediction]":
+        with bar("Predicting", self._total if self._total >= self._MANY else 0) as advance:
+            for prediction in self._predictions:
+                advance(1)
+                self.unreadable += prediction.error is not None
+                yield prediction
+
+
+def _require_nothing_beside_resume(context: typer.Context) -> None:
+    """A resumed run is the one that was begun; whatever else is asked for would be ignored."""
+    beside = [
+        _as_typed(parameter, context.params[str(parameter.name)])
+        for parameter in context.command.params
+        if parameter.name not in ("resume", "as_json") and _is_given(str(parameter.name), context)
+    ]
+    if beside:
+        raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+
+
+def _is_given(name: str, context: typer.Context) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _as_typed(parameter: Any, value: Any) -> str:
+    """Return what a user calls a parameter: DATA, --epochs, --no-report."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.name).upper()
+    names: list[str] = parameter.secondary_opts if value is False else parameter.opts
+    return names[0]
+
+
+def _require_epochs_for(recipe: str, asked: dict[str, bool]) -> None:
+    """Refuse options about epochs for a recipe that has none."""
+    from pawlab.recipes import choose_recipe
+
+    options = [option for option, given in asked.items() if given]
+    if options and choose_recipe(recipe).trainer == "head":
+        have, them = ("has", "it") if len(options) == 1 else ("have", "them")
+        raise PawlabError(
+            f"the recipe {recipe} is fitted in one go: {' and '.join(options)} {have} no effect. Leave {them} out."
+        )
+
+
+def _tell_unreadable(unreadable: int, total: int) -> None:
+    if unreadable == total:
+        raise PawlabError(
+            f"none of the {total} pictures could be read." if total > 1 else "the picture could not be read."
+        )
+    if unreadable:
+        say(f"{unreadable:,} of {total:,} pictures could not be read.")
+
+
+def _tell_run(run: "Run") -> None:
+    metrics = run.metrics
+    counts = {split: sum(by_class.values()) for split, by_class in metrics["counts"].items()}
+    classes = len(metrics["classes"])
+    print(f"Pictures   {sum(counts.values()):,} in {classes} classes: {_splits(counts)}; overlap: {metrics['overlap']}")
+    print(f"Test       {_with_interval(metrics['test'])}, never seen before")
+    print(f"Baseline   {percent(metrics['baseline_accuracy'])}, by always guessing the most frequent class")
+    for sentence in metrics["verdict"]["sentences"]:
+        print(f"           {sentence}")
+    if metrics["set_aside"]:
+        files = counted(metrics["set_aside"], "file", "files")
+        print(f"Set aside  {files}; {run.folder / 'run.json'} says which and why")
+    if run.interrupted:
+        print(f"Stopped    early; go on with: pawlab train --resume {shlex.quote(str(run.folder))}")
+    print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
+    if (run.folder / "report.html").is_file():
+        print(f"Report     {run.folder / 'report.html'}")
+    print(f"Next       pawlab predict {shlex.quote(str(run.folder))} PICTURE")
+
+
+def _with_interval(score: dict[str, Any]) -> str:
+    low, high = score["ci95"]
+    return (
+        f"{percent(score['accuracy'])} right (95% interval {percent(low)} to {percent(high)}) "
+        f"of {counted(score['pictures'], 'picture', 'pictures')}"
+    )
+
+
+def _splits(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {split}" for split, count in counts.items())
+
+
+def _recall(values: dict[str, Any]) -> str:
+    if not values["pictures"]:
+        return "no pictures"
+    return f"{percent(values['recall'])} of {values['pictures']:,} recognised"
+
+
+def _tell_findings(found: dict[str, Any]) -> None:
+    from pawlab.cli.tables import print_counts, print_findings
+
+    print_counts(found)
+    print(f"Baseline   {percent(found['baseline_accuracy'])} (always guessing the most frequent class)")
+    print(f"Overlap    {found['overlap']} (pictures that stand in two splits)")
+    print_findings(found["findings"])
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done; 2 a mistake that the user can mend, told in one line; 1 standard output can't
+    be written, or our own fault."""
+    prepare_streams()
+    with told_output():
+        code = _exit_code_of(partial(app, standalone_mode=False))
+        unwritten = _exit_code_of(sys.stdout.flush)
+    sys.exit(code or unwritten)
+
+
+def _exit_code_of(work: Callable[[], Any]) -> int:
+    """Do it, tell what goes wrong, and return the exit code."""
+    try:
+        with _messages():
+            code = work()
+    except (PawlabError, typer.TyperException) as error:
+        code = _tell_mistake(error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    except StandardOutputError as error:
+        code = _tell_unwritten(error)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        say("pawlab: this is our own fault, not yours. Please report it with the lines above.")
+        code = 1
+    if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
+        say("pawlab: stopped.")
+    return code if isinstance(code, int) else 0
+
+
+def _tell_unwritten(error: StandardOutputError) -> int:
+    drop_output()
+    if error.reader_left:  # whoever read our output has had enough
+        return 0
+    say(f"pawlab: {error}")
+    return 1
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Show pawlab's own messages as they are, whatever other libraries do with logging meanwhile."""
+    import logging
+
+    log, handler = logging.getLogger("pawlab"), logging.StreamHandler(sys.stderr)
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
+
+
+def _tell_mistake(error: Exception) -> int:
+    if isinstance(error, typer.TyperException):
+        message = f"{error.format_message()} `{_command_named()} --help` tells more."
+    else:
+        message = str(error)
+    say(f"pawlab: {' '.join(message.split())}")
+    return 2
+
+
+def _command_named() -> str:
+    """Return `pawlab COMMAND` where one was given that exists, so that the hint leads to its help."""
+    given = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    return f"pawlab {given}" if given in known else "pawlab"

@@ -1,0 +1,1 @@
+"""From whatever people have to a Dataset: labelled pictures in splits that don't leak."""

@@ -1,0 +1,78 @@
+"""What a data set is: which pictures, what each shows, and which part each belongs to."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One labelled picture.
+
+    `path` is where its bytes lie; `name` is how people see it (relative to the data's root, with forward slashes);
+    `sha256` is the hexadecimal digest of the file's bytes; `split` is None until splits are assigned.
+    """
+
+    path: Path
+    name: str
+    label: str
+    sha256: str
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was left out, and why.
+
+    `broken`: whether it was to be a picture and can't be read as one. `picture`: the picture it is, where it was left
+    out as a copy of another.
+    """
+
+    name: str
+    reason: str
+    broken: bool = False
+    picture: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures and `classes`, each sorted by name; a class's position is its index in every output."""
+
+    name: str
+    root: Path
+    classes: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    skipped: tuple[Skipped, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def split(self, split: Split) -> tuple[Picture, ...]:
+        """Return the pictures of one split, in order."""
+        return tuple(picture for picture in self.pictures if picture.split == split)
+
+    def class_indices(self, pictures: Iterable[Picture]) -> list[int]:
+        """Return each picture's class as its position in `classes`."""
+        positions = {name: index for index, name in enumerate(self.classes)}
+        return [positions[picture.label] for picture in pictures]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over every picture's name, label and content: the same for the same pictures wherever they lie."""
+        digest = hashlib.sha256()
+        for picture in self.pictures:
+            digest.update(f"{picture.name}\0{picture.label}\0{picture.sha256}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
+    def without(self, broken: Iterable[Skipped]) -> "Dataset":
+        """Return the data without these pictures, which join `skipped` as broken."""
+        broken = tuple(replace(item, broken=True) for item in broken)
+        gone = {item.name for item in broken}
+        kept = tuple(picture for picture in self.pictures if picture.name not in gone)
+        return replace(self, pictures=kept, skipped=self.skipped + broken)

@@ -1,0 +1,74 @@
+"""Whatever the user names - folder, archive, table, address or known name - becomes a Dataset here."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pawlab.datasets.archives import archive_kind, stem, unpack
+from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.download import cached_path, download
+from pawlab.datasets.folders import folder_dataset
+from pawlab.datasets.known import is_known, known_name_like, load_known
+from pawlab.datasets.reading import printable
+from pawlab.datasets.tables import is_table, table_dataset
+from pawlab.errors import DataError
+from pawlab.progress import Progress, silent
+
+
+def discover(data: str | Path, progress: Progress = silent) -> Dataset:
+    """Find the labelled pictures in `data` and hash their bytes; nothing is decoded.
+
+    `data`: the name of a known data set (`./sample` means a folder called so, and so does a Path), an http(s) address
+    of an archive, a folder, a zip or tar, or a CSV or Parquet table. Splits are set where folders or table give them,
+    and None otherwise. Raises DataError, one sentence each, where it can't serve.
+    """
+    if isinstance(data, str) and is_known(data):
+        return load_known(data, progress)
+    if isinstance(data, str) and "://" in data:
+        return _from_address(data, progress)
+    path = _existing(data)
+    if path.is_dir():
+        return folder_dataset(path, _name(path), progress)
+    if is_table(path):
+        return table_dataset(path, _name(path), progress)
+    return _from_archive(path, path, progress)
+
+
+def _existing(data: str | Path) -> Path:
+    try:
+        path = Path(data).expanduser()
+        if str(data) and path.exists():
+            return path
+    except (OSError, ValueError, RuntimeError):  # a name too long for any file, with a NUL in it, or of nobody's home
+        pass
+    hint = known_name_like(str(data)) or " Check the path, or try 'sample'."
+    raise DataError(f"there's no folder or file {printable(str(data))!r}.{hint}")
+
+
+def _from_address(url: str, progress: Progress) -> Dataset:
+    archive = download(url, progress)
+    if archive_kind(archive) is None:
+        _forget(url)
+        raise DataError(f"what lies at {url} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz). Check the address.")
+    try:
+        return _from_archive(archive, Path(archive.name), progress)
+    except DataError:
+        _forget(url)
+        raise
+
+
+def _forget(url: str) -> None:
+    """Remove a download that can't serve, so that the next run fetches it anew."""
+    cached_path(url).unlink(missing_ok=True)
+
+
+def _from_archive(archive: Path, shown: Path, progress: Progress) -> Dataset:
+    unpacked = unpack(archive, progress)
+    dataset = folder_dataset(unpacked.folder, _name(shown), progress, shown=shown)
+    return replace(dataset, skipped=dataset.skipped + unpacked.left_out)
+
+
+def _name(path: Path) -> str:
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    if not path.is_dir():
+        name = stem(name)
+    return printable(name) or "pictures"

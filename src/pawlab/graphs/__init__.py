@@ -1,0 +1,1 @@
+"""All building, joining, cutting and converting of ONNX graphs."""

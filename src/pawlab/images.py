@@ -1,0 +1,283 @@
+"""THE only decoder: any picture file -> upright RGB pixels of a stated size.
+
+Training, testing, prediction and the service all come through here, so a picture is never seen in two ways.
+"""
+
+import io
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from pawlab.errors import PictureError
+
+ResizeMode = Literal["squash", "crop", "pad"]
+Pixels = NDArray[np.uint8]
+Source = str | Path | bytes | BinaryIO | Image.Image | Pixels
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # MPO, a JPEG with a second view in it, is opened as JPEG
+EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
+)
+DECODER_VERSION = 1  # add one whenever a change here alters any pixels: cached features are then made anew
+MAX_PIXELS = 128_000_000  # a 108-megapixel phone photo passes; decoded, this is 384 MB
+MAX_BYTES = 800_000_000  # of a file: so many pixels of 16-bit RGB, uncompressed, are 768 MB
+
+_TOO_MANY = f"more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"
+
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
+
+_ORIENTATION_TAG = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = (5, 6, 7, 8)
+
+# Pillow warns of damage that it then reads past. What can't be read past becomes a PictureError, the rest is no news.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a picture becomes pixels; stored with every classifier.
+
+    `height`, `width`: in pixels. `resize_mode`: `squash` stretches the picture to the size, `crop` keeps its shape and cuts
+    what stands over, evenly on both sides, `pad` keeps its shape and fills the rest with mid-gray (127).
+    Resizing is Pillow's bilinear filter, which averages over all pixels that fall into one when it shrinks a picture.
+    """
+
+    height: int
+    width: int
+    resize_mode: ResizeMode = "squash"
+
+    def __post_init__(self) -> None:
+        if self.resize_mode not in get_args(ResizeMode):
+            raise ValueError(f"resize_mode is one of {', '.join(get_args(ResizeMode))}, not {self.resize_mode!r}")
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"a picture has at least one pixel each way, not {self.height} x {self.width}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return `{"height": ..., "width": ..., "resize_mode": ...}`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """What a picture's header says. `width`, `height`: pixels as people see it, after its orientation is applied."""
+
+    width: int
+    height: int
+    format: str
+
+
+def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
+    """Return an upright picture as (height, width, 3) uint8, RGB, 0-255.
+
+    `source`: a path, a file's bytes, an open binary file, a Pillow image, or an array (height, width),
+    (height, width, 3) or (height, width, 4) of uint8. Without `preprocess` the picture keeps its size. Animations and
+    multi-page files give their first frame; transparency is laid on white; 16-bit gray is brought to 8 bits; colour
+    profiles are ignored, as they were when the pretrained networks learned.
+
+    Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels or MAX_BYTES bytes.
+    """
+    image = _open(source)
+    with _the_file_at_fault():
+        if preprocess is not None and image is not source:  # a caller's own image is left as it is
+            _draft(image, preprocess)
+        image.load()
+        rgb = _to_rgb(image)
+    upright = _turned(rgb, _orientation(image))
+    return np.asarray(upright if preprocess is None else _fitted(upright, preprocess))
+
+
+def inspect(source: Source) -> PictureInfo:
+    """Read what a picture's header says; the pixels aren't checked. Raises PictureError as `decode` does."""
+    image = _open(source)
+    width, height = image.size
+    if (
+        _orientation(image, decoded=False) in _SIDEWAYS and image.format != "TIFF"
+    ):  # there Pillow has swapped them already
+        width, height = height, width
+    return PictureInfo(width, height, image.format or "array")
+
+
+def looks_like_picture(head: bytes) -> bool:
+    """Say whether a file's first 16 bytes are those of a format that `decode` reads."""
+    return (
+        head.startswith(_SIGNATURES)
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or (head[:2] == b"BM" and int.from_bytes(head[14:16], "little") in _BMP_HEADER_SIZES)
+    )
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return what a picture file holds. Raises PictureError where that can't be read or is too much.
+
+    Devices and pipes are refused: some never end.
+    """
+    try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # of a folder the system tells itself
+            raise PictureError("isn't a regular file")
+        if status.st_size > MAX_BYTES:
+            raise PictureError(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are safe to read")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise PictureError(f"can't be read: {error.strerror or error}") from error
+    except ValueError as error:  # a path with a NUL in it
+        raise PictureError(f"can't be read: {error}") from error
+
+
+def _open(source: Source) -> Image.Image:
+    if isinstance(source, Image.Image):
+        image = source
+    elif isinstance(source, np.ndarray):
+        image = _from_array(source)
+    else:
+        image = _from_file(source)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"has {width} x {height}, {_TOO_MANY}")
+    if width * height == 0:
+        raise PictureError(f"has {width} x {height} pixels; a picture has at least one each way")
+    return image
+
+
+def _from_array(array: Pixels) -> Image.Image:
+    if array.dtype != np.uint8:
+        raise PictureError(f"an array of {array.dtype} was given; pictures are arrays of uint8, 0-255")
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise PictureError(
+            f"an array of shape {array.shape} was given; pictures are (height, width[, 3 or 4 channels])"
+        )
+    return Image.fromarray(array)
+
+
+def _from_file(source: str | Path | bytes | BinaryIO) -> Image.Image:
+    """Open a file's header. All bytes are read at once: no file stays open, and the disk is read in one go."""
+    if isinstance(source, bytes):
+        data = source
+    else:
+        data = read_file(source) if isinstance(source, str | Path) else source.read()
+    if not data:
+        raise PictureError("the file is empty")
+    if not looks_like_picture(data[:16]):
+        raise PictureError("isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)")
+    with _the_file_at_fault():
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+@contextmanager
+def _the_file_at_fault() -> Iterator[None]:
+    """Name the file's fault, whatever is raised: on damaged files Pillow's plugins raise nearly everything."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        raise PictureError("can't be decoded: its header is damaged") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"has {_TOO_MANY}") from error
+    except Exception as error:
+        raise PictureError(f"can't be decoded: {_reason(error)}") from error
+
+
+def _orientation(image: Image.Image, decoded: bool = True) -> int:
+    """Return the EXIF orientation, 1 to 8; 1, upright, where nothing sensible is said."""
+    try:
+        exif = image.getexif() if decoded or _has_exif_chunk(image) else Image.Image.getexif(image)
+        return int(exif.get(_ORIENTATION_TAG, 1))
+    except Exception:  # a damaged EXIF block says nothing about which way is up; the pixels may be fine
+        return 1
+
+
+def _has_exif_chunk(image: Image.Image) -> bool:
+    """Say whether a PNG may have EXIF behind its pixels. Pillow's own getexif would decode every PNG to find out."""
+    file = getattr(image, "fp", None)
+    return isinstance(file, io.BytesIO) and b"eXIf" in file.getvalue()
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
+
+
+def _draft(image: Image.Image, preprocess: Preprocess) -> None:
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8 where that is still large enough: much faster."""
+    if image.format in ("JPEG", "MPO"):
+        image.draft(None, _smallest_useful_size(image, preprocess))
+
+
+def _smallest_useful_size(image: Image.Image, preprocess: Preprocess) -> tuple[int, int]:
+    """Return a (width, height) below which decoding would lose detail; right whichever way up the picture lies."""
+    longer = max(preprocess.width, preprocess.height)
+    if preprocess.resize_mode != "pad":
+        return (longer, longer)
+    scale = longer / max(image.size)  # the longer side decides; what the shorter becomes follows from it
+    return (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        image = _to_8_bits(image)
+    if image.has_transparency_data:
+        with_alpha = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, with_alpha)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Bring gray of 16 or 32 bits, or floating point, to 0-255. Pillow's own conversion would cut everything above 255.
+
+    Integers are taken as 16-bit unless they all fit in 8 bits already; floats as 0-1 unless they exceed 1.
+    """
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0)
+    top = float(values.max())
+    if image.mode == "F":
+        scale = 255.0 if top <= 1.0 else 1.0
+    else:
+        scale = 255.0 / 65535.0 if image.mode.startswith("I;16") or top > 255 else 1.0
+    return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+
+
+def _fitted(image: Image.Image, preprocess: Preprocess) -> Image.Image:
+    size = (preprocess.width, preprocess.height)
+    if preprocess.resize_mode == "crop":
+        return image.resize(size, Image.Resampling.BILINEAR, box=_central_box(image.size, size))
+    if preprocess.resize_mode == "pad":
+        return _padded(image, size)
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def _central_box(have: tuple[int, int], want: tuple[int, int]) -> tuple[float, float, float, float]:
+    scale = min(have[0] / want[0], have[1] / want[1])
+    width, height = min(have[0], want[0] * scale), min(have[1], want[1] * scale)  # rounding must not lead outside
+    left, top = (have[0] - width) / 2, (have[1] - height) / 2
+    return (left, top, left + width, top + height)
+
+
+def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    scale = min(size[0] / image.width, size[1] / image.height)
+    inner = (max(1, min(size[0], round(image.width * scale))), max(1, min(size[1], round(image.height * scale))))
+    canvas = Image.new("RGB", size, (127, 127, 127))
+    canvas.paste(image.resize(inner, Image.Resampling.BILINEAR), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    return canvas
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    if not isinstance(error, OSError | SyntaxError | ValueError) or not text:  # those whose texts speak for themselves
+        text = f"{type(error).__name__} {text}".strip()
+    return text if len(text) <= 160 else text[:157] + "..."

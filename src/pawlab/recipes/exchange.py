@@ -1,0 +1,59 @@
+"""A recipe with the user's own network in place of its backbone."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
+from pawlab.backbones.own import ENDING, is_own
+from pawlab.backbones.table import Backbone
+from pawlab.errors import RecipeError, WeightsError
+from pawlab.graphs.runtime import open_session
+from pawlab.progress import Progress, silent
+from pawlab.recipes.recipe import Layer, Recipe
+
+
+def with_own_backbone(recipe: Recipe, path: Path, weights: Path | None = None, progress: Progress = silent) -> Recipe:
+    """Return the recipe with the network of an ONNX file, at the size that it takes, else at the recipe's own.
+
+    The network is tried out, and what a recipe tells of its layers goes into the options. Raises RecipeError where the
+    recipe fits no head on features or `weights` are given beside, WeightsError where the network can't serve.
+    """
+    if recipe.trainer != "head":
+        raise RecipeError(
+            f"the recipe '{recipe.name}' trains layers on a network's inner maps, which --backbone doesn't give. "
+            "Take one that fits a head on its features, such as fast."
+        )
+    if not is_own(path.name):
+        raise WeightsError(f"{path} isn't an ONNX file: the name of a backbone ends with {ENDING}.")
+    own = path.absolute()
+    height, width = own_size(str(own)) or (recipe.preprocess.height, recipe.preprocess.width)
+    stem = re.sub(r"[^\w.+-]", "-", path.stem)
+    layer = _layer(backbone_graph(str(own), (height, width), weights, progress))
+    return replace(
+        recipe,
+        name=f"{recipe.name}-{stem}",
+        title=f"Frozen {path.stem} and logistic regression",
+        source=path.name,
+        purpose="A network of one's own.",
+        preprocess=replace(recipe.preprocess, height=height, width=width),
+        layers=tuple(layer if old.kind == "backbone" else old for old in recipe.layers),
+        published={},
+        measured={},
+    )
+
+
+def _layer(graph: BackboneGraph) -> Layer:
+    row: Backbone = graph.backbone
+    outputs = {output.name: output.shape for output in open_session(graph.path).get_outputs()}
+    return Layer(
+        "backbone",
+        {
+            "name": row.name,
+            "cut": None,
+            "include_preprocessing": True,
+            "sha256": graph.checksum,
+            "parameters": row.parameters,
+            "feature_map": outputs.get("feature_map", ["n", 1, 1, row.channels])[1:],
+        },
+    )

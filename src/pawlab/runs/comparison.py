@@ -1,0 +1,160 @@
+"""Several recipes on the same pictures, side by side. What is done already is not done again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pawlab.datasets.dataset import Dataset
+from pawlab.errors import OutputError, RecipeError
+from pawlab.evaluation.history import Epoch
+from pawlab.graphs.keras_runtime import require_keras
+from pawlab.notebook import comparison_html
+from pawlab.recipes import RECIPES
+from pawlab.recipes.recipe import Recipe
+from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun
+from pawlab.report.report import REPORT_FILE
+from pawlab.runs.record import RUN_FILE, Run
+from pawlab.storage import COMPARISON_FILE
+
+_HEADER = (
+    *("recipe", "parameters", "trainable", "seconds", "settled", "published"),
+    *("test", "95% interval", "overfits"),
+)
+
+_OTHER = {"seed": "another seed", "epochs": "another number of epochs"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One recipe's run among others."""
+
+    recipe: Recipe
+    run: Run
+
+    @property
+    def history(self) -> tuple[Epoch, ...]:
+        """Return the run's epochs."""
+        return self.run.history
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row of the table: ours, and what was published beside it."""
+        metrics = self.run.metrics
+        return {
+            "recipe": self.recipe.name,
+            "title": self.recipe.title,
+            "run": str(self.run.folder),
+            "parameters": metrics["parameters"],
+            "seconds": metrics["seconds"]["total"],
+            "stable_range": metrics["verdict"]["stable_range"],
+            "overfit": metrics["verdict"]["overfit"],
+            "validation": metrics["validation"],
+            "test": metrics["test"],
+            "published": self.recipe.published,
+        }
+
+
+class Comparison(tuple[Compared, ...]):
+    """The runs of a comparison (1 or more), in the order asked for; a notebook shows their table and their curves."""
+
+    __slots__ = ()
+
+    @property
+    def page(self) -> Path:
+        """Return where comparison.html lies, where one was made."""
+        return self[0].run.folder.with_name(COMPARISON_PAGE)
+
+    def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """Return it as people read it, in text: the header, and a line a recipe."""
+        return _HEADER, [_line(item.to_dict()) for item in self]
+
+    def _repr_html_(self) -> str:
+        return comparison_html(*self.table(), self.page.with_name(COMPARISON_PICTURE))
+
+
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
+    published = row["published"].get("val_stable")
+    return (
+        row["recipe"],
+        f"{row['parameters']['total']:,}",
+        f"{row['parameters']['trainable']:,}",
+        f"{row['seconds']:.0f}",
+        _range(row["stable_range"]),
+        _range(published) if published else "",
+        f"{row['test']['accuracy']:.3f}",
+        _range(row["test"]["ci95"]),
+        "yes" if row["overfit"] else "no",
+    )
+
+
+def _range(bounds: Sequence[float]) -> str:
+    return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
+
+
+def on_page(compared: Compared) -> ComparedRun:
+    """Return what the page tells of a run."""
+    folder, published = compared.run.folder, compared.recipe.published.get("val_stable")
+    return ComparedRun(
+        name=compared.recipe.name,
+        title=compared.recipe.title,
+        metrics=compared.run.metrics,
+        history=compared.history,
+        page=quote(f"{folder.name}/{REPORT_FILE}") if (folder / REPORT_FILE).is_file() else None,
+        published=None if published is None else (published[0], published[1]),
+    )
+
+
+def expand(recipes: str | Sequence[str | Path | Recipe]) -> list[str | Path | Recipe]:
+    """Replace "all" by the published recipes, and leave out what is named twice."""
+    published = [recipe.name for recipe in RECIPES if recipe.published]
+    expanded: list[str | Path | Recipe] = []
+    for given in [recipes] if isinstance(recipes, str) else recipes:
+        expanded += [one for one in (published if given == "all" else [given]) if one not in expanded]
+    return expanded
+
+
+def require_comparable(recipes: Sequence[Recipe]) -> None:
+    """Tell before any work what would end it later."""
+    if not recipes:
+        raise RecipeError("there is nothing to compare. Name recipes, as in a1,c4,fast; `pawlab recipes` lists them.")
+    names = [recipe.name for recipe in recipes]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RecipeError(f"two recipes are called '{twice[0]}'. Give one of them another name.")
+    for recipe in recipes:
+        if recipe.trainer == "keras":
+            require_keras(f"the recipe {recipe.name}")
+
+
+def require_for_comparisons(folder: Path, recipes: Sequence[Recipe]) -> None:
+    """Raise OutputError unless the folder is new or empty, or holds a comparison, begun or finished."""
+    if not folder.exists() or (folder / COMPARISON_FILE).is_file():
+        return
+    if any((folder / recipe.name / RUN_FILE).is_file() for recipe in recipes):
+        return
+    if not folder.is_dir() or any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise OutputError(f"{folder} holds something other than a comparison. Choose another --out.")
+
+
+def require_same(place: Path, asked: dict[str, Any], recipe: Recipe, dataset: Dataset) -> None:
+    """Raise OutputError where the run in `place` is of another request."""
+    record = Run(place).record
+    request = record["request"]
+    if request.get("own_recipe") != (None if recipe in RECIPES else recipe.to_dict()):
+        raise OutputError(f"{place} holds a run with another recipe of that name. Choose another --out, or delete it.")
+    if record["data"]["fingerprint"] != dataset.fingerprint:
+        raise OutputError(
+            f"{place} holds a run on other pictures, or {dataset.name} has changed since. "
+            "Choose another --out, or delete it."
+        )
+    for name, value in asked.items():
+        if request[name] != value:
+            raise OutputError(
+                f"{place} holds a run with {_OTHER[name]}: {_or_own(request[name])}, not {_or_own(value)}. "
+                "Choose another --out, or delete it."
+            )
+
+
+def _or_own(value: Any) -> str:
+    return "the recipe's own" if value is None else str(value)

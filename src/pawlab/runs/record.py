@@ -1,0 +1,136 @@
+"""A run: its folder's files, and what they tell."""
+
+import csv
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pawlab.classifier import FILE_NAME, Classifier
+from pawlab.datasets.dataset import Dataset
+from pawlab.evaluation.history import Epoch, read_history
+from pawlab.notebook import run_html
+from pawlab.parallel import cores
+from pawlab.storage import HISTORY_FILE as HISTORY_FILE
+from pawlab.storage import RUN_FILE as RUN_FILE
+from pawlab.storage import replacing_file
+
+METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.csv"
+SPLIT_FILE = "split.csv"
+LABEL_ISSUES_FILE = "label_issues.csv"
+REPORT_FILE = "report.html"
+
+
+_VERSIONS_OF = (
+    *("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy"),
+    *("keras", "tensorflow", "tensorflow-cpu"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in its folder. `metrics` is what metrics.json holds."""
+
+    folder: Path
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """Return the numbers in metrics.json."""
+        return _read_json(self.folder / METRICS_FILE)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Return what run.json tells: recipe, seed, versions, machine, data, command."""
+        return _read_json(self.folder / RUN_FILE)
+
+    @property
+    def history(self) -> tuple[Epoch, ...]:
+        """Return the epochs that have been done, in order."""
+        path = self.folder / HISTORY_FILE
+        return read_history(path) if path.is_file() else ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Say whether Ctrl-C ended its training early. Its classifier is what had been learnt; a resume goes on."""
+        return bool(self.record.get("interrupted"))
+
+    @property
+    def finished(self) -> bool:
+        """Say whether nothing is left to be done."""
+        return (self.folder / METRICS_FILE).is_file() and not self.interrupted
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """Return the classifier that the run made."""
+        return Classifier.load(self.folder / FILE_NAME)
+
+    def _repr_html_(self) -> str:
+        metrics = self.metrics if (self.folder / METRICS_FILE).is_file() else None
+        return run_html(self.folder, metrics, self.folder / REPORT_FILE)
+
+
+def write_json(values: dict[str, Any], path: Path) -> None:
+    """Write a JSON file for people and programs."""
+    with replacing_file(path) as partial:
+        partial.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_rows(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]], path: Path) -> None:
+    """Write a CSV file. Names that aren't valid Unicode keep their bytes."""
+    with (
+        replacing_file(path) as partial,
+        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_split(dataset: Dataset, path: Path) -> None:
+    """Write split.csv: every picture that was used."""
+    rows = ((item.name, item.label, item.split, item.sha256) for item in dataset.pictures)
+    write_rows(("path", "label", "split", "sha256"), rows, path)
+
+
+def read_seen(folder: Path) -> frozenset[str]:
+    """Return the SHA-256 of every picture that a run trained on or chose by; empty where there is no split.csv."""
+    path = folder / SPLIT_FILE
+    if not path.is_file():
+        return frozenset()
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return frozenset(row["sha256"] for row in csv.DictReader(file) if row["split"] != "test")
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of each library that bears on the result, where installed."""
+    found = {"python": platform.python_version()}
+    for name in _VERSIONS_OF:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Return the system, processor and number of cores."""
+    return {"system": platform.platform(), "processor": _processor(), "cores": cores()}
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values

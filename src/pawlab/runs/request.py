@@ -1,0 +1,96 @@
+"""A run under way: what was asked for, on which pictures, and how long it takes."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+from pawlab.datasets.dataset import Dataset
+from pawlab.images import ResizeMode
+from pawlab.progress import Progress
+from pawlab.recipes.recipe import Recipe
+from pawlab.runs.record import machine, versions
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for; run.json keeps it, so that a run can be repeated or resumed."""
+
+    data: str
+    recipe: str
+    seed: int
+    epochs: int | None
+    weights: str | None
+    resize_mode: ResizeMode | None
+    report: bool
+    tensorboard: bool
+    backbone: str | None = None
+    own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
+    directory: str = ""  # the working folder, from which relative paths count
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for numbers that no run can have."""
+        _require_whole("seed", self.seed, 0)
+        if self.epochs is not None:
+            _require_whole("epochs", self.epochs, 1)
+
+
+def _require_whole(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+
+
+class Stopwatch:
+    """Wall seconds by stage. `fitted_before`: those of the epochs that a resumed run had done already."""
+
+    def __init__(self, fitted_before: float = 0.0) -> None:
+        self._seconds = dict.fromkeys(("discover", "features", "fit", "evaluate", "report"), 0.0)
+        self._seconds["fit"] = fitted_before
+        self._start = perf_counter() - fitted_before
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens within."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[name] += perf_counter() - start
+
+    def add(self, seconds: dict[str, float]) -> None:
+        """Add what was timed elsewhere."""
+        for name, value in seconds.items():
+            self._seconds[name] += value
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the seconds of each stage, and in total since the watch was made."""
+        total = perf_counter() - self._start
+        return {name: round(value, 3) for name, value in {**self._seconds, "total": total}.items()}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every step of a run needs. `recipe`: as it was ordered; `dataset`: its splits assigned."""
+
+    request: Request
+    recipe: Recipe
+    dataset: Dataset
+    watch: Stopwatch
+    progress: Progress
+
+    def beginning(self) -> dict[str, Any]:
+        """Return what run.json can tell before anything is fitted."""
+        return {
+            "request": asdict(self.request),
+            "seed": self.request.seed,
+            "data": {
+                "given": self.request.data,
+                "name": self.dataset.name,
+                "fingerprint": self.dataset.fingerprint,
+            },
+            "versions": versions(),
+            "machine": machine(),
+            "command": sys.argv,
+        }

@@ -1,0 +1,92 @@
+"""From an upload to its answer: the work that threads do."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from threading import Lock
+
+from PIL import Image
+
+from pawlab.classifier import Classifier, Prediction
+from pawlab.errors import ModelError, PictureError
+from pawlab.evaluation.explain import Explainer, overlay
+from pawlab.images import PictureInfo, Pixels, Preprocess, decode, inspect
+from pawlab.serve.limits import Limits
+from pawlab.serve.uploads import Upload
+
+_DRAWN = 640  # pixels of the longer side of a heat map
+
+
+class Answerer:
+    """A classifier for uploads. May be called from many threads at once."""
+
+    def __init__(self, classifier: Classifier, limits: Limits) -> None:
+        self.classifier = classifier
+        self._limits = limits
+        self._one_at_a_time = Lock()
+
+    @cached_property
+    def explainer(self) -> Explainer | None:
+        """Return what draws heat maps, or None where the network is of no kind that allows it.
+
+        Made at the first use: it takes half a second and as much memory as all the rest.
+        """
+        try:
+            return Explainer(self.classifier)
+        except (ModelError, ValueError):  # no convolution, a layer that is unknown, no softmax at the end
+            return None
+
+    def predict(self, upload: Upload) -> Prediction:
+        """Return the answer for an upload; where it can't be read, the answer carries the error."""
+        try:
+            pixels = self._decode(upload.data, inspect(upload.data), self.classifier.card.preprocess)
+        except PictureError as error:
+            return Prediction(upload.name, None, 0.0, {}, sure=False, error=str(error))
+        return replace(self.classifier.predict(pixels), picture=upload.name)
+
+    def heat_map(self, upload: Upload, label: str | None) -> bytes:
+        """Return a PNG of the picture with what speaks for a class, or for the answer, laid over it.
+
+        It has the picture's own shape; where the classifier crops or pads, it is what the classifier sees. Raises
+        ModelError where none can be drawn for the classifier, PictureError where the picture can't be read, PawlabError
+        where there is no such class.
+        """
+        if self.explainer is None:
+            raise ModelError("no heat map can be drawn for this model")
+        info, seen_as = inspect(upload.data), self.classifier.card.preprocess
+        seen = self._decode(upload.data, info, seen_as)
+        heat = self.explainer.heatmap(seen, label)
+        shown = self._decode(upload.data, info, _own_shape(info)) if seen_as.resize_mode == "squash" else seen
+        file = io.BytesIO()
+        Image.fromarray(overlay(shown, heat)).save(file, "PNG", compress_level=4)
+        return file.getvalue()
+
+    def _decode(self, data: bytes, info: PictureInfo, size: Preprocess) -> Pixels:
+        with self._in_turn(info):
+            return decode(data, size)
+
+    @contextmanager
+    def _in_turn(self, info: PictureInfo) -> Iterator[None]:
+        """Let only one large picture be decoded at a time, so that memory stays bounded on many cores too.
+
+        A JPEG takes a third of the memory: it is decoded at a fraction of its size, but a progressive one must be held
+        whole before that.
+        """
+        pixels, is_jpeg = info.width * info.height, info.format == "JPEG"
+        if pixels > self._limits.pixels and not is_jpeg:
+            raise PictureError(
+                f"has {info.width} x {info.height}, more than the {self._limits.pixels / 1e6:g} million pixels "
+                f"that are taken as {info.format}; make it smaller, or a JPEG"
+            )
+        if pixels < self._limits.large_pixels * (3 if is_jpeg else 1):
+            yield
+            return
+        with self._one_at_a_time:
+            yield
+
+
+def _own_shape(info: PictureInfo) -> Preprocess:
+    scale = min(1, _DRAWN / max(info.width, info.height))
+    return Preprocess(max(1, round(info.height * scale)), max(1, round(info.width * scale)))

@@ -1,0 +1,1 @@
+"""From features or pictures to a fitted classifier."""

@@ -1,0 +1,1 @@
+"""Networks trained in epochs, with Keras on TensorFlow."""

@@ -1,0 +1,131 @@
+"""Flips, turns, shifts, shears and zooms of one picture, as Keras's layers do them, without Keras.
+
+Every one of them is an affine map from where a pixel stands in the result to where it comes from in the picture,
+
+    (x, y, 1)  ->  M (x, y, 1),    x to the right and y down, the centre of the first pixel at (0, 0),
+
+and one after the other they are the product of their matrices: M1 M2 ... takes a point of the last result back through
+all of them. So a picture is resampled once, bilinearly, however many steps it takes; Keras's layers resample it at each
+step, and blur it each time. The matrices, and what stands beyond the picture's edge, are those of Keras's layers.
+"""
+
+from collections.abc import Callable, Sequence
+from math import ceil, cos, floor, pi, sin
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pawlab.images import Pixels
+from pawlab.recipes.layers import AUGMENTATION
+from pawlab.recipes.recipe import Layer
+
+Matrix = NDArray[np.float64]  # (3, 3)
+Floats = NDArray[np.float32]
+Options = dict[str, Any]
+
+_PAD_MODES = {"reflect": "symmetric", "nearest": "edge"}  # Keras's name -> NumPy's
+
+
+def augment(pixels: Pixels, layers: Sequence[Layer], random: np.random.Generator) -> Floats:
+    """Return one picture (h, w, 3) uint8 with these layers' random changes, as float32, 0-255.
+
+    Layers of other kinds are passed over.
+    """
+    steps = [layer for layer in layers if layer.kind in AUGMENTATION]
+    height, width, _ = pixels.shape
+    matrix: Matrix = np.eye(3)
+    for layer in steps:
+        matrix = matrix @ _MATRICES[layer.kind](layer.options, height, width, random)
+    fill_modes = [layer.options["fill_mode"] for layer in steps if "fill_mode" in layer.options]
+    return resample(pixels, matrix, fill_modes[0] if fill_modes else "nearest")
+
+
+def resample(pixels: Pixels, matrix: Matrix, fill_mode: str) -> Floats:
+    """Return the picture whose pixel at (x, y) is the given one's at `matrix` (x, y, 1), to within half a step of 255.
+
+    `fill_mode`: what stands beyond the edge: `reflect` mirrors the picture there, `nearest` repeats its last pixel.
+    """
+    height, width, _ = pixels.shape
+    (left, right), (top, bottom) = _reach(matrix, height, width)
+    if left or right or top or bottom:
+        pixels = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), mode=_PAD_MODES[fill_mode])  # type: ignore[call-overload]
+    a, b, c, d, e, f = matrix[:2].ravel()
+    # Pillow counts from a pixel's corner: its (x + 1/2, y + 1/2) is our (x, y)
+    coefficients = (a, b, c + left + (1 - a - b) / 2, d, e, f + top + (1 - d - e) / 2)
+    image = Image.fromarray(pixels).transform(
+        (width, height), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
+    )
+    exact = bool((matrix == np.rint(matrix)).all())
+    return np.asarray(image) + np.float32(0.0 if exact else 0.5)  # Pillow cuts fractions off: half is lost on average
+
+
+def _reach(matrix: Matrix, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how many pixels beyond the picture the result needs: (left, right), (top, bottom)."""
+    corners = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]])
+    xs, ys, _ = matrix @ corners
+    return _beyond(xs, width), _beyond(ys, height)
+
+
+def _beyond(positions: NDArray[np.float64], length: int) -> tuple[int, int]:
+    tolerance = 1e-6  # a flip lands on the last pixel, give or take a rounding
+    before = -floor(positions.min() + tolerance)
+    after = ceil(positions.max() - tolerance) - (length - 1)
+    # Pillow leaves a pixel blank whose place lies outside by any amount: one more on each side keeps rounding harmless
+    return (before + 1 if before > 0 else 0), (after + 1 if after > 0 else 0)
+
+
+def _flip(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
+    """Keras's layer throws one coin for both directions."""
+    flipped = random.random() <= 0.5
+    across = flipped and "horizontal" in options["mode"]
+    down = flipped and "vertical" in options["mode"]
+    return np.array(
+        [
+            [-1 if across else 1, 0, width - 1 if across else 0],
+            [0, -1 if down else 1, height - 1 if down else 0],
+            [0, 0, 1],
+        ],
+        dtype=np.float64,
+    )
+
+
+def _rotate(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
+    angle = 2 * pi * random.uniform(options["lower"], options["upper"])
+    turn = np.array([[cos(angle), -sin(angle), 0], [sin(angle), cos(angle), 0], [0, 0, 1]])
+    return _about_centre(turn, height, width)
+
+
+def _shift(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
+    down = height * random.uniform(-options["height_factor"], options["height_factor"])
+    right = width * random.uniform(-options["width_factor"], options["width_factor"])
+    return np.array([[1, 0, -right], [0, 1, -down], [0, 0, 1]])
+
+
+def _shear(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
+    """Keras's layer shears about the first row, not about the middle."""
+    return np.array([[1, random.uniform(-options["x_factor"], options["x_factor"]), 0], [0, 1, 0], [0, 0, 1]])
+
+
+def _zoom(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
+    """Factors above 1 shrink the picture."""
+    down = 1 + random.uniform(-options["height_factor"], options["height_factor"])
+    across = 1 + random.uniform(-options["width_factor"], options["width_factor"])
+    return _about_centre(np.diag([across, down, 1.0]), height, width)
+
+
+def _about_centre(matrix: Matrix, height: int, width: int) -> Matrix:
+    to_centre = np.array([[1, 0, -(width - 1) / 2], [0, 1, -(height - 1) / 2], [0, 0, 1]])
+    back = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
+    result: Matrix = back @ matrix @ to_centre
+    return result
+
+
+_MATRICES: dict[str, Callable[[Options, int, int, np.random.Generator], Matrix]] = {
+    "flip": _flip,
+    "rotate": _rotate,
+    "shift": _shift,
+    "shear": _shear,
+    "zoom": _zoom,
+}

@@ -1,0 +1,104 @@
+"""A run's state after each epoch, so that a killed run goes on where it was and ends as if it hadn't been killed.
+
+state.json names the epochs that are done; epoch-NNNN.npz holds the weights and the optimizer's state after one. The
+files of the last and the best epoch are kept. state.json is written last, so what it names is there and whole.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.errors import RecipeError
+from pawlab.evaluation.history import Epoch
+from pawlab.storage import replacing_file
+
+_STATE_FILE = "state.json"
+
+
+def best_epoch(history: Sequence[Epoch]) -> int:
+    """Return the epoch with the highest validation accuracy; of equals the one with the lowest loss, then the first.
+
+    One whose losses aren't both finite comes after all others.
+    """
+    return min(history, key=_rank).epoch
+
+
+def _rank(row: Epoch) -> tuple[bool, float, float, int]:
+    return not row.is_finite, -row.val_accuracy, row.val_loss, row.epoch
+
+
+def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:
+    """Keep the state after the last epoch of `history`. `identity`: JSON values that tell one run from another."""
+    last, best = history[-1].epoch, best_epoch(history)
+    _write_arrays(_weights_file(folder, last), model.weights, model.optimizer.variables)
+    with replacing_file(folder / _STATE_FILE) as partial:
+        state = {"identity": identity, "history": [asdict(row) for row in history]}
+        partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
+    for file in folder.glob("epoch-*.npz"):
+        if file not in (_weights_file(folder, last), _weights_file(folder, best)):
+            file.unlink()
+
+
+def resume(folder: Path, identity: dict[str, Any], model: Any) -> tuple[Epoch, ...]:
+    """Bring the model to its state after the last epoch that is kept in `folder`, and return the history up to there.
+
+    Leaves the model alone and returns () where nothing is kept. Raises RecipeError where what is kept is another run's.
+    """
+    path = folder / _STATE_FILE
+    if not path.is_file():
+        return ()
+    state = json.loads(path.read_text(encoding="utf-8"))
+    _require_same(state["identity"], identity, folder)
+    history = tuple(Epoch(**row) for row in state["history"])
+    load_weights(folder, history[-1].epoch, model, with_optimizer=True)
+    return history
+
+
+def load_weights(folder: Path, epoch: int, model: Any, with_optimizer: bool = False) -> None:
+    """Give the model the weights it had after an epoch that is kept."""
+    with np.load(_weights_file(folder, epoch), allow_pickle=False) as arrays:
+        model.set_weights([arrays[name] for name in _names("weight", len(model.weights))])
+        if with_optimizer:
+            variables = model.optimizer.variables
+            for name, variable in zip(_names("optimizer", len(variables)), variables, strict=True):
+                variable.assign(arrays[name])
+
+
+def _require_same(kept: dict[str, Any], given: dict[str, Any], folder: Path) -> None:
+    given = json.loads(json.dumps(given))
+    differing = [name for name in given if kept.get(name) != given[name]]
+    if differing:
+        raise RecipeError(
+            f"the unfinished run in {folder} can't go on with another {' and '.join(differing)}. "
+            "Give what it began with, or train anew."
+        )
+
+
+def _write_arrays(path: Path, weights: Sequence[Any], optimizer: Sequence[Any]) -> None:
+    arrays: dict[str, Any] = _named("weight", weights) | _named("optimizer", optimizer)
+    with replacing_file(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _named(kind: str, variables: Sequence[Any]) -> dict[str, NDArray[Any]]:
+    return {name: variable.numpy() for name, variable in zip(_names(kind, len(variables)), variables, strict=True)}
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [f"{kind}_{number}" for number in range(count)]
+
+
+def _weights_file(folder: Path, epoch: int) -> Path:
+    return folder / f"epoch-{epoch:04}.npz"
+
+
+def clear(folder: Path) -> None:
+    """Remove what only an unfinished run needs: its state, and pixels and features that didn't fit in memory."""
+    for pattern in (_STATE_FILE, "epoch-*.npz", "*.npy"):
+        for file in folder.glob(pattern):
+            file.unlink()

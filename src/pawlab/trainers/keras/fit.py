@@ -1,0 +1,139 @@
+"""The training run of a recipe with epochs: pictures in, a classifier's graph and its history out.
+
+The numbers of an epoch depend on the seed, the epoch and the weights before it, on nothing else. So a run that was
+killed goes on after its last whole epoch and ends with the very weights of one that wasn't.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+from pawlab.backbones.load import Random
+from pawlab.datasets.dataset import Dataset
+from pawlab.errors import RecipeError
+from pawlab.evaluation.history import Epoch, write_history
+from pawlab.progress import Progress, silent
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.summary import count_parameters
+from pawlab.trainers.fitted import Fitted
+from pawlab.trainers.keras import checkpoint
+from pawlab.trainers.keras.architectures import reseed
+from pawlab.trainers.keras.network import Network, prepare
+from pawlab.trainers.keras.steps import Step, compiled_steps, go_through, start_tensorflow
+from pawlab.trainers.keras.tensorboard import write_events
+
+History = tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How long to train, and what to write after each epoch."""
+
+    folder: Path
+    seed: int
+    epochs: int
+    early_stopping: int
+    tensorboard: bool
+
+
+def train_keras(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    folder: Path,
+    seed: int = 0,
+    epochs: int | None = None,
+    weights: Path | Random | None = None,
+    progress: Progress = silent,
+    tensorboard: bool = False,
+) -> Fitted:
+    """Train a recipe's network and return its best epoch. Test pictures aren't touched.
+
+    `dataset`: its splits assigned. `folder`: the run's working folder. It gets history.csv after each epoch; the state
+    from which a killed run resumes when this is called again with the same arguments; TensorBoard's logs, in
+    tensorboard/, where asked for; and pixels that don't fit in memory. `epochs`: instead of the recipe's own number.
+    `weights`: of the frozen network, where the recipe has one; "random" leaves it untrained, for tests of the wiring.
+
+    KeyboardInterrupt ends training after the last whole epoch, and `interrupted` says so; before there is one, it is
+    passed on. Raises MissingExtraError, WeightsError, DataError, OutputError, and RecipeError where `folder` holds the
+    state of another run, or after an epoch whose loss isn't finite, of which nothing is kept.
+    """
+    start_tensorflow(f"the recipe {recipe.name}")
+    started = perf_counter()
+    network = prepare(dataset, recipe, folder, seed, weights, progress)
+    plan = _Plan(folder, seed, epochs or recipe.epochs, recipe.early_stopping, tensorboard)
+    prepared = perf_counter()
+    history, interrupted = _train(network, plan, progress)
+    best = checkpoint.best_epoch(history)
+    checkpoint.load_weights(folder, best, network.model)
+    answers = network.answers()
+    return Fitted(
+        graph=network.export(answers),
+        history=history,
+        best_epoch=best,
+        parameters=count_parameters(recipe, network.classes),
+        skipped=network.skipped,
+        seconds={"features": prepared - started, "fit": perf_counter() - prepared},
+        validation=answers,
+        interrupted=interrupted,
+    )
+
+
+def _train(network: Network, plan: _Plan, progress: Progress) -> tuple[History, bool]:
+    """Train from where the folder's state is, to the end or an interrupt; return the history and whether it was cut."""
+    history = checkpoint.resume(plan.folder, network.identity, network.model)
+    for row in history:  # pawlab once kept such epochs
+        _require_finite(row, network.recipe)
+    steps = compiled_steps(network.model, network.feed)
+    try:
+        while not _is_over(history, plan):
+            row = _epoch(network, steps, len(history) + 1, plan, progress)
+            _require_finite(row, network.recipe)
+            history = _keep(network, plan, (*history, row))
+    except KeyboardInterrupt:
+        if not history:
+            raise
+        return history, True
+    return history, False
+
+
+def _is_over(history: History, plan: _Plan) -> bool:
+    if len(history) >= plan.epochs:
+        return True
+    patience = plan.early_stopping
+    return bool(patience and history and len(history) - checkpoint.best_epoch(history) >= patience)
+
+
+def _require_finite(row: Epoch, recipe: Recipe) -> None:
+    """Raise RecipeError where training has run away: weights that are no numbers stay so in all epochs to come."""
+    if not row.is_finite:
+        raise RecipeError(
+            f"the loss of the recipe '{recipe.name}' is no finite number in epoch {row.epoch}. "
+            f"A learning_rate below {recipe.learning_rate} may mend that, in a new run."
+        )
+
+
+def _keep(network: Network, plan: _Plan, history: History) -> History:
+    checkpoint.save(plan.folder, network.identity, history, network.model)
+    write_history(history, plan.folder / "history.csv")
+    if plan.tensorboard:
+        write_events(plan.folder / "tensorboard", history[-1])
+    return history
+
+
+def _epoch(network: Network, steps: tuple[Step, Step], epoch: int, plan: _Plan, progress: Progress) -> Epoch:
+    started = perf_counter()
+    model, feed = network.model, network.feed
+    train, test = steps
+    reseed(model, plan.seed, epoch)
+    with progress(f"Epoch {epoch} of {plan.epochs}", sum(feed.counts)) as advance:
+        trained = go_through(model, train, feed.training(epoch), advance)
+        validated = go_through(model, test, feed.validation(), advance)
+    return Epoch(
+        epoch=epoch,
+        loss=trained["loss"],
+        accuracy=trained["accuracy"],
+        val_loss=validated["loss"],
+        val_accuracy=validated["accuracy"],
+        seconds=perf_counter() - started,
+    )

@@ -1,0 +1,105 @@
+"""Dataset + recipe -> a network ready to train: pictures decoded, model built, and the two joined by a feed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pawlab.backbones.load import BackboneGraph, Random, backbone_graph
+from pawlab.datasets.dataset import Dataset, Skipped
+from pawlab.datasets.splits import require_trainable
+from pawlab.errors import RecipeError
+from pawlab.progress import Progress
+from pawlab.recipes.recipe import Layer, Recipe
+from pawlab.trainers.keras.architectures import Model, build, compile_for
+from pawlab.trainers.keras.batches import Feed, Part, load_parts, picture_feed
+from pawlab.trainers.keras.frozen import feature_feed
+from pawlab.trainers.keras.steps import compiled_answer
+from pawlab.trainers.keras.to_onnx import Probabilities, require_same_answers, to_onnx, to_probabilities
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+# what a recipe tells people; two recipes that differ in nothing else train the same network
+_DESCRIPTION = ("title", "source", "purpose", "known_quirks", "published", "measured", "epochs", "early_stopping")
+_COMPARED_PICTURES = 32  # by which an exported graph is held against Keras
+
+
+@dataclass(frozen=True)
+class Network:
+    """A compiled Keras model and what it is trained on.
+
+    `recipe`: adapted to the number of `classes`. Where it has a frozen network, `backbone` is that and `model` is only
+    what follows it. `identity`: JSON values that tell one training from another.
+    """
+
+    recipe: Recipe
+    classes: int
+    model: Model
+    backbone: BackboneGraph | None
+    feed: Feed
+    validation: Part
+    skipped: tuple[Skipped, ...]
+    identity: dict[str, Any]
+
+    def answers(self) -> Probabilities:
+        """Return Keras's probabilities for the validation pictures: float32 (n, classes)."""
+        answer = compiled_answer(self.model, self.feed)
+        outputs = [answer(inputs).numpy() for inputs, _ in self.feed.validation()]
+        return to_probabilities(np.concatenate(outputs), self.recipe, self.classes)
+
+    def export(self, answers: Probabilities) -> "ModelProto":
+        """Return the classifier's graph. Raises RuntimeError where its answers aren't Keras's."""
+        path = None if self.backbone is None else self.backbone.path
+        graph = to_onnx(self.model, self.recipe, self.classes, path)
+        some = slice(_COMPARED_PICTURES)
+        require_same_answers(graph, self.validation.pixels[some], answers[some])
+        return graph
+
+
+def prepare(
+    dataset: Dataset, recipe: Recipe, folder: Path, seed: int, weights: Path | Random | None, progress: Progress
+) -> Network:
+    """Decode the pictures and build the recipe's network for them. What doesn't fit in memory goes to `folder`."""
+    classes = len(dataset.classes)
+    adapted = recipe.for_classes(classes)
+    backbone = _frozen_network(adapted, weights, progress)
+    train, validation, broken = load_parts(dataset, adapted.preprocess, folder, progress)
+    readable = dataset.without(broken)
+    require_trainable(readable)
+    if backbone is None:
+        feed = picture_feed(train, validation, adapted.batch_size, seed)
+        model = build(adapted.layers, feed.input_shape, seed)
+    else:
+        before, after = split_at_backbone(adapted)
+        feed = feature_feed(train, validation, before, backbone, adapted.batch_size, seed, folder, progress)
+        model = build(after, feed.input_shape, seed)
+    compile_for(model, adapted)
+    identity = _identity(readable, adapted, seed, backbone)
+    return Network(adapted, classes, model, backbone, feed, validation, broken, identity)
+
+
+def split_at_backbone(recipe: Recipe) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
+    """Return the layers before the frozen network and those after it."""
+    place = [layer.kind for layer in recipe.layers].index("backbone")
+    return recipe.layers[:place], recipe.layers[place + 1 :]
+
+
+def _frozen_network(recipe: Recipe, weights: Path | Random | None, progress: Progress) -> BackboneGraph | None:
+    for layer in recipe.layers:
+        if layer.kind == "backbone":
+            size = (recipe.preprocess.height, recipe.preprocess.width)
+            cut = layer.options["cut"]
+            return backbone_graph(layer.options["name"], size, weights, progress, cut=cut, include_preprocessing=False)
+    if weights is not None:
+        raise RecipeError(
+            f"the recipe '{recipe.name}' has no pretrained network that takes weights. Leave --weights out."
+        )
+    return None
+
+
+def _identity(dataset: Dataset, recipe: Recipe, seed: int, backbone: BackboneGraph | None) -> dict[str, Any]:
+    kept = {name: value for name, value in recipe.to_dict().items() if name not in _DESCRIPTION}
+    weights = None if backbone is None else backbone.checksum
+    return {"recipe": kept, "seed": seed, "pictures": dataset.fingerprint, "weights": weights}

@@ -1,0 +1,62 @@
+"""The two things that are done with a batch: train on it, or test on it. Each is one compiled TensorFlow function.
+
+Keras's `fit` does the same; taking the batches ourselves leaves their order, and what is shown and kept between them,
+to the run. Compiled for any number of pictures, so that the last, smaller batch needs no second compilation.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pawlab.graphs.keras_runtime import import_keras
+from pawlab.progress import Advance
+from pawlab.trainers.keras.architectures import Model
+from pawlab.trainers.keras.batches import Batch, Feed
+
+Means = dict[str, float]  # "loss" and "accuracy", over all pictures so far
+Step = Callable[[Any, Any], dict[str, Any]]
+
+
+def start_tensorflow(what: str) -> None:
+    """Import TensorFlow, and have it keep its advice to itself.
+
+    Its switch for determinism stays off: on processors its sums come out the same without, and the switch, which can't
+    be turned back, would make other Keras code in the same process fail.
+
+    `what` begins the sentence of the MissingExtraError where TensorFlow isn't installed.
+    """
+    import_keras(what)
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+
+
+def compiled_steps(model: Model, feed: Feed) -> tuple[Step, Step]:
+    """Return the step that trains on a batch of the feed, and the one that tests on it.
+
+    Both return the means since the last `reset_metrics`, as tensors.
+    """
+    import tensorflow as tf
+
+    inputs = tf.TensorSpec((None, *feed.input_shape), feed.input_dtype)
+    signature = [inputs, tf.TensorSpec((None,), "int32")]
+    train = tf.function(lambda inputs, labels: model.train_step((inputs, labels)), input_signature=signature)
+    test = tf.function(lambda inputs, labels: model.test_step((inputs, labels)), input_signature=signature)
+    return train, test
+
+
+def compiled_answer(model: Model, feed: Feed) -> Callable[[Any], Any]:
+    """Return the function from a batch's inputs to the model's outputs, as in prediction."""
+    import tensorflow as tf
+
+    inputs = tf.TensorSpec((None, *feed.input_shape), feed.input_dtype)
+    return tf.function(lambda inputs: model(inputs, training=False), input_signature=[inputs])  # type: ignore[no-any-return]
+
+
+def go_through(model: Model, step: Step, batches: Iterator[Batch], advance: Advance) -> Means:
+    """Take the step with every batch; return the means over all pictures. The bar tells those so far."""
+    model.reset_metrics()
+    means: Means = {}
+    for inputs, labels in batches:
+        means = {name: float(value) for name, value in step(inputs, labels).items()}
+        advance(len(labels), f"loss {means['loss']:.3f}, accuracy {means['accuracy']:.1%}")
+    return means

@@ -1,0 +1,118 @@
+"""Trained Keras model -> the classifier's graph, from `pictures` to `probabilities`; refused where the two differ."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.graphs.builder import GraphBuilder, chain
+from pawlab.graphs.from_keras import convert
+from pawlab.graphs.runtime import open_session
+from pawlab.images import Pixels
+from pawlab.recipes.recipe import Layer, Recipe
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+LARGEST_DIFFERENCE = 1e-4  # of a probability
+
+Probabilities = NDArray[np.float32]
+
+
+def to_probabilities(outputs: NDArray[Any], recipe: Recipe, classes: int) -> Probabilities:
+    """Return (n, classes) float32 for a recipe's outputs (n, units).
+
+    One sigmoid is the probability of the second class. Logits become a softmax. Where a recipe has more outputs than
+    classes, the spare ones are left out first: that is the softmax over all of them, given that the answer is a class.
+    """
+    if _is_sigmoid(recipe):
+        return np.hstack([1 - outputs, outputs]).astype(np.float32)
+    if not _gives_logits(recipe):
+        return outputs.astype(np.float32)
+    logits = outputs[:, :classes].astype(np.float32)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    result: Probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return result
+
+
+def to_onnx(model: Any, recipe: Recipe, classes: int, backbone: Path | None) -> "ModelProto":
+    """Return the graph from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes).
+
+    `backbone`: the graph of the frozen network, where the model is only what follows it. Layers that compute in float64
+    do so in float32 here.
+    """
+    answer = _answer_graph(recipe, classes, units=model.output.shape[1])
+    if backbone is None:
+        return chain(convert(model, ["outputs"], "pictures", np.uint8, prefix="net_"), answer)
+    head = convert(model, ["outputs"], "feature_map", np.float32, prefix="net_")
+    return chain(chain(chain(_scaling_graph(recipe), _renamed(backbone)), head), answer)
+
+
+def require_same_answers(graph: "ModelProto", pixels: Pixels, expected: Probabilities) -> None:
+    """Compare a graph's answers to pictures (n, h, w, 3) with Keras's. Raises RuntimeError where they differ."""
+    session = open_session(graph.SerializeToString())
+    given = session.run(["probabilities"], {"pictures": np.ascontiguousarray(pixels)})[0]
+    off = float(np.abs(given - expected).max())
+    if not off <= LARGEST_DIFFERENCE:
+        raise RuntimeError(
+            f"exported to ONNX, the model's probabilities differ from Keras's by {off:.1e}, "
+            f"more than {LARGEST_DIFFERENCE:.0e}"
+        )
+
+
+def _is_sigmoid(recipe: Recipe) -> bool:
+    return bool(_last_dense(recipe).options["activation"] == "sigmoid")
+
+
+def _gives_logits(recipe: Recipe) -> bool:
+    return bool(_last_dense(recipe).options["activation"] != "softmax")
+
+
+def _last_dense(recipe: Recipe) -> Layer:
+    return [layer for layer in recipe.layers if layer.kind == "dense"][-1]
+
+
+def _answer_graph(recipe: Recipe, classes: int, units: int) -> "ModelProto":
+    """See `to_probabilities`."""
+    graph = GraphBuilder("answer_")
+    outputs = graph.input("outputs", np.float32, ("n", units))
+    if _is_sigmoid(recipe):
+        other = graph.add("Sub", graph.constant(1.0), outputs)
+        probabilities = graph.add("Concat", other, outputs, axis=1)
+    elif _gives_logits(recipe):
+        first, end, axis = (graph.constant([value], np.int64) for value in (0, classes, 1))
+        probabilities = graph.add("Softmax", graph.add("Slice", outputs, first, end, axis), axis=1)
+    else:
+        probabilities = outputs
+    graph.output(probabilities, "probabilities", np.float32, ("n", classes))
+    return graph.model("answer")
+
+
+def _scaling_graph(recipe: Recipe) -> "ModelProto":
+    """Return the recipe's scaling, from `pictures` uint8 to `scaled_pictures` float32."""
+    shape = ("n", recipe.preprocess.height, recipe.preprocess.width, 3)
+    graph = GraphBuilder("scaling_")
+    values = graph.add("Cast", graph.input("pictures", np.uint8, shape), to=_FLOAT32)
+    for layer in recipe.layers:
+        if layer.kind == "rescale":
+            values = graph.add("Mul", values, graph.constant(layer.options["scale"]))
+            values = graph.add("Add", values, graph.constant(layer.options["offset"]))
+    graph.output(values, "scaled_pictures", np.float32, shape)
+    return graph.model("scaling")
+
+
+_FLOAT32 = 1  # onnx.TensorProto.FLOAT
+
+
+def _renamed(backbone: Path) -> "ModelProto":
+    """Return the frozen network's graph with `scaled_pictures` for its input, so that `pictures` is free."""
+    import onnx
+
+    model = onnx.load(backbone)
+    model.graph.input[0].name = "scaled_pictures"
+    for node in model.graph.node:
+        for position, name in enumerate(node.input):
+            if name == "pictures":
+                node.input[position] = "scaled_pictures"
+    return model

@@ -1,0 +1,352 @@
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pawlab import cli
+from pawlab import pipeline as workflow
+from pawlab.export.forms import FORMS
+from pawlab.runs.record import Run
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def pawlab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run the program in this process, as its entry point does."""
+
+    def run_program(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["pawlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run_program
+
+
+@pytest.fixture(scope="module")
+def run(learnable_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return workflow.train(learnable_folder, out=tmp_path_factory.mktemp("runs") / "learnable", report=False)
+
+
+@pytest.fixture
+def warm(learnable_folder: Path) -> Path:
+    return learnable_folder / "warm-circles" / "00.png"
+
+
+def test_train_tells_what_people_want_to_know(pawlab: Any, learnable_folder: Path, tmp_path: Path) -> None:
+    code, out, _ = pawlab("train", learnable_folder, "--out", tmp_path / "run", "--no-report")
+    assert code == 0
+    assert "Test       100.0% right (95% interval" in out
+    assert "overlap: 0" in out
+    assert f"Results    {tmp_path / 'run'}" in out
+    assert f"Next       pawlab predict {tmp_path / 'run'} PICTURE" in out
+
+
+def test_train_json_is_one_document_and_nothing_else(pawlab: Any, learnable_folder: Path, tmp_path: Path) -> None:
+    code, out, _ = pawlab("train", learnable_folder, "--out", tmp_path / "run", "--json", "--no-report")
+    assert code == 0
+    document = json.loads(out)
+    assert document["run"] == str(tmp_path / "run")
+    assert document["test"]["accuracy"] == 1.0
+
+
+def test_predict_prints_a_line_a_picture(pawlab: Any, run: Run, warm: Path) -> None:
+    code, out, _ = pawlab("predict", run.folder, warm)
+    assert code == 0
+    label, probability, path = out.split()
+    assert (label, path) == ("warm-circles", str(warm))
+    assert 95 < float(probability.rstrip("%")) <= 100
+
+
+def test_predict_takes_folders_globs_and_standard_input(
+    pawlab: Any, run: Run, learnable_folder: Path, warm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{warm}\n\n"))
+    arguments = (learnable_folder / "cold-squares", learnable_folder / "*" / "0[12].png", "-")
+    code, out, _ = pawlab("predict", run.folder, *arguments, "--format", "json")
+    assert code == 0
+    answers = json.loads(out)
+    names = [Path(answer["picture"]).relative_to(learnable_folder).as_posix() for answer in answers]
+    assert names == [
+        *(f"cold-squares/{number:02}.png" for number in range(30)),
+        *(f"{label}/0{number}.png" for label in ("cold-squares", "warm-circles") for number in (1, 2)),
+        "warm-circles/00.png",
+    ]
+    assert all(answer["label"] in answer["picture"] for answer in answers)
+
+
+def test_predict_csv(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"")
+    code, out, _ = pawlab("predict", run.folder, warm, tmp_path / "broken.jpg", "--format", "csv", "--top", "2")
+    header, first, second = out.splitlines()
+    assert code == 0
+    assert header.split(",")[:4] == ["picture", "label", "probability", "sure"]
+    assert first.startswith(f"{warm},warm-circles,0.9")
+    assert "cold-squares" in first
+    assert second.startswith(f"{tmp_path / 'broken.jpg'},,,false,")
+    assert "the file is empty" in second
+
+
+def test_predict_parquet_reads_back(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    import duckdb
+
+    out = tmp_path / "a.parquet"
+    code, text, err = pawlab("predict", run.folder, warm, tmp_path / "absent.png", "--format", "parquet", "--out", out)
+    assert (code, text, err) == (0, "", "1 of 2 pictures could not be read.\n")
+    with duckdb.connect() as database:
+        rows = database.read_parquet(str(out)).project("label, sure, probability > 0.9").fetchall()
+    assert rows == [("warm-circles", True, True), (None, False, None)]
+
+
+def test_predict_writes_a_file_whole(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    code, out, _ = pawlab("predict", run.folder, warm, "--format", "json", "--out", tmp_path / "answers.json")
+    assert (code, out) == (0, "")
+    assert json.loads((tmp_path / "answers.json").read_text())[0]["label"] == "warm-circles"
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.json"]
+
+
+def test_predict_takes_the_format_from_the_files_ending(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    starts = {"a.json": "[\n{", "a.CSV": "picture,label,", "a.parquet": "PAR1", "a.txt": "warm-circles "}
+    for name, start in starts.items():
+        assert pawlab("predict", run.folder, warm, "--out", tmp_path / name) == Outcome(0, "", "")
+        assert (tmp_path / name).read_bytes().startswith(start.encode()), name
+    assert pawlab("predict", run.folder, warm, "--format", "csv", "--out", tmp_path / "b.txt").code == 0
+    assert (tmp_path / "b.txt").read_text().startswith("picture,label,")
+    for form in ("csv", "table", "parquet"):
+        assert pawlab("predict", run.folder, warm, "--format", form, "--out", tmp_path / "b.json") == Outcome(
+            2,
+            "",
+            f"pawlab: {tmp_path / 'b.json'} ends as json does, but --format is {form}. "
+            "Choose another --out or --format.\n",
+        )
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_predict_reads_neither_devices_nor_pipes(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    code, out, err = pawlab("predict", run.folder, warm, "/dev/zero", tmp_path / "pipe.jpg")
+    assert (code, err) == (0, "2 of 3 pictures could not be read.\n")
+    assert out.splitlines()[1:] == [
+        f"{'error':<24}  /dev/zero: isn't a regular file",
+        f"{'error':<24}  {tmp_path / 'pipe.jpg'}: isn't a regular file",
+    ]
+
+
+def test_evaluate(pawlab: Any, run: Run, learnable_folder: Path) -> None:
+    code, out, err = pawlab("evaluate", run.folder, learnable_folder)
+    assert code == 0
+    assert out.startswith("Accuracy   100.0% right (95% interval")
+    assert "pictures were left out: the classifier was trained or tuned on them." in err
+    document = json.loads(pawlab("evaluate", run.folder, learnable_folder, "--json").out)
+    assert document["accuracy"] == run.metrics["test"]["accuracy"]
+    assert document["pictures"] == run.metrics["test"]["pictures"]
+
+
+def test_explore(pawlab: Any, learnable_folder: Path) -> None:
+    code, out, _ = pawlab("explore", learnable_folder)
+    assert code == 0
+    assert "Baseline   50.0%" in out
+    document = json.loads(pawlab("explore", learnable_folder, "--json").out)
+    assert document["overlap"] == 0
+    assert document["classes"] == ["cold-squares", "warm-circles"]
+
+
+def test_recipes(pawlab: Any) -> None:
+    assert "3,415,586" in pawlab("recipes").out
+    names = {entry["name"] for entry in json.loads(pawlab("recipes", "--json").out)}
+    assert {"fast", "a1", "b2", "c3", "d4", "e1"} <= names
+    document = json.loads(pawlab("recipes", "fast", "--json").out)
+    promised = {"name", "source", "image_size", "batch_size", "epochs", "layers", "parameters", "published"}
+    assert promised <= set(document)
+    assert "Frozen EfficientNet-Lite0" in pawlab("recipes", "fast").out
+
+
+def test_data_list(pawlab: Any) -> None:
+    names = [entry["name"] for entry in json.loads(pawlab("data", "list", "--json").out)]
+    assert sorted(names) == ["cats-and-dogs", "sample"]
+
+
+def test_version_and_bare_call(pawlab: Any) -> None:
+    assert pawlab("--version").out.startswith("pawlab 0.")
+    bare = pawlab()
+    assert bare.code == 0
+    assert "train" in bare.out
+
+
+def one_class(folder: Path, learnable: Path) -> Path:
+    shutil.copytree(learnable / "warm-circles", folder / "warm-circles")
+    return folder
+
+
+def test_mistakes_get_one_line_and_exit_code_2(
+    pawlab: Any, run: Run, learnable_folder: Path, warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "file"
+    file.write_text("a file, not a folder")
+    archive = tmp_path / "photos.zip"
+    archive.write_text("no archive")
+    single = one_class(tmp_path / "single", learnable_folder)
+    truncated = tmp_path / "truncated.onnx"
+    truncated.write_bytes((run.folder / "model.onnx").read_bytes()[:5_000_000])
+    before = sorted(tmp_path.rglob("*"))
+    calls: list[tuple[tuple[str | Path, ...], str]] = [
+        (("train", "absent"), "there's no folder or file 'absent'"),
+        (("train", archive), "photos.zip"),
+        (("train", single), "class"),
+        (("train", learnable_folder, "--recipe", "fsat"), "there is no recipe 'fsat'. Did you mean 'fast'?"),
+        (("train", learnable_folder, "--out", file / "run"), f"can't write the run to {file / 'run'}"),
+        (("train", learnable_folder, "--fit", "stretch"), "`pawlab train --help` tells more."),
+        (("train",), "say which pictures to train on"),
+        (("trian", learnable_folder), "No such command 'trian'. Did you mean 'train'?"),
+        (
+            (
+                "train",
+                learnable_folder,
+                "--resume",
+                run.folder,
+                "--epochs",
+                "2",
+                "--no-report",
+                "--seed",
+                "0",
+                "--json",
+            ),
+            "--resume goes on with a run as it was begun. Leave out DATA, --seed, --epochs, --no-report.\n",
+        ),
+        (("train", "--resume", run.folder, "--json"), "is finished; there is nothing to resume."),
+        (
+            ("train", learnable_folder, "--epochs", "2"),
+            "the recipe fast is fitted in one go: --epochs has no effect. Leave it out.\n",
+        ),
+        (
+            ("train", learnable_folder, "--epochs", "2", "--tensorboard", "--recipe", "accurate"),
+            "the recipe accurate is fitted in one go: --epochs and --tensorboard have no effect. Leave them out.\n",
+        ),
+        (
+            ("predict", run.folder, warm, ""),
+            "a picture's name is empty, as an unset shell variable's would be. Name a file or a folder.\n",
+        ),
+        (("predict", "absent", warm), "there is no model at absent"),
+        (("predict", warm, warm), "isn't a model file that can be read"),
+        (("predict", truncated, warm), "isn't a model file that can be read"),
+        (("predict", run.folder, "absent.png"), "the picture could not be read."),
+        (("predict", run.folder, "*.nothing"), "no file matches *.nothing."),
+        (("predict", run.folder, warm, "--format", "parquet"), "add --out FILE"),
+        (("predict", run.folder, warm, "--out", file / "x.csv"), f"can't write {file / 'x.csv'}"),
+        (("evaluate", run.folder, "absent"), "there's no folder or file 'absent'"),
+        (("recipes", "a11"), "there is no recipe 'a11'. Did you mean"),
+        (("data", "get", "cats"), "cats"),
+    ]
+    for arguments, sentence in calls:
+        code, _, err = pawlab(*arguments)
+        assert code == 2, arguments
+        assert err.startswith("pawlab: "), arguments
+        assert sentence in err, arguments
+        assert err.count("\n") == 1, err
+        assert "Traceback" not in err
+    assert sorted(tmp_path.rglob("*")) == before  # nothing is left behind
+
+
+@contextmanager
+def full_output(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put a disk without room behind standard output. No fixture: pytest renews its streams before a test is called."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full here")
+    with full.open("w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        yield
+
+
+@pytest.mark.parametrize("command", [("recipes", "--json"), ("recipes",), ("train", "--help"), ("--version",)])
+def test_a_full_disk_behind_standard_output_is_told_in_one_line(
+    pawlab: Any, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with full_output(monkeypatch):
+        outcome = pawlab(*command)
+    assert outcome == Outcome(1, "", "pawlab: can't write to standard output: No space left on device.\n")
+
+
+def test_a_mistake_is_told_even_where_standard_output_is_full(
+    pawlab: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with full_output(monkeypatch):
+        code, _, err = pawlab("predict", run.folder, "absent.png")
+    assert (code, err.splitlines()) == (
+        2,
+        [
+            "pawlab: the picture could not be read.",
+            "pawlab: can't write to standard output: No space left on device.",
+        ],
+    )
+
+
+def test_a_reader_who_leaves_early_is_no_mistake(
+    pawlab: Any, run: Run, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = [("predict", run.folder, learnable_folder, "--format", "json"), ("recipes", "--json"), ("recipes",)]
+    for command in commands:
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert pawlab(*command) == Outcome(0, "", ""), command
+
+
+def test_standard_output_may_be_closed(pawlab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert pawlab("recipes") == Outcome(0, "", "")
+    sys.stdout.close()  # what the program put in its place
+
+
+def test_one_file_is_told_as_one(pawlab: Any, learnable_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(learnable_folder, tmp_path / "photos")
+    (tmp_path / "photos" / "warm-circles" / "00.png").write_bytes(b"")
+    out = pawlab("train", tmp_path / "photos", "--out", tmp_path / "run", "--no-report").out
+    assert f"Set aside  1 file; {tmp_path / 'run' / 'run.json'} says which and why\n" in out
+
+
+def test_our_own_fault_is_told_apart(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learnable_folder: Path) -> None:
+    def broken(*arguments: Any, **named: Any) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(workflow, "explore", broken)
+    code, _, err = pawlab("explore", learnable_folder)
+    assert code == 1
+    assert "ZeroDivisionError: ours" in err
+    assert err.endswith("this is our own fault, not yours. Please report it with the lines above.\n")
+
+
+def test_ctrl_c_ends_quietly(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learnable_folder: Path) -> None:
+    def interrupted(*arguments: Any, **named: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflow, "explore", interrupted)
+    assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
+
+
+def test_export_says_the_same_where_it_is_the_same(
+    pawlab: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("export", run.folder, "--to", "onnx", "--out", tmp_path / "x.onnx")
+    code, out, _ = pawlab(*command)
+    assert code == 0
+    assert "Checked    probabilities are the same as model.onnx's\n" in out
+    form = FORMS["onnx"]
+    monkeypatch.setitem(FORMS, "onnx", replace(form, answer=lambda path, pixels: form.answer(path, pixels) + 2e-4))
+    assert "Checked    probabilities differ from model.onnx's by 2e-04 at most\n" in pawlab(*command).out

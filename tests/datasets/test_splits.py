@@ -1,0 +1,296 @@
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pawlab.datasets.dataset import SPLITS, Dataset, Skipped
+from pawlab.datasets.splits import assign_splits, count_overlap, position, require_trainable
+from pawlab.errors import DataError
+from picture_folders import Row, dataset_of, left_out, many, names_in, splits_of
+
+
+def sentence(function: Any, dataset: Dataset) -> str:
+    with pytest.raises(DataError) as caught:
+        function(dataset)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_without_splits_the_content_decides() -> None:
+    dataset = assign_splits(dataset_of(*many(500, "cats"), *many(500, "dogs")))
+    for picture in dataset.pictures:
+        number = position(0, picture.sha256)
+        assert picture.split == ("train" if number < 0.8 else "validation" if number < 0.9 else "test")
+    counts = Counter(picture.split for picture in dataset.pictures)
+    assert 750 < counts["train"] < 850
+    assert 70 < counts["validation"] < 130
+    assert 70 < counts["test"] < 130
+
+
+def test_positions_are_these_for_ever() -> None:
+    """Other numbers would move pictures between the splits of runs made with different versions."""
+    assert position(0, "abc") == pytest.approx(0.685840331575537, abs=1e-15)
+    assert position(1, "abc") == pytest.approx(0.979566056866033, abs=1e-15)
+    assert all(0 <= position(seed, "x") < 1 for seed in range(1000))
+
+
+def test_positions_are_even() -> None:
+    tenths = Counter(int(10 * position(0, str(number))) for number in range(20_000))
+    assert sorted(tenths) == list(range(10))
+    assert all(1_850 < count < 2_150 for count in tenths.values())
+
+
+def test_added_pictures_move_none_of_the_old() -> None:
+    before = splits_of(assign_splits(dataset_of(*many(300, "cats"), *many(300, "dogs"))))
+    after = splits_of(assign_splits(dataset_of(*many(700, "cats"), *many(300, "dogs"), *many(50, "birds"))))
+    assert {name: after[name] for name in before} == before
+
+
+def test_names_and_labels_play_no_part() -> None:
+    rows = [*many(100, "cats"), *many(100, "dogs")]
+    renamed = [(f"other/{number}.png", "cats" if number % 3 else "dogs", digest, None)
+               for number, (_, _, digest, _) in enumerate(rows)]  # fmt: skip
+    by_content = {picture.sha256: picture.split for picture in assign_splits(dataset_of(*rows)).pictures}
+    assert {picture.sha256: picture.split for picture in assign_splits(dataset_of(*renamed)).pictures} == by_content
+
+
+def test_the_seed_decides() -> None:
+    dataset = dataset_of(*many(100, "cats"), *many(100, "dogs"))
+    assert splits_of(assign_splits(dataset, 1)) == splits_of(assign_splits(dataset, 1))
+    assert splits_of(assign_splits(dataset, 1)) != splits_of(assign_splits(dataset, 2))
+
+
+def test_copies_stay_together_whatever_their_label() -> None:
+    rows: list[Row] = [*many(100, "cats"), *many(100, "dogs")]
+    rows += [(f"copy/{name}", label, digest, None) for name, label, digest, _ in rows[:50]]
+    rows += [(f"other/{name}", "dogs", digest, None) for name, _, digest, _ in rows[:50]]
+    dataset = assign_splits(dataset_of(*rows))
+    assert len(dataset) == 300
+    assert count_overlap(dataset) == 0
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_small_classes_are_found_in_every_split(count: int) -> None:
+    rows = [row for number in range(20) for row in many(count, f"class {number:02}")]
+    for seed in range(30):
+        dataset = assign_splits(dataset_of(*rows), seed)
+        require_trainable(dataset)
+        for split in SPLITS:
+            assert {picture.label for picture in dataset.split(split)} == set(dataset.classes)
+
+
+def test_the_nearest_to_the_boundary_is_moved() -> None:
+    """Five contents whose positions all say train: the highest goes to test, the next to validation."""
+    rows = [row for row in many(20, "cats") if position(0, row[2]) < 0.8][:5]
+    dataset = assign_splits(dataset_of(*rows, *many(100, "dogs")))
+    in_order = [name for name, _, digest, _ in sorted(rows, key=lambda row: position(0, row[2]))]
+    assert names_in(dataset, "train", "cats") == sorted(in_order[:3])
+    assert names_in(dataset, "validation", "cats") == [in_order[3]]
+    assert names_in(dataset, "test", "cats") == [in_order[4]]
+
+
+def test_a_class_that_misses_only_training_gets_its_lowest() -> None:
+    rows = [row for row in many(200, "cats") if position(0, row[2]) >= 0.8][:6]
+    dataset = assign_splits(dataset_of(*rows, *many(100, "dogs")))
+    lowest = min(rows, key=lambda row: position(0, row[2]))
+    assert names_in(dataset, "train", "cats") == [lowest[0]]
+
+
+def test_mending_a_small_class_moves_no_other() -> None:
+    dogs = list(many(100, "dogs"))
+    alone = splits_of(assign_splits(dataset_of(*dogs)))
+    beside = splits_of(assign_splits(dataset_of(*dogs, *many(4, "cats"))))
+    assert {name: beside[name] for name in alone} == alone
+
+
+def test_a_content_under_two_labels_moves_with_all_its_copies() -> None:
+    shared: list[Row] = [
+        (f"{label}/{digest}.jpg", label, digest, None) for label in ("cats", "dogs") for digest in "abcdef"
+    ]
+    for seed in range(20):
+        dataset = assign_splits(dataset_of(*shared), seed)
+        assert count_overlap(dataset) == 0
+        for split in SPLITS:
+            assert {picture.label for picture in dataset.split(split)} == {"cats", "dogs"}
+
+
+def test_every_fifth_of_validation_becomes_test() -> None:
+    rows = [*many(30, "cats", "train"), *many(12, "cats", "validation"), *many(30, "dogs", "train"),
+            *many(4, "dogs", "validation"), *many(5, "birds", "validation"), *many(9, "birds", "train"),
+            *many(1, "fish", "validation"), *many(9, "fish", "train")]  # fmt: skip
+    dataset = assign_splits(dataset_of(*rows))
+    assert names_in(dataset, "test") == [
+        "validation/birds/0004.jpg",
+        "validation/cats/0004.jpg",
+        "validation/cats/0009.jpg",
+        "validation/dogs/0003.jpg",
+    ]
+    assert names_in(dataset, "validation", "fish") == ["validation/fish/0000.jpg"]
+    assert (len(dataset.split("train")), len(dataset.split("validation"))) == (78, 18)
+    assert dataset.skipped == ()
+
+
+def test_the_order_of_rows_does_not_decide_which_is_fifth() -> None:
+    rows = [*many(10, "cats", "validation"), *many(10, "cats", "train"), *many(10, "dogs", "validation"),
+            *many(10, "dogs", "train")]  # fmt: skip
+    dataset = dataset_of(*rows)
+    backwards = replace(dataset, pictures=dataset.pictures[::-1])
+    assert splits_of(assign_splits(backwards)) == splits_of(assign_splits(dataset))
+
+
+def test_a_tenth_of_training_becomes_validation() -> None:
+    rows = [row for label in ("cats", "dogs") for row in (*many(300, label, "train"), *many(20, label, "test"))]
+    dataset = assign_splits(dataset_of(*rows))
+    assert len(dataset.split("test")) == 40
+    for picture in dataset.pictures:
+        if picture.name.startswith("train"):
+            assert picture.split == ("train" if position(0, picture.sha256) < 0.9 else "validation")
+    assert 30 < len(dataset.split("validation")) < 90
+
+
+def test_small_classes_get_validation_from_training() -> None:
+    rows = [row for label in ("cats", "dogs") for row in (*many(2, label, "train"), *many(1, label, "test"))]
+    dataset = assign_splits(dataset_of(*rows))
+    assert Counter((picture.label, picture.split) for picture in dataset.pictures) == Counter(
+        (label, split) for label in ("cats", "dogs") for split in SPLITS
+    )
+
+
+def test_training_alone_is_split_like_any_other() -> None:
+    given = assign_splits(dataset_of(*many(100, "cats", "train"), *many(100, "dogs", "train")))
+    free = replace(given, pictures=tuple(replace(picture, split=None) for picture in given.pictures))
+    assert splits_of(given) == splits_of(assign_splits(free))
+    assert set(splits_of(given).values()) == set(SPLITS)
+
+
+def test_all_three_given_stay() -> None:
+    dataset = dataset_of(*(row for split in SPLITS for label in ("cats", "dogs") for row in many(3, label, split)))
+    assert assign_splits(dataset) == dataset
+
+
+def test_assigning_twice_changes_nothing() -> None:
+    for given in (None, "train"):
+        dataset = assign_splits(dataset_of(*many(50, "cats", given), *many(5, "dogs", given)))
+        assert assign_splits(dataset, seed=1) == dataset
+
+
+def test_a_content_given_to_several_splits_stays_in_one() -> None:
+    rows: list[Row] = [
+        ("test/cats/1.jpg", "cats", "A", "test"),
+        ("train/cats/1.jpg", "cats", "A", "train"),
+        ("train/dogs/copy.jpg", "dogs", "A", "train"),
+        ("train/cats/2.jpg", "cats", "B", "train"),
+        ("validation/cats/1.jpg", "cats", "A", "validation"),
+        ("validation/cats/2.jpg", "cats", "B", "validation"),
+        ("train/cats/3.jpg", "cats", "C", "train"),
+        ("train/cats/4.jpg", "cats", "C", "train"),
+    ]
+    given = dataset_of(*rows)
+    assert count_overlap(given) == 2
+    dataset = assign_splits(given)
+    assert count_overlap(dataset) == 0
+    assert splits_of(dataset) == {
+        "test/cats/1.jpg": "test",
+        "validation/cats/2.jpg": "validation",
+        "train/cats/3.jpg": "train",
+        "train/cats/4.jpg": "train",
+    }
+    assert left_out(dataset) == {
+        "train/cats/1.jpg": "is a copy of test/cats/1.jpg, which stands in test",
+        "train/dogs/copy.jpg": "is a copy of test/cats/1.jpg, which stands in test",
+        "validation/cats/1.jpg": "is a copy of test/cats/1.jpg, which stands in test",
+        "train/cats/2.jpg": "is a copy of validation/cats/2.jpg, which stands in validation",
+    }
+
+
+def test_test_pictures_taken_from_validation_leave_no_copy_there() -> None:
+    rows = [*many(9, "cats", "train"), *many(9, "dogs", "train"), *many(5, "dogs", "validation")]
+    rows += [(f"validation/cats/{number}.jpg", "cats", "same", "validation") for number in range(5)]
+    dataset = assign_splits(dataset_of(*rows))
+    assert names_in(dataset, "test", "cats") == ["validation/cats/4.jpg"]
+    assert names_in(dataset, "validation", "cats") == []
+    assert count_overlap(dataset) == 0
+
+
+def test_copies_between_test_and_training_never_reach_validation() -> None:
+    rows = [row for label in ("cats", "dogs") for row in (*many(50, label, "train"), *many(5, label, "test"))]
+    rows += [(f"train/copy{number}.jpg", "cats", f"cats-test-{number}", "train") for number in range(5)]
+    dataset = assign_splits(dataset_of(*rows))
+    assert count_overlap(dataset) == 0
+    assert len(dataset.split("test")) == 10
+    assert len(dataset.skipped) == 5
+
+
+def test_overlap_is_computed() -> None:
+    rows: list[Row] = [("1", "cats", "A", "train"), ("2", "cats", "A", "test"), ("3", "cats", "A", "validation")]
+    dataset = dataset_of(*rows, ("4", "cats", "B", "train"), ("5", "cats", "B", "train"), ("6", "cats", "C", None))
+    assert count_overlap(dataset) == 1
+
+
+def test_no_training_pictures() -> None:
+    assert sentence(assign_splits, dataset_of(*many(9, "cats", "test"), *many(9, "dogs", "validation"))) == (
+        "photos has validation and test pictures but none to train on. Add a folder train/ beside, or give the folder "
+        "with the classes itself to have it split."
+    )
+
+
+def test_one_class() -> None:
+    dataset = dataset_of(*many(30, "cats"))
+    expected = "photos has only one class, 'cats'; a classifier needs at least two. Add a folder of other pictures."
+    assert sentence(require_trainable, dataset) == expected
+    assert sentence(require_trainable, assign_splits(dataset)) == expected
+
+
+def test_no_pictures() -> None:
+    dataset = replace(dataset_of(*many(1, "cats")), pictures=())
+    assert sentence(require_trainable, dataset) == (
+        "photos has no pictures; a classifier needs at least two classes of them. Add a folder for each."
+    )
+
+
+@pytest.mark.parametrize(("count", "what"), [(1, "only 1 picture"), (2, "only 2 different pictures")])
+def test_a_class_too_small(count: int, what: str) -> None:
+    dataset = dataset_of(*many(30, "cats"), *many(count, "dogs"))
+    expected = (
+        f"the class 'dogs' of photos has {what} that can be used; it takes at least 3, to train, validate and test. "
+        "Add more, or remove the class."
+    )
+    assert sentence(require_trainable, dataset) == expected
+    assert sentence(require_trainable, assign_splits(dataset)) == expected
+
+
+def test_a_class_whose_pictures_cannot_be_read() -> None:
+    dataset = dataset_of(*many(30, "cats"), *many(3, "dogs"))
+    broken = [Skipped("dogs/0001.jpg", "is cut off"), Skipped("dogs/0002.jpg", "is empty")]
+    assert sentence(require_trainable, dataset.without(broken)) == (
+        "the class 'dogs' of photos has only 1 picture that can be used; it takes at least 3, to train, validate "
+        "and test. 2 files can't be read as pictures; the first is dogs/0001.jpg (is cut off). Add more, or remove "
+        "the class."
+    )
+
+
+def test_copies_do_not_make_a_class_larger() -> None:
+    copies: list[Row] = [(f"dogs/{number}.jpg", "dogs", "same", None) for number in range(30)]
+    assert "has only 1 picture that can be used" in sentence(require_trainable, dataset_of(*many(30, "cats"), *copies))
+
+
+def test_a_class_that_lost_all_its_pictures() -> None:
+    dataset = dataset_of(*many(30, "cats"), *many(30, "dogs"), *many(1, "birds"))
+    dataset = replace(dataset, pictures=tuple(p for p in dataset.pictures if p.label != "birds"))
+    assert "the class 'birds' of photos has no picture that can be used" in sentence(require_trainable, dataset)
+
+
+def test_a_class_without_training_pictures() -> None:
+    rows = [*many(9, "Cats", "train"), *many(9, "dogs", "train"), *many(9, "cats", "validation")]
+    assert sentence(require_trainable, assign_splits(dataset_of(*rows))) == (
+        "the class 'cats' of photos has no training pictures, only others. Add some to train, or check that its "
+        "folder has the same name everywhere."
+    )
+
+
+def test_nothing_to_test_on() -> None:
+    rows = [*many(9, "cats", "train"), *many(9, "dogs", "train"), *many(1, "dogs", "validation")]
+    assert sentence(require_trainable, assign_splits(dataset_of(*rows))) == (
+        "photos has no test pictures left to score on. Add some."
+    )

@@ -1,0 +1,224 @@
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pawlab.datasets.discover import discover
+from pawlab.datasets.splits import assign_splits, count_overlap
+from pawlab.errors import DataError
+from picture_folders import content, layout, left_out, make, write
+
+PICTURES = ("a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make(tmp_path / "pictures", *PICTURES)
+
+
+def table(folder: Path, text: str, name: str = "labels.csv", encoding: str = "utf-8") -> Path:
+    return write(folder / name, text.encode(encoding))
+
+
+def parquet(folder: Path, query: str, name: str = "labels.parquet") -> Path:
+    with duckdb.connect() as connection:
+        connection.sql(query).write_parquet(str(folder / "made.parquet"))
+    return (folder / "made.parquet").rename(folder / name)
+
+
+def sentence(path: Path) -> str:
+    with pytest.raises(DataError) as caught:
+        discover(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+FOUR = {
+    "a/1.jpg": ("cats", None),
+    "a/2.jpg": ("cats", None),
+    "b/3.jpg": ("dogs", None),
+    "b/4.jpg": ("dogs", None),
+}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", ", "])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_form_of_csv(folder: Path, delimiter: str, encoding: str, end: str) -> None:
+    rows = [("path", "label"), *((name, label) for name, (label, _) in FOUR.items())]
+    dataset = discover(table(folder, end.join(delimiter.join(row) for row in rows), encoding=encoding))
+    assert (dataset.name, dataset.root, dataset.classes) == ("labels", folder, ("cats", "dogs"))
+    assert layout(dataset) == FOUR
+    assert [picture.path.read_bytes() for picture in dataset.pictures] == [content(name) for name in PICTURES]
+    assert dataset.skipped == ()
+
+
+def test_columns_stand_in_any_order_and_case(folder: Path) -> None:
+    text = 'id, Label ,PATH\n1,"cats",a/1.jpg\n2, cats ,"a/2.jpg"\n\n3,dogs,b/3.jpg\n4,dogs,b/4.jpg\n'
+    assert layout(discover(table(folder, text))) == FOUR
+    swapped = "".join(f"{label}, {name}\n" for name, (label, _) in FOUR.items())
+    assert layout(discover(table(folder, f"label, path\n{swapped}"))) == FOUR
+
+
+def test_fields_may_hold_delimiters_and_line_breaks(folder: Path) -> None:
+    make(folder, "c, d/5;6.jpg")
+    dataset = discover(table(folder, 'path,label\n"c, d/5;6.jpg","big, ""red""\nbird"\na/1.jpg,cats\n'))
+    assert layout(dataset) == {"a/1.jpg": ("cats", None), "c, d/5;6.jpg": ('big, "red"\nbird', None)}
+
+
+def test_paths_may_lead_anywhere(folder: Path, tmp_path: Path) -> None:
+    make(tmp_path, "elsewhere/5.jpg")
+    absolute = str(tmp_path / "elsewhere/5.jpg")
+    dataset = discover(table(folder, f"path,label\n../elsewhere/5.jpg,cats\n{absolute},cats\na/1.jpg,dogs\n"))
+    assert set(layout(dataset)) == {"../elsewhere/5.jpg", absolute, "a/1.jpg"}
+
+
+def test_splits_are_taken_over(folder: Path) -> None:
+    text = "path,label,split\na/1.jpg,cats,train\na/2.jpg,cats,VAL\nb/3.jpg,dogs,Validation\nb/4.jpg,dogs,test\n"
+    assert {name: split for name, (_, split) in layout(discover(table(folder, text))).items()} == {
+        "a/1.jpg": "train",
+        "a/2.jpg": "validation",
+        "b/3.jpg": "validation",
+        "b/4.jpg": "test",
+    }
+
+
+def test_an_empty_split_column_is_none(folder: Path) -> None:
+    assert layout(discover(table(folder, "path,label,split\na/1.jpg,cats,\nb/3.jpg,dogs,\n"))) == {
+        "a/1.jpg": ("cats", None),
+        "b/3.jpg": ("dogs", None),
+    }
+
+
+def test_parquet(folder: Path) -> None:
+    query = """
+        SELECT 7 AS id, label, path, split
+        FROM (VALUES ('a/1.jpg', 0, 'train'), ('b/3.jpg', 1, 'train'), ('a/2.jpg', 0, 'test'))
+        AS rows(path, label, split)
+    """
+    assert layout(discover(parquet(folder, query))) == {
+        "a/1.jpg": ("0", "train"),
+        "a/2.jpg": ("0", "test"),
+        "b/3.jpg": ("1", "train"),
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this system can't have such names")
+def test_a_parquet_name_is_no_pattern(folder: Path) -> None:
+    query = "SELECT * FROM (VALUES ('a/1.jpg', '{0}'), ('b/3.jpg', 'dogs')) AS rows(path, label)"
+    parquet(folder, query.format("wrong"), "labels a.parquet")
+    right = parquet(folder, query.format("cats"), "labels ?.parquet")
+    assert discover(right).classes == ("cats", "dogs")
+
+
+def test_parquet_rows_beyond_one_chunk_are_counted_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pawlab.datasets.tables._ROWS", 2)
+    rows = "('a/1.jpg', 'cats'), ('a/2.jpg', 'cats'), ('b/3.jpg', 'dogs'), ('b/4.jpg', 'dogs')"
+    query = f"SELECT * FROM (VALUES {rows}) AS rows(path, label)"
+    assert layout(discover(parquet(folder, query))) == FOUR
+    path = parquet(folder, query.replace("'b/4.jpg', 'dogs'", "'b/4.jpg', NULL"))
+    assert sentence(path) == "row 4 of labels.parquet has no label. Fill it in, or remove the row."
+
+
+def test_missing_columns_are_named(folder: Path) -> None:
+    assert sentence(table(folder, "file,label\na/1.jpg,cats\n")) == (
+        "labels.csv has no column path; its columns are: file, label. A table needs path and label, and may have split."
+    )
+    assert sentence(table(folder, "file;class\n")) == (
+        "labels.csv has no column path and no column label; its columns are: file, class. "
+        "A table needs path and label, and may have split."
+    )
+    assert sentence(table(folder, "")) == (
+        "labels.csv has no column path and no column label; its columns are: none. "
+        "A table needs path and label, and may have split."
+    )
+    assert sentence(parquet(folder, "SELECT 'a/1.jpg' AS path, 1 AS class")) == (
+        "labels.parquet has no column label; its columns are: path, class. "
+        "A table needs path and label, and may have split."
+    )
+
+
+def test_empty_fields_are_named_with_their_row(folder: Path) -> None:
+    assert sentence(table(folder, "path,label\na/1.jpg,cats\n\nb/3.jpg, \n")) == (
+        "row 4 of labels.csv has no label. Fill it in, or remove the row."
+    )
+    assert sentence(table(folder, "path,label\na/1.jpg\n")) == (
+        "row 2 of labels.csv has no label. Fill it in, or remove the row."
+    )
+    assert sentence(table(folder, "path,label\n,cats\n")) == (
+        "row 2 of labels.csv has no path. Fill it in, or remove the row."
+    )
+    assert sentence(table(folder, "path,label,split\na/1.jpg,cats,train\na/2.jpg,cats,\n")) == (
+        "row 3 of labels.csv has no split. Fill it in, or remove the row."
+    )
+
+
+def test_an_unknown_split_is_named_with_its_row(folder: Path) -> None:
+    assert sentence(table(folder, "path,label,split\na/1.jpg,cats,trian\n")) == (
+        "row 2 of labels.csv has the split 'trian'. Use train, validation or test."
+    )
+
+
+def test_files_that_cannot_serve_are_set_aside(folder: Path) -> None:
+    write(folder / "notes.txt", b"text")
+    write(folder / "empty.jpg", b"")
+    rows = [
+        "a/1.jpg,cats",
+        "gone.jpg,cats",
+        "a,cats",
+        "notes.txt,dogs",
+        "empty.jpg,dogs",
+        "a/1.jpg,cats",
+        "b/3.jpg,dogs",
+    ]
+    dataset = discover(table(folder, "\n".join(["path,label", *rows, "x" * 5000 + ".jpg,cats"])))
+    assert set(layout(dataset)) == {"a/1.jpg", "b/3.jpg"}
+    reasons = left_out(dataset)
+    assert reasons.pop("x" * 5000 + ".jpg").startswith("can't be read: ")
+    assert reasons == {
+        "gone.jpg": "doesn't exist",
+        "a": "isn't a file",
+        "notes.txt": "isn't a picture",
+        "empty.jpg": "is empty",
+        "a/1.jpg": "stands in the table twice (row 7)",
+    }
+
+
+def test_a_path_under_two_labels_keeps_both_in_one_split(folder: Path) -> None:
+    rows = [*(f"{name},cats" for name in PICTURES), *(f"{name},dogs" for name in PICTURES)]
+    dataset = assign_splits(discover(table(folder, "\n".join(["path,label", *rows]))))
+    assert len(dataset) == 8
+    assert count_overlap(dataset) == 0
+
+
+def test_a_path_in_two_splits_stays_in_the_first(folder: Path) -> None:
+    rows = ["a/1.jpg,cats,train", "a/1.jpg,cats,test", "a/2.jpg,cats,train", "b/3.jpg,dogs,train", "b/4.jpg,dogs,test"]
+    dataset = assign_splits(discover(table(folder, "\n".join(["path,label,split", *rows]))))
+    assert [picture.split for picture in dataset.pictures if picture.name == "a/1.jpg"] == ["test"]
+    assert left_out(dataset) == {"a/1.jpg": "is a copy of a/1.jpg, which stands in test"}
+
+
+def test_only_missing_files(folder: Path) -> None:
+    assert sentence(table(folder, "path,label\npictures/a/1.jpg,cats\npictures/b/3.jpg,dogs\n")) == (
+        "none of the 2 files that labels.csv names can be used; the first is pictures/a/1.jpg, which doesn't exist. "
+        "Paths are relative to the table's folder."
+    )
+
+
+def test_no_rows(folder: Path) -> None:
+    assert sentence(table(folder, "path,label\n")) == (
+        "labels.csv has no rows. It needs one a picture, with the columns path and label."
+    )
+
+
+def test_what_is_no_table(folder: Path) -> None:
+    assert sentence(table(folder, "path,label\nK\xe4tzchen,x\n", encoding="latin-1")) == (
+        "labels.csv isn't UTF-8 text. Save it as CSV in UTF-8."
+    )
+    assert sentence(write(folder / "labels.parquet", b"PAR1 but no more")).startswith(
+        "labels.parquet can't be read as Parquet: "
+    )
+    assert sentence(table(folder, 'path,label\n"' + "x" * 200_000 + '",cats\n')) == (
+        "labels.csv can't be read as CSV: field larger than field limit (131072)."
+    )

@@ -1,0 +1,91 @@
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pawlab.backbones.load import BackboneGraph, backbone_graph
+from pawlab.datasets.dataset import Picture
+from pawlab.features.extract import Extracted, extract_features
+from pawlab.features.store import FeatureCache
+from pawlab.graphs.runtime import open_session
+from pawlab.images import Preprocess, decode
+
+SMALL = Preprocess(64, 64)
+
+
+@pytest.fixture(scope="module")
+def graph() -> BackboneGraph:
+    return backbone_graph("efficientnet_lite0", (64, 64))
+
+
+def labelled(path: Path) -> Picture:
+    return Picture(path, path.name, path.parent.name, hashlib.sha256(path.read_bytes()).hexdigest(), "train")
+
+
+@pytest.fixture
+def pictures(learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Picture]:
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "cache"))
+    return [labelled(path) for path in sorted(learnable_folder.rglob("*.png"))[::6]]
+
+
+def test_features_are_the_backbones_of_the_decoded_picture(pictures: list[Picture], graph: BackboneGraph) -> None:
+    extracted = extract_features(pictures, graph, SMALL)
+    pixels = np.stack([decode(picture.path, SMALL) for picture in pictures])
+    (expected,) = open_session(graph.path).run(["features"], {"pictures": pixels})
+    np.testing.assert_array_equal(extracted.features, expected)
+    assert extracted.pictures == tuple(pictures)
+    assert extracted.computed == len(pictures)
+
+
+def test_a_second_call_computes_only_what_is_new(pictures: list[Picture], graph: BackboneGraph) -> None:
+    first = extract_features(pictures[:7], graph, SMALL)
+    second = extract_features(pictures, graph, SMALL)
+    assert (first.computed, second.computed) == (7, len(pictures) - 7)
+    np.testing.assert_array_equal(second.features[:7], first.features)
+    assert extract_features(pictures, graph, Preprocess(64, 64, "pad")).computed == len(pictures)
+
+
+def test_a_broken_cache_is_computed_again(pictures: list[Picture], graph: BackboneGraph) -> None:
+    first = extract_features(pictures, graph, SMALL)
+    FeatureCache(graph.checksum, SMALL).path.write_bytes(b"not a database at all" * 99)
+    second = extract_features(pictures, graph, SMALL)
+    assert second.computed == len(pictures)
+    np.testing.assert_array_equal(second.features, first.features)
+
+
+def test_broken_pictures_are_left_out_and_named(pictures: list[Picture], graph: BackboneGraph, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(pictures[0].path.read_bytes()[:300])
+    extracted = extract_features([pictures[0], labelled(cut), pictures[1]], graph, SMALL)
+    assert extracted.pictures == (pictures[0], pictures[1])
+    assert extracted.features.shape == (2, 1280)
+    assert [item.name for item in extracted.broken] == ["cut.png"]
+    assert "truncated" in extracted.broken[0].reason
+
+
+def test_the_same_content_is_computed_once(pictures: list[Picture], graph: BackboneGraph, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(pictures[0].path.read_bytes())
+    extracted = extract_features([pictures[0], labelled(copy)], graph, SMALL)
+    assert extracted.computed == 1
+    np.testing.assert_array_equal(extracted.features[0], extracted.features[1])
+
+
+def test_a_run_that_is_killed_keeps_what_it_had(
+    pictures: list[Picture], graph: BackboneGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pawlab.features.extract._ROWS_A_WRITE", 2)
+
+    def five_then_killed(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for number, item in enumerate(items):
+            if number == 5:
+                raise KeyboardInterrupt
+            yield function(item)
+
+    with pytest.raises(KeyboardInterrupt):
+        extract_features(pictures, graph, SMALL, map_batches=five_then_killed)
+    resumed: Extracted = extract_features(pictures, graph, SMALL)
+    assert resumed.computed == len(pictures) - 4

@@ -1,0 +1,226 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pawlab.graphs.builder import GraphBuilder, chain
+from pawlab.graphs.from_keras import convert, difference, largest_difference
+from pawlab.graphs.runtime import open_session
+
+Keras = Any
+SHAPE = (31, 40, 3)  # one side odd, one even
+
+
+def pictures() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (3, *SHAPE), dtype=np.uint8)
+
+
+def with_random_weights(model: Any) -> Any:
+    """Give every weight, batch norm's statistics included, a random value that leaves outputs moderate."""
+    random = np.random.default_rng(1)
+    for weight in model.weights:
+        spread = np.sqrt(2 / max(1, np.prod(weight.shape[:-1])))
+        values = random.normal(scale=spread if len(weight.shape) > 1 else 0.2, size=weight.shape)
+        if "variance" in weight.path:
+            values = np.abs(values) + 0.5
+        elif "gamma" in weight.path:
+            values = values + 1
+        weight.assign(values)
+    return model
+
+
+def of(keras: Keras, *layers: Any) -> Any:
+    return with_random_weights(keras.Sequential([keras.Input(SHAPE), keras.layers.Rescaling(1 / 127.5, -1), *layers]))
+
+
+def assert_same(model: Any) -> None:
+    converted = convert(model, [f"out{number}" for number in range(len(model.outputs))])
+    for output in model(pictures(), training=False) if len(model.outputs) > 1 else [model(pictures(), training=False)]:
+        spread = np.asarray(output).std()
+        assert spread > 1e-3, "the outputs hardly vary, so that they are equal says nothing"
+    assert difference(model, converted, pictures()) < 1e-5
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("strides", [1, 2, 3])
+def test_convolutions_are_keras_ones(keras: Keras, padding: str, strides: int) -> None:
+    layers = keras.layers
+    options = {"padding": padding, "strides": strides}
+    assert_same(of(keras, layers.Conv2D(5, 3, activation="relu", **options)))
+    assert_same(of(keras, layers.Conv2D(5, (4, 2), use_bias=False, **options)))
+    assert_same(of(keras, layers.DepthwiseConv2D(3, depth_multiplier=2, activation="tanh", **options)))
+    assert_same(of(keras, layers.SeparableConv2D(4, 5, depth_multiplier=2, activation="silu", **options)))
+    assert_same(of(keras, layers.ZeroPadding2D(((1, 2), (0, 3))), layers.Conv2D(2, 3, **options)))
+
+
+def test_dilated_and_grouped_convolutions_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    assert_same(of(keras, layers.Conv2D(4, 3, dilation_rate=2), layers.Conv2D(6, 3, groups=2)))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("size", [2, 3])
+def test_pools_are_keras_ones(keras: Keras, padding: str, size: int) -> None:
+    layers = keras.layers
+    for pool in (layers.MaxPooling2D, layers.AveragePooling2D):
+        assert_same(of(keras, pool(size, padding=padding)))
+        assert_same(of(keras, pool(size, strides=1, padding=padding)))
+        assert_same(of(keras, layers.ZeroPadding2D(1), pool(size, padding=padding)))
+
+
+def test_global_pools_and_dense_layers_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    for pool in (layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D):
+        assert_same(of(keras, layers.Conv2D(8, 3), pool(), layers.Dense(4)))
+        assert_same(of(keras, layers.Conv2D(8, 3), pool(keepdims=True), layers.Dense(4), layers.Flatten()))
+    assert_same(of(keras, layers.Dense(4, use_bias=False)))
+    assert_same(of(keras, layers.ZeroPadding2D(1), layers.Flatten(), layers.Dense(4)))
+
+
+@pytest.mark.parametrize("name", ["linear", "relu", "relu6", "sigmoid", "softmax", "tanh", "silu"])
+def test_activations_are_keras_ones(keras: Keras, name: str) -> None:
+    layers = keras.layers
+    assert_same(of(keras, layers.Rescaling(8.0), layers.Conv2D(4, 3), layers.Activation(name)))
+    assert_same(of(keras, layers.Flatten(), layers.Dense(4, activation=name)))
+
+
+def test_batch_norm_relu_and_softmax_layers_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    assert_same(of(keras, layers.Conv2D(4, 3, use_bias=False), layers.BatchNormalization(epsilon=0.01), layers.ReLU(6)))
+    assert_same(of(keras, layers.BatchNormalization(scale=False, center=False), layers.ReLU(), layers.Softmax()))
+    assert_same(of(keras, layers.Flatten(), layers.Dense(6), layers.BatchNormalization(), layers.Softmax()))
+
+
+def test_layers_of_any_precision_come_out_in_float32(keras: Keras) -> None:
+    layers = keras.layers
+    conv = layers.Conv2D(4, 3, activation="relu", dtype="float64")
+    model = of(keras, conv, layers.Flatten(), layers.Dense(3, dtype="float64"))
+    assert model.outputs[0].dtype == "float64"
+    assert_same(model)
+    assert open_session(convert(model, ["y"]).SerializeToString()).get_outputs()[0].type == "tensor(float)"
+
+
+def test_what_acts_in_training_only_is_left_out(keras: Keras) -> None:
+    layers = keras.layers
+    augmented = [layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomZoom(0.2), layers.RandomShear(0.1)]
+    augmented += [layers.RandomTranslation(0.2, 0.2), layers.RandomContrast(0.2), layers.RandomBrightness(0.2)]
+    dropped = [layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.GaussianNoise(0.5)]
+    model = of(keras, *augmented, layers.Conv2D(4, 3), *dropped)
+    assert_same(model)
+    assert [node.op_type for node in convert(model, ["y"]).graph.node].count("Conv") == 1
+
+
+def test_a_layer_of_ones_own_derived_from_a_known_one_is_known(keras: Keras) -> None:
+    class Named(keras.layers.RandomFlip):  # type: ignore[misc]
+        pass
+
+    assert_same(of(keras, Named(), keras.layers.Conv2D(4, 3)))
+
+
+def test_branches_nested_models_and_several_outputs_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    given = keras.Input(SHAPE)
+    scaled = layers.Rescaling(1 / 255)(given)
+    left = layers.Conv2D(4, 3, padding="same")(scaled)
+    right = layers.ZeroPadding2D(1)(layers.Conv2D(4, 3)(scaled))
+    added = layers.Add()([left, right, left])
+    wide = layers.Concatenate()([left, added])
+    tall = layers.Concatenate(axis=1)([wide, layers.Rescaling(2.0)(wide)])
+    low = layers.Concatenate(axis=2)([tall, layers.Rescaling(-1.0)(tall)])
+    inner = keras.Sequential([layers.Conv2D(3, 1), layers.BatchNormalization(), layers.Dropout(0.5)])
+    feature_map = inner(low)
+    cat = layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling2D()(feature_map))
+    both = layers.Concatenate()([layers.Rescaling(-1.0, 1.0)(cat), cat])
+    model = with_random_weights(keras.Model(given, [feature_map, both]))
+    assert difference(model, convert(model, ["feature_map", "probabilities"]), pictures()) < 1e-5
+
+
+def test_the_converted_graph_says_what_it_takes_and_gives(keras: Keras) -> None:
+    model = of(keras, keras.layers.Conv2D(4, 3))
+    session = open_session(convert(model, ["map"]).SerializeToString())
+    assert [(i.name, i.type, i.shape) for i in session.get_inputs()] == [("pictures", "tensor(uint8)", ["n", *SHAPE])]
+    assert [(o.name, o.type, o.shape) for o in session.get_outputs()] == [("map", "tensor(float)", ["n", 29, 38, 4])]
+
+
+def test_a_head_stands_behind_another_graph(keras: Keras) -> None:
+    layers = keras.layers
+    body = of(keras, layers.Conv2D(4, 3))
+    head = keras.Sequential([keras.Input((29, 38, 4)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3)])
+    head = with_random_weights(head)
+    first = convert(body, ["feature_map"])
+    second = convert(head, ["logits"], "feature_map", np.float32, prefix="head_")
+    joined = chain(first, second)
+
+    (actual,) = open_session(joined.SerializeToString()).run(None, {"pictures": pictures()})
+    assert largest_difference(np.asarray(head(body(pictures()))), actual) < 1e-5
+    assert [output.name for output in joined.graph.output] == ["logits"]
+    assert [output.name for output in first.graph.output] == ["feature_map"], "the first graph was altered"
+
+
+def test_what_has_no_known_form_is_refused_by_name(keras: Keras) -> None:
+    layers = keras.layers
+    for layer, sentence in [
+        (layers.LayerNormalization(name="norm"), "the Keras layer 'norm' (LayerNormalization)"),
+        (layers.Conv2D(2, 3, activation="gelu"), "the activation 'gelu'"),
+        (layers.ReLU(negative_slope=0.1, name="leaky"), "the leaky or shifted ReLU 'leaky'"),
+        (layers.Softmax(axis=1, name="odd"), "the softmax 'odd' over axis 1"),
+    ]:
+        with pytest.raises(NotImplementedError) as raised:
+            convert(of(keras, layer), ["y"])
+        assert str(raised.value) == f"no ONNX form is known for {sentence}"
+
+
+def test_a_layer_used_twice_is_refused(keras: Keras) -> None:
+    given = keras.Input(SHAPE)
+    shared = keras.layers.Conv2D(3, 3, padding="same", name="shared")
+    with pytest.raises(NotImplementedError, match="the Keras layer 'shared' is used more than once in one model"):
+        convert(keras.Model(given, shared(shared(given))), ["y"])
+
+
+def test_a_model_without_a_plan_of_its_layers_is_refused(keras: Keras) -> None:
+    class Free(keras.Model):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return x
+
+    given = keras.Input(SHAPE)
+    with pytest.raises(NotImplementedError, match=r"the Keras model 'free\w*' \(Free\)"):
+        convert(keras.Model(given, Free()(given)), ["y"])
+
+
+def test_differences_are_shares_of_the_largest_number() -> None:
+    expected = np.array([[0.0, -50.0], [1.0, 2.0]])
+    assert largest_difference(expected, expected) == 0
+    assert largest_difference(expected, expected + np.array([[0, 0], [0.5, 0]])) == 0.01
+    assert largest_difference(np.zeros(2), np.array([0.0, 0.25])) == 0.25
+    assert largest_difference(expected, expected[:1]) == float("inf")
+    assert largest_difference(expected, expected * float("nan")) == float("inf")
+
+
+def graph_of(kind: str, given: str, result: str, prefix: str) -> Any:
+    graph = GraphBuilder(prefix)
+    value = graph.input(given, np.float32, ("n", 2))
+    unused = graph.add(kind, graph.add("Exp", value), graph.constant(5.0))
+    graph.output(unused, f"{prefix}aside", np.float32, ("n", 2))
+    graph.output(graph.add(kind, value, graph.constant(2.0)), result, np.float32, ("n", 2))
+    return graph.model("one")
+
+
+def test_chained_graphs_compute_one_after_the_other_and_nothing_else() -> None:
+    first, second = graph_of("Add", "x", "middle", "first_"), graph_of("Mul", "middle", "y", "second_")
+    session = open_session(chain(first, second).SerializeToString())
+    assert session.run(["y"], {"x": np.array([[1, 2]], np.float32)})[0].tolist() == [[6.0, 8.0]]
+    assert [output.name for output in session.get_outputs()] == ["second_aside", "y"]
+    assert "first_aside" not in [name for node in chain(first, second).graph.node for name in node.output]
+
+
+def test_graphs_that_nothing_joins_are_refused() -> None:
+    with pytest.raises(ValueError, match="the first graph has no output 'elsewhere' to feed the second"):
+        chain(graph_of("Add", "x", "middle", "first_"), graph_of("Mul", "elsewhere", "y", "second_"))
+
+
+def test_equal_constants_are_kept_once() -> None:
+    graph = GraphBuilder()
+    assert graph.constant([1, 2]) == graph.constant([1.0, 2.0])
+    names = {graph.constant([1, 2]), graph.constant([1, 2], np.int64), graph.constant([[1, 2]]), graph.constant([2, 1])}
+    assert len(names) == 4

@@ -1,0 +1,422 @@
+"""A user's own recipe, in a file: read as a built-in one is, and told all its mistakes at once."""
+
+import json
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawlab.backbones.own import _KEYS
+from pawlab.errors import RecipeError
+from pawlab.images import Preprocess
+from pawlab.recipes import RECIPES, choose_recipe, find_recipe
+from pawlab.recipes.layers import backbone, conv, dense, flatten, global_max_pool, pool, rescale
+from pawlab.recipes.own import recipe_of
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.summary import count_parameters
+
+TOML = """
+purpose = "To try things."
+epochs = 5
+learning_rate = 0.01
+
+[preprocess]
+height = 64
+width = 48
+fit = "crop"
+
+[[layers]]
+kind = "rescale"
+scale = 0.00392156862745098
+
+[[layers]]
+kind = "conv"
+filters = 16
+
+[[layers]]
+kind = "pool"
+pool_size = 2
+
+[[layers]]
+kind = "flatten"
+
+[[layers]]
+kind = "dense"
+"""
+HEAD = """
+preprocess = { height = 96, width = 96 }
+layers = [
+    { kind = "backbone", name = "efficientnet_lite0" },
+    { kind = "global_average_pool" },
+    { kind = "standardise" },
+    { kind = "logistic_regression" },
+]
+"""
+
+
+def written(folder: Path, text: str, name: str = "mine.toml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def mistakes(folder: Path, text: str) -> str:
+    """Return what is said about a file, without its name."""
+    path = written(folder, text)
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value).removeprefix(f"{path}: ")
+
+
+def test_a_toml_file_is_a_recipe_with_defaults(tmp_path: Path) -> None:
+    assert choose_recipe(str(written(tmp_path, TOML))) == Recipe(
+        name="mine",
+        title="mine",
+        source="mine.toml",
+        purpose="To try things.",
+        preprocess=Preprocess(64, 48, "crop"),
+        layers=(rescale(1 / 255), conv(16), pool(2), flatten(), dense(2)),
+        trainer="keras",
+        batch_size=32,
+        epochs=5,
+        optimizer="adam",
+        learning_rate=0.01,
+        loss="sparse categorical cross-entropy from logits",
+    )
+
+
+@pytest.mark.parametrize(
+    ("last", "units", "loss"),
+    [
+        ('activation = "sigmoid"', 1, "binary cross-entropy"),
+        ('activation = "softmax"', 2, "sparse categorical cross-entropy"),
+        ('activation = "relu"', 2, "sparse categorical cross-entropy from logits"),
+    ],
+)
+def test_units_and_loss_follow_from_the_last_activation(tmp_path: Path, last: str, units: int, loss: str) -> None:
+    recipe = choose_recipe(written(tmp_path, TOML + last))
+    assert (recipe.layers[-1].options["units"], recipe.loss) == (units, loss)
+    assert recipe.for_classes(5).layers[-1].options["units"] == 5
+
+
+def test_a_head_on_a_backbone_has_nothing_to_train_in_epochs(tmp_path: Path) -> None:
+    recipe = choose_recipe(written(tmp_path, HEAD))
+    fast = find_recipe("fast")
+    assert recipe == replace(
+        fast, name="mine", title="mine", source="mine.toml", purpose="", preprocess=Preprocess(96, 96)
+    )
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: str(recipe.name))
+def test_every_built_in_recipe_keeps_to_the_contract(recipe: Recipe) -> None:
+    """Written out and read back under another name, each is what it was."""
+    mine = replace(recipe, name="mine")
+    assert choose_recipe(mine) == recipe_of(mine.to_dict(), "mine", []) == mine
+    assert choose_recipe(recipe) is recipe
+
+
+def test_a_whole_number_is_a_learning_rate_too(tmp_path: Path) -> None:
+    """Keras takes floats alone."""
+    rate = choose_recipe(written(tmp_path, changed("0.01", "1"))).learning_rate
+    assert (rate, type(rate)) == (1.0, float)
+
+
+def test_a_backbones_own_scaling_is_written_out_where_something_is_trained_behind_it(tmp_path: Path) -> None:
+    text = """
+epochs = 2
+preprocess = { height = 64, width = 64 }
+layers = [
+    { kind = "flip" },
+    { kind = "backbone", name = "mobilenet_v2" },
+    { kind = "global_max_pool" },
+    { kind = "dense" },
+]
+"""
+    recipe = choose_recipe(written(tmp_path, text))
+    assert recipe.layers[1:] == (
+        rescale(1 / 127.5, -1.0),
+        backbone("mobilenet_v2", include_preprocessing=False),
+        global_max_pool(),
+        dense(2),
+    )
+    assert count_parameters(recipe).trainable == 2 * 1281
+
+
+def test_a_python_file_defines_it(tmp_path: Path) -> None:
+    code = """
+from dataclasses import replace
+from pawlab.recipes import find_recipe
+RECIPE = replace(find_recipe("a1"), name="longer", epochs=40)
+"""
+    recipe = choose_recipe(written(tmp_path, code, "longer.py"))
+    assert recipe == replace(find_recipe("a1"), name="longer", epochs=40)
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("x = 1\nprint(y)", "{path}, line 2: NameError: name 'y' is not defined"),
+        ("def f():\n  return 1 / 0\n\nRECIPE = f()", "{path}, line 2: ZeroDivisionError: division by zero"),
+        ("import sys\n\nsys.exit(3)", "{path}, line 3: SystemExit: 3"),
+        ("assert False", "{path}, line 1: AssertionError"),
+        ("raise ValueError('two\\n  lines')", "{path}, line 1: ValueError: two lines"),
+        ("x = (", "{path}, line 1: SyntaxError: '(' was never closed ({name}, line 1)"),
+        ("x = 1", "{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines none."),
+        ("RECIPE = {}", "{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines dict."),
+    ],
+)
+def test_a_python_file_that_fails_is_told_with_its_line(tmp_path: Path, code: str, sentence: str) -> None:
+    path = written(tmp_path, code, "mine.py")
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value) == sentence.format(path=path, name=path.name)
+
+
+FROM_A1 = "from dataclasses import replace\nfrom pawlab.recipes import find_recipe\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ("known_quirks=3", "known_quirks is a list of text, not 3."),
+        ("preprocess=3", "preprocess is a table with height and width in pixels, not 3."),
+        ("layers=3", "layers are tables that begin with [[layers]] each, not 3."),
+        ("layers=[3]", "layer 1 is no table, but 3."),
+        ("learning_rate=0.0", "learning_rate is a number above 0, not 0.0."),
+    ],
+)
+def test_values_of_the_wrong_type_in_a_python_file_are_told(tmp_path: Path, changes: str, sentence: str) -> None:
+    path = written(tmp_path, f'{FROM_A1}RECIPE = replace(find_recipe("a1"), name="mine", {changes})', "mine.py")
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value) == f"{path}: {sentence}"
+
+
+def test_facts_are_kept_as_a_runs_record_will_have_them(tmp_path: Path) -> None:
+    facts = "published={'val_stable': (0.5, 0.6)}, known_quirks=['odd']"
+    path = written(tmp_path, f'{FROM_A1}RECIPE = replace(find_recipe("a1"), name="mine", {facts})', "mine.py")
+    recipe = choose_recipe(path)
+    assert (recipe.published, recipe.known_quirks) == ({"val_stable": [0.5, 0.6]}, ("odd",))
+    assert recipe.to_dict() == json.loads(json.dumps(recipe.to_dict()))
+
+
+def blocks(language: str) -> list[str]:
+    """Return the pieces of code in the documentation."""
+    text = (Path(__file__).parents[1] / "docs" / "own.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_documentations_examples_are_right(tmp_path: Path) -> None:
+    *recipes, description = blocks("toml")
+    for text in recipes:
+        assert choose_recipe(written(tmp_path, text)).trainer == "keras"
+    (code,) = blocks("python")
+    assert choose_recipe(written(tmp_path, code, "mine.py")).epochs == 40
+    assert tomllib.loads(description).keys() < set(_KEYS)
+
+
+def test_all_mistakes_are_told_together(tmp_path: Path) -> None:
+    text = """
+epoch = 5
+batch_size = 0.5
+
+[preprocess]
+height = 64
+fit = "stretch"
+
+[[layers]]
+kind = "convolution"
+
+[[layers]]
+kind = "conv"
+filter = 16
+kernel_size = "3"
+
+[[layers]]
+kind = "dropout"
+rate = 50
+
+[[layers]]
+filters = 3
+"""
+    assert mistakes(tmp_path, text) == (
+        "there is no 'epoch' (did you mean 'epochs'?); "
+        "preprocess lacks width; "
+        "preprocess: fit is squash, crop or pad, not 'stretch'; "
+        "layer 1: there is no kind 'convolution'; there are backbone, conv, dense, dropout, flatten, flip, "
+        "global_average_pool, global_max_pool, logistic_regression, pool, rescale, rotate, shear, shift, standardise, "
+        "zoom; "
+        "layer 2 (conv) lacks filters; "
+        "layer 2 (conv): kernel_size is a whole number from 1, not '3'; "
+        "layer 2 (conv) has no option 'filter' (did you mean 'filters'?); it has filters, kernel_size, activation, "
+        "dtype; "
+        "layer 3 (dropout): rate is a share from 0 to below 1, not 50; "
+        "layer 4 has no kind; "
+        "epochs is missing; "
+        "batch_size is a whole number from 1, not 0.5."
+    )
+
+
+def changed(old: str, new: str) -> str:
+    assert TOML.count(old) == 1
+    return TOML.replace(old, new)
+
+
+FLATTEN = '[[layers]]\nkind = "flatten"\n\n'
+BACKBONE = '[[layers]]\nkind = "backbone"\nname = "mobilenet_v2"\n'
+CONV = '[[layers]]\nkind = "conv"\nfilters = 16\n'
+
+ONE_MISTAKE = [
+    (
+        changed('kind = "conv"', 'kind = "conf"'),
+        "layer 2: there is no kind 'conf' (did you mean 'conv'?); there are back",
+    ),
+    (changed(FLATTEN, ""), "layer 4 (dense) can't take 31 x 23 x 16; put flatten or a global pool before it."),
+    (changed(FLATTEN, FLATTEN * 2), ""),
+    (changed(FLATTEN, FLATTEN + CONV), "layer 5 (conv) can't take 11408; move it further up."),
+    (changed("pool_size = 2", "pool_size = 50"), "layer 3 (pool) has too little left to work on: 62 x 46 x 16."),
+    (TOML + 'activation = "sigmoid"\nunits = 2', "the last layer has 2 units and a sigmoid; a sigmoid goes with 1."),
+    (
+        TOML + 'activation = "softmax"\nunits = 3',
+        "the last layer gets as many units as there are classes by itself; leave",
+    ),
+    (TOML + "units = 1", "the last layer has 1 unit, which goes with activation sigmoid only."),
+    (
+        TOML + 'activation = "relo"',
+        "layer 5 (dense): activation is one of linear, relu, relu6, sigmoid, silu, softmax, ",
+    ),
+    (TOML + '[[layers]]\nkind = "dropout"\nrate = 0.5', ""),
+    (TOML + FLATTEN, "the last layer is dense, with an output a class, not flatten."),
+    (
+        changed(CONV, CONV + BACKBONE),
+        "layer 2 (conv) can't stand before the backbone; only rescale and augmentation can; ",
+    ),
+    (
+        changed(CONV, BACKBONE),
+        "both rescale and the backbone scale the pixels; give the backbone include_preprocessing =",
+    ),
+    (changed(CONV, BACKBONE + "cut = 'x'"), "layer 2 (backbone): cut is one of none, not 'x'."),
+    (changed(CONV, BACKBONE.replace("et_v2", "et")), "(did you mean 'mobilenet_v2'?)"),
+    (changed("height = 64", "height = 3"), "layer 3 (pool) has too little left to work on: 1 x 46 x 16."),
+    (changed("epochs = 5", ""), "epochs is missing."),
+    (changed("epochs = 5", "epochs = -1"), "epochs is a whole number from 1, not -1."),
+    (changed("epochs = 5", "epochs = 0"), "epochs is a whole number from 1, not 0."),
+    ("batch_size = 0" + TOML, "batch_size is a whole number from 1, not 0."),
+    ("early_stopping = false" + TOML, "early_stopping is a whole number from 0, not False."),
+    ("early_stopping = 0" + TOML, ""),
+    (changed("0.01", "-0.01"), "learning_rate is a number above 0, not -0.01."),
+    (changed("0.01", "0"), "learning_rate is a number above 0, not 0."),
+    (changed("0.01", "0.0"), "learning_rate is a number above 0, not 0.0."),
+    (changed("0.01", f"1{400 * '0'}"), "learning_rate is a number above 0, not 1000"),
+    (changed("0.00392156862745098", f"1{400 * '0'}"), "layer 1 (rescale): scale is a number, not 1000"),
+    ('optimizer = ""' + TOML, "optimizer is adam or rmsprop, not ''."),
+    ('optimizer = "sgd"' + TOML, "optimizer is adam or rmsprop, not 'sgd'."),
+    (
+        'loss = "mse"' + TOML,
+        "loss follows from the layers: it is 'sparse categorical cross-entropy from logits'; leave it",
+    ),
+    ('trainer = "head"' + TOML, "trainer follows from the layers: it is 'keras'; leave it out."),
+    ('name = "fast"' + TOML, "the name 'fast' is that of a built-in recipe; choose another."),
+    ('name = "../up"' + TOML, "the name '../up' has more in it than letters, digits and . _ + -."),
+    ("title = 3" + TOML, "title is text, not 3."),
+    ("title = 0" + TOML, "title is text, not 0."),
+    ("known_quirks = 3" + TOML, "known_quirks is a list of text, not 3."),
+    ('known_quirks = "odd"' + TOML, "known_quirks is a list of text, not 'odd'."),
+    ("known_quirks = [3]" + TOML, "known_quirks is a list of text, not [3]."),
+    ('published = "x"' + TOML, "published is a table, not 'x'."),
+    ("measured = 3" + TOML, "measured is a table, not 3."),
+    (
+        "measured = 3\noddities = 3\nepoch = 3" + TOML,
+        "'epochs'?); measured is a table, not 3; known_quirks is a list of",
+    ),
+    (
+        "measured = { date = 2024-01-31 }" + TOML,
+        "measured may hold text, finite numbers, true, false, lists and tables; write all else as text.",
+    ),
+    (
+        "published = { x = nan }" + TOML,
+        "published may hold text, finite numbers, true, false, lists and tables; write all else as text.",
+    ),
+    (
+        'published = { val_stable = "x" }' + TOML,
+        "published: val_stable is two numbers, the lowest and the highest accuracy, not 'x'.",
+    ),
+    ("published = { val_stable = [0.5] }" + TOML, "two numbers, the lowest and the highest accuracy, not [0.5]."),
+    ("published = { val_stable = [0.5, true] }" + TOML, "the highest accuracy, not [0.5, True]."),
+    ("epochs = 3" + HEAD, "epochs has no meaning for logistic regression; leave it out."),
+    ('optimizer = ""\nepochs = 0\nlearning_rate = 0.0' + HEAD, ""),
+    (
+        HEAD.replace("global_average", "global_max"),
+        "logistic regression goes with the layers backbone, global_average_",
+    ),
+    (
+        "preprocess = 3\nlayers = []\nepochs = 1",
+        "preprocess is a table with height and width in pixels, not 3; there are no [[layers]].",
+    ),
+    ("epochs = 1", "[preprocess] is missing, with height and width in pixels; there are no [[layers]]."),
+    (changed("height = 64", "height = 0"), "preprocess: height is a number of pixels from 1, not 0."),
+    (
+        HEAD.partition("layers")[0] + "[layers]\nkind = 'dense'",
+        "layers are tables that begin with [[layers]] each, not {'kind': 'dense'}; epochs is missing.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), ONE_MISTAKE)
+def test_each_mistake_is_told(tmp_path: Path, text: str, sentence: str) -> None:
+    if sentence:
+        assert sentence in mistakes(tmp_path, text)
+    else:
+        choose_recipe(written(tmp_path, text))
+
+
+def test_a_picture_too_small_for_its_backbone_is_told(tmp_path: Path) -> None:
+    text = HEAD.replace("96", "20")
+    assert mistakes(tmp_path, text) == "layer 1 (backbone) takes pictures of at least 32 x 32 pixels, not 20 x 20 x 3."
+
+
+@pytest.mark.parametrize("name", ["mine.toml", "mine.py"])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(str(path))
+    assert str(caught.value) == (
+        f"there is no recipe file {path}. Check the path; `pawlab recipes` lists the built-in ones."
+    )
+
+
+def test_a_file_that_is_not_toml(tmp_path: Path) -> None:
+    path = written(tmp_path, "[[layers]\n")
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value).startswith(f"{path} can't be read: ")
+    assert "line 1" in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(TOML, encoding="utf-8-sig")
+    assert choose_recipe(tmp_path / "mine.toml") == choose_recipe(written(tmp_path, TOML))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_file_in_another_encoding_is_to_be_saved_anew(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(changed("To try things", "Für Übungen"), encoding=encoding)
+    with pytest.raises(RecipeError) as caught:
+        choose_recipe(path)
+    assert str(caught.value) == f"{path} can't be read: it isn't text in UTF-8. Save it as UTF-8."
+
+
+def test_only_files_named_by_the_user_are_run(tmp_path: Path) -> None:
+    """`find_recipe`, which runs' records go through, opens none."""
+    touched = tmp_path / "touched"
+    path = written(tmp_path, f"open({str(touched)!r}, 'w').close()", "mine.py")
+    with pytest.raises(RecipeError, match=r"^there is no recipe '"):
+        find_recipe(str(path))
+    assert not touched.exists()
+    record: Any = find_recipe("fast").to_dict()
+    assert Recipe.from_dict(record) == find_recipe("fast")

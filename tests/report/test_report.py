@@ -1,0 +1,660 @@
+"""report.html says what the numbers say, to everyone, whatever the pictures and classes are called."""
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pawlab
+from page_checks import Page, assert_sound, read_page
+from pawlab import pipeline as workflow
+from pawlab.audit.findings import Finding, Mention
+from pawlab.cli import app
+from pawlab.datasets.dataset import Dataset, Picture, Skipped
+from pawlab.datasets.stats import describe
+from pawlab.errors import OutputError, RecipeError
+from pawlab.evaluation.calibration import reliability
+from pawlab.evaluation.evaluate import Evaluation
+from pawlab.evaluation.explain import heatmap, overlay
+from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.label_issues import LabelIssue
+from pawlab.evaluation.metrics import wilson_interval
+from pawlab.evaluation.verdict import judge
+from pawlab.pipeline import compare
+from pawlab.progress import Advance
+from pawlab.recipes import find_recipe
+from pawlab.recipes.summary import recipe_document
+from pawlab.report import plots
+from pawlab.report.comparison import ComparedRun, write_comparison
+from pawlab.report.page import listed, quoted, short, sureness
+from pawlab.report.report import Material, write_report
+from pawlab.report.shown import data_uri, whole
+from pawlab.runs import finish as results
+from pawlab.runs.record import Run
+from pawlab.trainers.keras.augmentation import augment
+
+PLOTS = ("augmentation", "calibration", "confusion", "history", "predictions", "samples")
+OVERFITTED = tuple(Epoch(n, 0.1, 0.5 + n / 20, 0.7, 0.6, 1.0) for n in range(1, 11))
+HISTORY = tuple(Epoch(n, 0.7 - n / 20, 0.5 + n / 22, 0.7 - n / 30, 0.5 + n / 25, 1.0) for n in range(1, 11))
+
+
+@pytest.fixture(scope="module")
+def run(learnable_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return workflow.train(learnable_folder, out=tmp_path_factory.mktemp("runs") / "learnable run")
+
+
+@pytest.fixture(scope="module")
+def page(run: Run) -> Page:
+    return assert_sound(html_of(run.folder))
+
+
+def html_of(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+# A run's own page
+
+
+def test_a_run_gets_its_plots_and_its_page(run: Run, page: Page) -> None:
+    for name in PLOTS:
+        with Image.open(run.folder / "plots" / f"{name}.png") as image:
+            assert min(image.size) > 200
+    assert run.metrics["seconds"]["report"] > 0
+
+
+def test_the_page_gives_the_figures_of_the_metrics_as_people_read_them(run: Run, page: Page) -> None:
+    metrics = run.metrics
+    assert "100.0 % of 6 pictures it had never seen were named right." in page.text
+    for part in ("validation", "test"):
+        low, high = metrics[part]["ci95"]
+        interval = f"{low * 100:.1f}–{high:.1%}"
+        assert f"{part} {metrics[part]['pictures']} 100.0% {interval} {metrics[part]['loss']:.3f}" in page.text
+    trained = sum(metrics["counts"]["train"].values())
+    assert f"training {trained} {metrics['train']['accuracy']:.1%} {metrics['train']['loss']:.3f}" in page.text
+    assert f"{metrics['parameters']['total']:,} parameters; {metrics['parameters']['trainable']:,}" in page.text
+    assert f"would get {metrics['baseline_accuracy']:.1%}" in page.text
+    for sentence in metrics["verdict"]["sentences"]:
+        assert sentence in page.text
+    for label in metrics["classes"]:
+        counts = [metrics["counts"][split][label] for split in ("train", "validation", "test")]
+        assert f"{label} {' '.join(map(str, counts))} {sum(counts)}" in page.text
+
+
+def test_the_page_repeats_the_run(run: Run, page: Page, learnable_folder: Path) -> None:
+    assert f"pawlab train {learnable_folder} --recipe fast --seed 0" in page.text
+    assert run.record["data"]["fingerprint"] in page.text
+    for name, version in run.record["versions"].items():
+        assert f"{name} {version}" in page.text
+
+
+def test_every_layer_is_in_the_table(run: Run, page: Page) -> None:
+    for layer in run.record["recipe"]["layers"]:
+        shape = " × ".join(f"{size:,}" for size in layer["output_shape"])
+        words = layer["kind"].replace("_", " ")
+        assert re.search(rf"{words} [^×]*{shape} {layer['parameters']:,}", page.text)
+
+
+def code_of(html: str) -> list[str]:
+    blocks = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", html, re.DOTALL)
+    return [re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), block) for block in blocks]
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+def test_the_code_on_the_page_works(
+    fit: Any, learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = workflow.train(learnable_folder, out=tmp_path / "a run", resize_mode=fit)
+    code = [block.replace("&#34;", '"').replace("&lt;", "<") for block in code_of(html_of(made.folder))]
+    examples = [block for block in code if "import" in block]
+    assert len(examples) == 2
+    picture = Image.open(learnable_folder / "warm-circles" / "00.png").resize((150, 90))
+    picture.save(tmp_path / "photo.jpg", "PNG")
+    monkeypatch.chdir(tmp_path)
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        exec(examples[0], {})
+    expected = pawlab.load(made.folder).predict(tmp_path / "photo.jpg")
+    assert told.getvalue() == f"{expected.label} {expected.probability} {expected.sure}\n"
+    names: dict[str, Any] = {}
+    exec(examples[1], names)
+    in_order = [expected.probabilities[name] for name in made.metrics["classes"]]
+    assert names["probabilities"][0] == pytest.approx(in_order, abs=1e-3)
+
+
+def test_the_commands_on_the_page_are_those_of_the_program(run: Run) -> None:
+    from typer.main import get_command
+
+    commands = [block.split()[1] for block in code_of(html_of(run.folder)) if block.startswith("pawlab ")]
+    assert commands == ["predict", "evaluate", "explain", "serve", "train"]
+    assert set(commands) <= set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+# Without a report
+
+
+def test_no_report_leaves_it_out(learnable_folder: Path, tmp_path: Path) -> None:
+    made = workflow.train(learnable_folder, out=tmp_path / "run", report=False)
+    assert not (made.folder / "report.html").exists()
+    assert not (made.folder / "plots").exists()
+    assert made.metrics["seconds"]["report"] == 0
+
+
+@pytest.mark.parametrize("library", ["matplotlib", "jinja2"])
+def test_without_its_libraries_a_run_ends_well_and_says_so_in_one_line(
+    library: str, learnable_folder: Path, tmp_path: Path
+) -> None:
+    program = (
+        f"import sys; sys.modules[{library!r}] = None; "
+        f"sys.argv = ['pawlab', 'train', {str(learnable_folder)!r}, '--out', {str(tmp_path / 'run')!r}]; "
+        "from pawlab.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stderr == (f"pawlab: plots and report were left out: {library} can't be imported. Install it again.\n")
+    assert "report.html" not in done.stdout
+    assert Run(tmp_path / "run").metrics["test"]["accuracy"] == 1.0
+    assert not (tmp_path / "run" / "report.html").exists()
+
+
+def test_our_own_fault_in_the_report_costs_the_report_alone(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*arguments: Any) -> None:
+        raise ZeroDivisionError("in the report")
+
+    monkeypatch.setattr(results, "write_report", broken)
+    made = workflow.train(learnable_folder, out=tmp_path / "run")
+    assert made.metrics["test"]["accuracy"] == 1.0
+    assert "This is our own fault" in caplog.text
+    assert "ZeroDivisionError: in the report" in caplog.text
+
+
+def test_a_full_disk_leaves_no_half_a_run(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OutputError("no room")
+
+    monkeypatch.setattr(results, "write_report", full)
+    with pytest.raises(OutputError, match="no room"):
+        workflow.train(learnable_folder, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+# Pages of made-up runs
+
+
+def made_dataset(folder: Path, classes: Sequence[str], a_split: int = 5) -> Dataset:
+    random = np.random.default_rng(0)
+    pictures = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, label in enumerate(classes):
+        for split in ("train", "validation", "test"):
+            for number in range(a_split):
+                path = folder / f"{index}-{split}-{number}.png"
+                pixels = random.integers(0, 255, (40 + 20 * (number % 3), 60, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(path)
+                pictures.append(Picture(path, f"{label}/{path.name}", label, f"{index}{split}{number}", split))
+    return Dataset("made up", folder, tuple(classes), tuple(pictures))
+
+
+def made_material(
+    folder: Path, classes: Sequence[str], wrong: int = 0, recipe: str = "fast", **changed: Any
+) -> Material:
+    """A run over made-up pictures with so many wrong answers, each surer than the next."""
+    dataset = made_dataset(folder, classes)
+    test = dataset.split("test")
+    labels = np.array(dataset.class_indices(test))
+    answers = labels.copy()
+    answers[:wrong] = (labels[:wrong] + 1) % len(classes)
+    sureness = np.linspace(0.95, 0.75, len(test))
+    probabilities = np.repeat((1 - sureness[:, np.newaxis]) / (len(classes) - 1), len(classes), axis=1)
+    probabilities[np.arange(len(test)), answers] = sureness
+    right = len(test) - wrong
+    score = {
+        "accuracy": right / len(test),
+        "loss": 0.1234,
+        "pictures": len(test),
+        "ci95": list(wilson_interval(right, len(test))),
+    }
+    chosen = find_recipe(recipe)
+    stats = describe(dataset)
+    order = {"data": "my photos/", "recipe": recipe, "seed": 7, "epochs": 3, "weights": None, "fit": "crop"}
+    record = {
+        "order": order,
+        "seed": 7,
+        "recipe": recipe_document(chosen, len(classes)),
+        "chosen_on_validation": {},
+        "best_epoch": 9,
+        "data": {"given": "my photos/", "name": "made up", "fingerprint": "abc"},
+        "versions": {"python": "3.11"},
+        "machine": {"system": "Test", "processor": "Test", "cores": 2},
+    }
+    metrics = {
+        "classes": list(classes),
+        "counts": stats.counts,
+        "baseline_accuracy": stats.baseline_accuracy,
+        "parameters": {"total": 10, "trainable": 5},
+        "train": {"accuracy": 0.9, "loss": 0.2},
+        "validation": {**score, "baseline_accuracy": stats.baseline_accuracy},
+        "test": score,
+        "verdict": judge(HISTORY, stats.baseline_accuracy).to_dict(),
+        "overlap": 0,
+        "set_aside": 0,
+        "seconds": {"fit": 1.0},
+        "calibration": {"test": {"before": 0.02, "after": 0.01}},
+        "sure": {"threshold": 0.7, "ood_threshold": None, "test": {"of_right": 1.0, "of_wrong": None}},
+    }
+    evaluation = Evaluation(tuple(classes), test, labels, probabilities, (), sureness > 0)
+    material = Material(
+        run=Path("runs/made up"),
+        dataset=dataset,
+        stats=stats,
+        findings=(),
+        recipe=chosen,
+        metrics=metrics,
+        record=record,
+        history=HISTORY,
+        test=evaluation,
+        bins=reliability(probabilities, labels),
+    )
+    return replace(material, **changed)
+
+
+def made_page(material: Material, folder: Path) -> Page:
+    """Write the page alone, which is quick, and check it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "save_png", lambda figure, path: None)
+        write_report(material, folder, augment)
+    return assert_sound(html_of(folder))
+
+
+def test_twenty_classes(tmp_path: Path) -> None:
+    classes = [f"kind {number}" for number in range(20)]
+    page = made_page(made_material(tmp_path / "data", classes, wrong=7), tmp_path)
+    assert "Which of 20 classes does a picture show?" in page.text
+    cells = [attributes for attributes in page.all("td") if "--v:" in attributes.get("style", "")]
+    assert len(cells) == 400
+    assert "kind 0 taken for kind 1: 5 of 5" in page.text
+    assert "kind 1 taken for kind 2: 2 of 5" in page.text
+
+
+def test_a_hundred_classes_have_a_drawing_for_confusion(tmp_path: Path) -> None:
+    classes = [f"kind {number:03}" for number in range(100)]
+    page = made_page(made_material(tmp_path / "data", classes, wrong=3), tmp_path)
+    assert not [attributes for attributes in page.all("td") if "--v:" in attributes.get("style", "")]
+    assert [drawing for drawing in page.all("svg") if "100 classes" in drawing["aria-label"]]
+    assert "The first 24 of 100 classes." in page.text
+
+
+def test_confusion_counts_stand_in_their_cells(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"], wrong=2), tmp_path)
+    assert "Columns: what the answer was. cats dogs cats 3 2 dogs 0 5" in page.text
+    assert "cats 5 60.0% 100.0%" in page.text
+    assert "dogs 5 100.0% 71.4%" in page.text
+
+
+def test_one_mistake(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"], wrong=1), tmp_path)
+    assert "One of the 10 test pictures is named wrongly." in page.text
+    assert page.text.count("labelled cats") == 2  # among the answers, and among the mistakes
+    assert "All 10 test pictures, in an order drawn at random; 1 of them is wrong." in page.text
+
+
+def test_no_mistake(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
+    assert "None: all 10 test pictures are named rightly." in page.text
+    assert "still leaves up to 27.8% of mistakes" in page.text  # 1 - Wilson's lower bound for 10 of 10
+    assert "wrong:" not in page.text
+
+
+def test_mistakes_come_with_the_surest_first_and_the_rest_is_counted(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", [f"kind {number}" for number in range(4)], wrong=20)
+    page = made_page(material, tmp_path)
+    assert "20 of the 20 test pictures are named wrongly. These are the 12 whose wrong answers" in page.text
+    shown = page.text.split("Its mistakes")[-1].split("Use it")[0]
+    sureness_shown = [float(found) for found in re.findall(r"(\d+\.\d)% labelled", shown)]
+    assert len(sureness_shown) == 12
+    assert sureness_shown == sorted(sureness_shown, reverse=True)
+    assert sureness_shown[0] == 95.0
+
+
+def test_beside_a_mistake_stands_where_it_came_from(run: Run, tmp_path: Path) -> None:
+    cold, warm = run.classifier.classes
+    material = made_material(tmp_path / "data", (cold, warm), wrong=10)
+    page = made_page(replace(material, classifier=run.classifier), tmp_path)
+    assert "Beside each, where the answer came from: the brighter a place, the more it spoke for it." in page.text
+    shown = {image["alt"]: image for image in page.all("img")}
+    assert sum(image["alt"].startswith("The same picture; bright") for image in page.all("img")) == 10
+    drawn = [image["src"] for image in page.all("img")]
+    for picture in material.test.pictures:
+        answer = warm if picture.label == cold else cold
+        heat = overlay(whole(picture), heatmap(run.classifier, picture.path, answer))  # type: ignore[arg-type]
+        assert drawn.count(data_uri(heat)) == 1
+        assert f"The same picture; bright where it spoke for {answer}" in shown
+    assert "Beside each" not in made_page(material, tmp_path).text
+
+
+def test_the_plots_in_files_hold_the_runs_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: dict[str, Any] = {}
+    monkeypatch.setattr(plots, "save_png", lambda figure, path: saved.update({path.stem: figure.axes}))
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=2)
+    write_report(material, tmp_path, augment)
+    assert sorted(saved) == list(PLOTS)
+    validation = next(line for line in saved["history"][0].lines if line.get_label() == "validation")
+    assert list(validation.get_ydata()) == [epoch.val_accuracy for epoch in HISTORY]
+    assert [text.get_text() for text in saved["confusion"][0].texts] == ["3", "2", "0", "5"]
+    bars = [bar.get_height() for bar in saved["calibration"][1].patches]
+    assert bars == [entry.count for entry in material.bins if entry.count]
+    assert [len(saved[name][0].images) for name in ("samples", "augmentation", "predictions")] == [10, 2, 10]
+    captions = " ".join(text.get_text() for text in saved["predictions"][0].texts)
+    assert captions.count("labelled cats") == 2
+
+
+HOSTILE = ['<script>alert("x")</script>', "Übergrößenträger & Söhne", "a" * 300, "</style><b>", "{{ 7 * 7 }}", "a.b'c"]
+
+
+def test_hostile_names_are_names(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", HOSTILE, wrong=6), tmp_path)
+    for name in HOSTILE:
+        assert page.text.count(name) >= 3
+    assert len(page.all("b")) == 1  # the score
+
+
+def test_names_that_are_not_unicode_are_written_all_the_same(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["caf\udce9", "tea"], wrong=1), tmp_path)
+    assert "caf?" in page.text
+
+
+def test_pictures_that_vanish_are_missed_and_said_so(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=1)
+    shutil.rmtree(tmp_path / "data")
+    page = made_page(material, tmp_path)
+    assert not page.all("img")
+    missing = [attributes for _, attributes in page.tags if attributes.get("class") == "missing"]
+    assert len(missing) > 20
+    assert all(attributes["aria-label"].endswith("(can't be shown)") for attributes in missing)
+    write_report(material, tmp_path, augment)
+    for name in PLOTS:
+        assert (tmp_path / "plots" / f"{name}.png").is_file()
+
+
+def test_curves_are_told_in_words(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
+    says = [drawing["aria-label"] for drawing in page.all("svg")]
+    assert says[:2] == [
+        "Accuracy over 10 epochs: in training from 54.5% to 95.5%, in validation from 54.0% to 90.0%; "
+        "the best epoch is 9 with 86.0%.",
+        "Loss over 10 epochs: in training from 0.650 to 0.200, in validation from 0.667 to 0.367; "
+        "at epoch 9 it is 0.400.",
+    ]
+
+
+def test_a_head_shows_what_was_chosen(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"])
+    chosen = {"strength": 0.1, "validation_loss_by_strength": {"0.01": 0.3, "0.1": 0.2, "1.0": 0.25}}
+    record = {**material.record, "chosen_on_validation": chosen}
+    page = made_page(replace(material, record=record, history=HISTORY[:1]), tmp_path)
+    assert page.all("svg")[0]["aria-label"] == (
+        "Validation loss for 3 strengths C; the smallest, 0.200, is at C = 0.1."
+    )
+
+
+def test_augmentation_is_shown_where_the_recipe_has_it(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"], recipe="b3"), tmp_path)
+    changed = [image for image in page.all("img") if image["alt"].startswith("The picture, changed at random")]
+    assert len(changed) == 8
+    assert len({image["src"] for image in changed}) > 4
+    assert "In training, recipe b3 shows the network each picture a little differently" in page.text
+
+
+def test_no_augmentation_is_said(page: Page) -> None:
+    assert "Recipe fast doesn't augment: each picture goes in the same way every time" in page.text
+    assert not [image for image in page.all("img") if image["alt"].startswith("The picture, changed")]
+
+
+def test_no_findings_are_said(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
+    assert "What the checks found The checks found nothing that would spoil a score." in page.text
+
+
+def test_files_without_a_picture_are_listed_with_what_is_wrong(tmp_path: Path) -> None:
+    broken = tuple((Mention(f"cats/{number}.jpg", "is empty"),) for number in range(25))
+    finding = Finding("broken files", "serious", "25 files can't be read.", broken)
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"], findings=(finding,)), tmp_path)
+    assert "Broken files serious 25 files can't be read. cats/0.jpg: is empty cats/1.jpg: is empty" in page.text
+    assert "cats/11.jpg" in page.text
+    assert "cats/12.jpg" not in page.text
+    assert "And 13 more." in page.text
+
+
+def test_copies_are_shown_together_those_set_aside_too(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"])
+    first, second = material.dataset.pictures[:2]
+    left_out = replace(second, name="cats/left out.png")
+    aside = (Skipped(left_out.name, "a copy", picture=left_out),)
+    groups = ((Mention(first.name), Mention(left_out.name, "in train")),)
+    finding = Finding("exact duplicates", "note", "1 picture is a copy.", groups)
+    dataset = replace(material.dataset, skipped=aside)
+    page = made_page(replace(material, dataset=dataset, findings=(finding,)), tmp_path)
+    assert "Exact duplicates note 1 picture is a copy." in page.text
+    alts = [image["alt"] for image in page.all("img")]
+    assert f"{first.name}, labelled cats" in alts
+    assert "cats/left out.png, labelled cats" in alts
+    assert "left out.png cats in train" in page.text
+    assert [attributes for attributes in page.all("ul") if attributes.get("class") == "groups"]
+
+
+def test_doubtful_labels_are_shown_and_counted(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"])
+    found = [LabelIssue(picture, "dogs", 0.9) for picture in material.dataset.pictures if picture.label == "cats"]
+    many = tuple(found + found)
+    page = made_page(replace(material, label_issues=many), tmp_path)
+    assert "15 of 30 are shown" in page.text
+    assert page.text.count("labelled cats looks like dogs") == 15
+    page = made_page(replace(material, label_issues=many[:1]), tmp_path)
+    assert page.text.count("labelled cats looks like dogs") == 1
+    assert "are shown" not in page.text
+    assert "No label looks wrong." in made_page(material, tmp_path).text
+
+
+def test_calibration_is_told_before_and_after_and_in_words(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=1)
+    trust = {
+        "calibration": {"test": {"before": 0.0345, "after": 0.0123}},
+        "sure": {
+            "threshold": 0.76,
+            "ood_threshold": 0.4,
+            "test": {"of_right": 0.99, "of_wrong": 0.25},
+        },
+    }
+    page = made_page(replace(material, metrics={**material.metrics, **trust}), tmp_path)
+    assert "they are 1.2% off on average" in page.text
+    assert "before its probabilities were calibrated on the validation pictures it was 3.5%." in page.text
+    assert "Below a probability of 76.0%, or where a picture is unlike any" in page.text
+    assert "it is sure of 99.0%, of its wrong ones of 25.0%." in page.text
+    says = next(drawing["aria-label"] for drawing in page.all("svg") if "how sure" in drawing["aria-label"])
+    assert says.startswith("Answers by how sure they were: ")
+    assert says.endswith("2 at 95.0% on average, of which 50.0% right.") or "of which 100.0% right" in says
+
+
+@pytest.mark.parametrize(
+    ("right", "baseline", "said"),
+    [
+        (9, 0.5, "That is clearly better than always guessing"),
+        (6, 0.5, "That isn't clearly better than always guessing"),
+        (0, 0.5, "That is worse than always guessing"),
+    ],
+)
+def test_a_score_is_held_against_guessing(right: int, baseline: float, said: str, tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=10 - right)
+    metrics = {**material.metrics, "baseline_accuracy": baseline}
+    assert said in made_page(replace(material, metrics=metrics), tmp_path).text
+
+
+def test_the_interval_of_the_answer_is_that_of_the_test(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=3)
+    validation = {"accuracy": 0.9, "loss": 0.2, "pictures": 800, "ci95": [0.877, 0.919], "baseline_accuracy": 0.5}
+    page = made_page(replace(material, metrics={**material.metrics, "validation": validation}), tmp_path)
+    assert "70.0 % of 10 pictures it had never seen" in page.text
+    assert "may lie anywhere from 39.7% to 89.2% (95% interval)" in page.text
+    assert "validation 800 90.0% 87.7–91.9% 0.200 test 10 70.0% 39.7–89.2% 0.123" in page.text
+    scale = next(attributes for _, attributes in page.tags if attributes.get("class") == "ruler")
+    assert scale["aria-label"] == ("Scale from 0 to 100%: result 70.0%, interval 39.7% to 89.2%, guessing 50.0%")
+    assert "left:39.68%;right:10.78%" in [attributes.get("style") for attributes in page.all("span")]
+
+
+def test_the_command_has_the_options_that_were_given(tmp_path: Path) -> None:
+    page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
+    assert 'pawlab train "my photos/" --recipe fast --seed 7 --epochs 3 --fit crop' in page.text
+    assert 'pawlab predict "runs/made up" photos/' in page.text
+
+
+def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
+    told: list[Any] = []
+
+    @contextlib.contextmanager
+    def progress(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
+        told.append((title, total, unit))
+        yield told.append
+
+    write_report(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path, augment, progress)
+    assert told == [("Writing the report", 4, "parts"), 1, 1, 1, 1]
+
+
+def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
+    material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=1)
+    pages = []
+    for name in ("one", "two"):
+        made_page(material, tmp_path / name)
+        pages.append(html_of(tmp_path / name))
+    assert pages[0] == pages[1]
+
+
+# Small words
+
+
+@pytest.mark.parametrize(
+    ("probability", "read"),
+    [(0.5, "50.0%"), (0.9994, "99.9%"), (0.9996, ">99.9%"), (1 - 1e-9, ">99.9%"), (1.0, "100.0%")],
+)
+def test_only_certainty_is_called_a_hundred_percent(probability: float, read: str) -> None:
+    assert sureness(probability) == read
+
+
+@pytest.mark.parametrize(
+    ("argument", "typed"),
+    [
+        ("runs/a-fast", "runs/a-fast"),
+        ("my photos", '"my photos"'),
+        ("it's", '"it\'s"'),
+        ("a$b c", "'a$b c'"),
+        ("", '""'),
+    ],
+)
+def test_arguments_are_quoted_for_every_shell(argument: str, typed: str) -> None:
+    assert quoted(argument) == typed
+
+
+def test_counts_and_lists_read_well() -> None:
+    assert [short(number) for number in (2, 2562, 68_400, 2_967_520)] == ["2", "2,562", "68.4k", "2.97M"]
+    assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
+
+
+# explore's page
+
+
+def test_explore_writes_a_page_that_shows_what_is_there(learnable_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "my data"
+    shutil.copytree(learnable_folder, data)
+    shutil.copy(data / "warm-circles" / "00.png", data / "warm-circles" / "copy.png")
+    shutil.copy(data / "warm-circles" / "01.png", data / "cold-squares" / "wrong.png")
+    (data / "cold-squares" / "empty.png").write_bytes(b"")
+    found = workflow.explore(data, out=tmp_path / "out", recipe="a4")
+    page = assert_sound((tmp_path / "out" / "explore.html").read_text(encoding="utf-8"))
+    assert "62 pictures in 2 classes; 3 things worth a look." in page.text
+    for finding in found["findings"]:
+        if finding["check"] != "set aside":
+            assert finding["sentence"] in page.text
+    assert "cold-squares/empty.png: is empty" in page.text
+    alts = " ".join(image["alt"] for image in page.all("img"))
+    assert "warm-circles/copy.png, labelled warm-circles" in alts
+    assert "cold-squares/wrong.png, labelled cold-squares" in alts
+    assert "The picture, changed at random, example 8" in alts
+    assert f'pawlab train "{data}" --recipe a4' in page.text
+    json.dumps(found)
+
+
+def test_explore_of_clean_pictures_says_so(learnable_folder: Path, tmp_path: Path) -> None:
+    workflow.explore(learnable_folder, out=tmp_path)
+    page = read_page((tmp_path / "explore.html").read_text(encoding="utf-8"))
+    assert "60 pictures in 2 classes; nothing that would spoil a score." in page.text
+
+
+def test_explore_tells_an_unknown_recipe_before_it_reads(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError):
+        workflow.explore(tmp_path / "absent", out=tmp_path / "out", recipe="fsat")
+
+
+# compare's page
+
+
+def test_compare_writes_its_page(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out")
+    page = assert_sound((tmp_path / "out" / "comparison.html").read_text(encoding="utf-8"))
+    assert "100.0 % of 6 test pictures are named right by fast, the best in validation." in page.text
+    links = [link["href"] for link in page.all("a") if not link["href"].startswith("#")]
+    assert links == ["fast/report.html"]
+    assert (tmp_path / "out" / links[0]).is_file()
+
+
+def test_compare_without_report_writes_none(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.json", "fast"]
+
+
+def compared(name: str, validation: float, right: int, history: Sequence[Epoch] = HISTORY) -> ComparedRun:
+    def score(accuracy: float, pictures: int) -> dict[str, Any]:
+        ci95 = list(wilson_interval(round(accuracy * pictures), pictures))
+        return {"accuracy": accuracy, "loss": 0.1, "pictures": pictures, "ci95": ci95}
+
+    metrics = {
+        "validation": {**score(validation, 800), "baseline_accuracy": 0.5},
+        "test": score(right / 200, 200),
+        "baseline_accuracy": 0.5,
+        "parameters": {"total": 3_000_000, "trainable": 2_967_520},
+        "seconds": {"total": 820.0},
+        "verdict": judge(history, 0.5).to_dict(),
+    }
+    return ComparedRun(name, f"Title of {name}", metrics, history, f"{name}/report.html", (0.59, 0.64))
+
+
+def test_a_comparison_names_the_best_in_validation_not_in_the_test(tmp_path: Path) -> None:
+    runs = [compared("a1", 0.60, 120, OVERFITTED), compared("a4", 0.95, 188), compared("fast", 0.99, 187, HISTORY[:1])]
+    write_comparison(tmp_path / "comparison.html", "cats-and-dogs", runs)
+    page = assert_sound((tmp_path / "comparison.html").read_text(encoding="utf-8"))
+    assert "93.5 % of 200 test pictures are named right by fast, the best in validation." in page.text
+    assert "The test intervals of a4 overlap with its own" in page.text
+    assert "a1 Title of a1; overfits" in page.text
+    assert "60.0% published 59.0–64.0% 60.0% 53.1–66.5% 2.97M 14 min" in page.text
+    assert [link["href"] for link in page.all("a") if "report" in link["href"]] == [
+        f"{name}/report.html" for name in ("a1", "a4", "fast")
+    ]
+    assert (tmp_path / "comparison.png").is_file()
+
+
+def test_a_comparison_of_one(tmp_path: Path) -> None:
+    write_comparison(tmp_path / "comparison.html", "made up", [compared("<b>", 0.9, 180)])
+    page = assert_sound((tmp_path / "comparison.html").read_text(encoding="utf-8"))
+    assert "named right by <b>" in page.text

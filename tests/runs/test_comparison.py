@@ -1,0 +1,189 @@
+import json
+import shutil
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from page_checks import read_page
+from pawlab import pipeline as workflow
+from pawlab.datasets.dataset import Dataset
+from pawlab.errors import MissingExtraError, OutputError, RecipeError, WeightsError
+from pawlab.evaluation.history import read_history
+from pawlab.graphs import keras_runtime
+from pawlab.pipeline import compare
+from pawlab.recipes import RECIPES, find_recipe
+from pawlab.recipes.recipe import Recipe
+from pawlab.runs.record import Run
+from pawlab.trainers.fitted import Fitted
+from pawlab.trainers.linear_probe import train_head
+from quick_training import SMALL, interrupting
+
+
+def test_what_is_done_is_not_done_again(learnable_folder: Path, tmp_path: Path) -> None:
+    (first,) = compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    written = (first.run.folder / "model.onnx").stat().st_mtime_ns
+    (second,) = compare(learnable_folder, ["fast", "fast"], tmp_path / "out", report=False)
+    assert (second.run.folder / "model.onnx").stat().st_mtime_ns == written
+    rows = json.loads((tmp_path / "out" / "comparison.json").read_text())["recipes"]
+    assert [row["recipe"] for row in rows] == ["fast"]
+    assert rows[0]["test"] == first.run.metrics["test"]
+
+
+def test_other_data_or_seed_is_refused(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path / "out", seed=3, report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run with another seed: 0, not 3. Choose another --out, or delete it."
+    )
+
+
+def test_another_number_of_epochs_is_refused(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, ["fast"], tmp_path / "out", epochs=1, report=False)
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run with another number of epochs: 1, not the recipe's own. "
+        "Choose another --out, or delete it."
+    )
+
+
+@pytest.mark.usefixtures("keras")
+def test_ctrl_c_ends_it_and_the_same_call_goes_on(learnable_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    names = [str(tmp_path / "small.toml"), "fast"]
+    with pytest.raises(KeyboardInterrupt):
+        compare(learnable_folder, names, tmp_path / "out", report=False, progress=interrupting("Epoch 2"))
+    stopped = Run(tmp_path / "out" / "small")
+    assert (stopped.interrupted, stopped.finished) == (True, False)
+    assert stopped.classifier.predict(next(learnable_folder.rglob("*.png"))).label in stopped.classifier.classes
+    assert not (tmp_path / "out" / "fast").exists()
+    small, fast = compare(learnable_folder, names, tmp_path / "out", report=False)
+    assert (small.run.finished, fast.run.finished) == (True, True)
+    whole = workflow.train(learnable_folder, names[0], tmp_path / "whole", report=False)
+    assert [row.loss for row in small.history] == [row.loss for row in read_history(whole.folder / "history.csv")]
+    assert (small.run.folder / "model.onnx").read_bytes() == (whole.folder / "model.onnx").read_bytes()
+    assert small.run.metrics["seconds"]["total"] >= sum(row.seconds for row in small.history)
+    assert {path.name for path in small.run.folder.iterdir()} == {path.name for path in whole.folder.iterdir()}
+    with pytest.raises(OutputError, match=r"is finished; there is nothing to resume\.$"):
+        workflow.resume(small.run.folder)
+
+
+def test_pictures_that_have_changed_are_refused(learnable_folder: Path, tmp_path: Path) -> None:
+    data = shutil.copytree(learnable_folder, tmp_path / "data")
+    compare(data, ["fast"], tmp_path / "out", report=False)
+    shutil.copy(data / "warm-circles" / "00.png", data / "warm-circles" / "again.png")
+    with pytest.raises(OutputError) as caught:
+        compare(data, ["fast"], tmp_path / "out", report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run on other pictures, or data has changed since. "
+        "Choose another --out, or delete it."
+    )
+
+
+def test_the_same_pictures_may_be_named_otherwise(learnable_folder: Path, tmp_path: Path) -> None:
+    compare(learnable_folder, "fast", tmp_path / "out", report=False)
+    (again,) = compare(str(learnable_folder), [find_recipe("fast")], tmp_path / "out", report=False)
+    assert again.recipe.name == "fast"
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_run_goes_on_from_any_folder(learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "small.toml").write_text(SMALL)
+    monkeypatch.chdir(learnable_folder.parent)
+    workflow.train(learnable_folder.name, tmp_path / "small.toml", tmp_path / "run", progress=interrupting("Epoch 2"))
+    monkeypatch.chdir("/")
+    run = workflow.resume(tmp_path / "run")
+    assert run.finished
+    assert run.record["order"]["data"] == str(learnable_folder)
+
+
+def test_nothing_to_compare(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        compare(tmp_path, [])
+    assert str(caught.value) == (
+        "there is nothing to compare. Name recipes, as in a1,c4,fast; `pawlab recipes` lists them."
+    )
+
+
+def test_two_recipes_of_one_name(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "small.toml").write_text(SMALL)
+    with pytest.raises(RecipeError) as caught:
+        compare(tmp_path, [tmp_path / "one" / "small.toml", tmp_path / "two" / "small.toml"])
+    assert str(caught.value) == "two recipes are called 'small'. Give one of them another name."
+
+
+def test_a_folder_of_other_things_is_left_alone(learnable_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("precious")
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path)
+    assert str(caught.value) == f"{tmp_path} holds something other than a comparison. Choose another --out."
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_missing_extra_is_told_before_any_work(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_runtime, "_PACKAGES", ("not_installed_at_all",))
+    with pytest.raises(MissingExtraError, match=r"^the recipe c4 needs the extra 'keras'"):
+        compare(learnable_folder, ["fast", "c4"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_all_means_the_seventeen_published_ones() -> None:
+    assert sum(bool(recipe.published) for recipe in RECIPES) == 17
+
+
+def test_every_name_is_looked_at_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="there is no recipe 'a11'"):
+        compare(tmp_path / "absent", ["fast", "a11"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_whose_weights_cannot_be_had_is_left_out_with_a_line(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def train_all_but_accurate(dataset: Dataset, recipe: Recipe, *rest: Any) -> Fitted:
+        if recipe.name == "accurate":
+            raise WeightsError("no weights here.")
+        return train_head(dataset, recipe, *rest)
+
+    monkeypatch.setattr(workflow, "train_head", train_all_but_accurate)
+    compared = compare(learnable_folder, ["accurate", "fast"], tmp_path / "out", report=False)
+    assert [item.recipe.name for item in compared] == ["fast"]
+    assert caplog.messages == ["pawlab: accurate was left out: no weights here."]
+    assert not (tmp_path / "out" / "accurate").exists()
+
+
+def test_where_no_recipe_is_left_it_says_why(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train_none(dataset: Dataset, recipe: Recipe, *rest: Any) -> Fitted:
+        raise WeightsError(f"no weights for {recipe.name}.")
+
+    monkeypatch.setattr(workflow, "train_head", train_none)
+    with pytest.raises(WeightsError, match=r"no weights for fast\."):
+        compare(learnable_folder, ["accurate", "fast"], tmp_path / "out", report=False)
+
+
+def test_a_notebook_shows_the_table_and_the_curves(learnable_folder: Path, tmp_path: Path) -> None:
+    compared = compare(learnable_folder, ["fast"], tmp_path / "out")
+    header, (line,) = compared.table()
+    assert header[0] == "recipe"
+    shown = dict(zip(header, line, strict=True))
+    metrics = compared[0].run.metrics
+    assert shown["test"] == f"{metrics['test']['accuracy']:.3f}"
+    assert shown["parameters"] == f"{metrics['parameters']['total']:,}"
+    page = read_page(compared._repr_html_())
+    assert not page.faults
+    assert page.texts == [*header, *filter(None, line)]
+    (curves,) = page.having("src")
+    assert (
+        b64decode(curves.removeprefix("data:image/png;base64,")) == (tmp_path / "out" / "comparison.png").read_bytes()
+    )
+    (tmp_path / "out" / "comparison.png").unlink()
+    assert read_page(compared._repr_html_()).having("src") == []

@@ -1,0 +1,167 @@
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+import pytest
+
+pytest.importorskip("fastapi", reason="needs the extra 'serve'")
+
+from pawlab.serve.batching import FairLine, Workers, within
+from pawlab.serve.refusals import RefusedError
+from pawlab.serve.uploads import Memory
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(asyncio.wait_for(work, 20))
+
+
+def test_clients_take_turns_and_so_do_a_clients_requests() -> None:
+    line = FairLine[str]()
+    line.put("greedy", 1, ["g1a", "g1b", "g1c"])
+    line.put("greedy", 2, ["g2a", "g2b"])
+    line.put("modest", 3, ["m1", "m2"])
+    assert len(line) == 7
+    assert [line.take() for _ in range(7)] == ["g1a", "m1", "g2a", "m2", "g1b", "g2b", "g1c"]
+    with pytest.raises(IndexError):
+        line.take()
+
+
+def test_what_a_gone_client_left_in_line_is_forgotten() -> None:
+    line = FairLine[str]()
+    line.put("one", 1, ["a", "b"])
+    line.put("one", 2, ["c"])
+    line.put("other", 3, ["d"])
+    line.drop("one", 1)
+    line.drop("one", 1)
+    line.drop("nobody", 9)
+    assert len(line) == 2
+    assert [line.take(), line.take()] == ["c", "d"]
+
+
+def slow_if_odd(number: int) -> int:
+    time.sleep(0.02 * (number % 2))
+    return number
+
+
+def test_results_come_in_the_order_of_the_jobs() -> None:
+    async def work() -> list[int]:
+        workers = Workers(waiting=100, threads=4)
+        try:
+            return await workers.run("client", [partial(slow_if_odd, number) for number in range(20)])
+        finally:
+            workers.close()
+
+    assert run(work()) == list(range(20))
+
+
+def test_every_thread_works_and_none_more() -> None:
+    together, most, lock = 0, 0, threading.Lock()
+
+    def job() -> None:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        time.sleep(0.01)
+        with lock:
+            together -= 1
+
+    async def work() -> None:
+        workers = Workers(waiting=100, threads=3)
+        await asyncio.gather(*(workers.run(str(client), [job] * 5) for client in range(6)))
+        workers.close()
+
+    run(work())
+    assert most == 3
+
+
+def test_a_full_line_refuses_and_says_when_to_come_again() -> None:
+    async def work() -> RefusedError:
+        release = threading.Event()
+        workers = Workers(waiting=3, threads=1)
+        under_way = asyncio.create_task(workers.run("one", [release.wait] * 2))  # one in the thread, one ready for it
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(workers.run("one", [release.wait] * 3))
+        await asyncio.sleep(0)
+        with pytest.raises(RefusedError) as refused:
+            await workers.run("other", [release.wait])
+        release.set()
+        assert await waiting == [True] * 3
+        await under_way
+        assert await workers.run("other", [lambda: "there is room again"]) == ["there is room again"]
+        workers.close()
+        return refused.value
+
+    refused = run(work())
+    assert (refused.status, refused.headers) == (503, {"Retry-After": "1"})
+    assert str(refused) == "The service has as many pictures in line as it takes. Try again in 1 s."
+
+
+def test_a_fault_reaches_the_caller_alone() -> None:
+    def fault() -> int:
+        raise ZeroDivisionError
+
+    async def work() -> None:
+        workers = Workers(waiting=10, threads=1)
+        bad = asyncio.create_task(workers.run("one", [fault, lambda: 1]))
+        good = asyncio.create_task(workers.run("other", [lambda: 2]))
+        with pytest.raises(ZeroDivisionError):
+            await bad
+        assert await good == [2]
+        assert workers.waiting == 0
+        workers.close()
+
+    run(work())
+
+
+def test_nothing_is_computed_for_a_client_that_is_gone() -> None:
+    begun = []
+
+    async def work() -> None:
+        release = threading.Event()
+        workers = Workers(waiting=100, threads=1)
+
+        def job() -> None:
+            begun.append(1)
+            release.wait()
+
+        async def leave() -> None:
+            await asyncio.sleep(0.05)
+
+        answer = asyncio.create_task(workers.run("client", [job] * 50))
+        with pytest.raises(RefusedError, match="The client left before the answer"):
+            await within(10, answer, asyncio.create_task(leave()))
+        await asyncio.gather(answer, return_exceptions=True)
+        left = workers.waiting
+        release.set()
+        assert left == 0
+        workers.close()
+
+    run(work())
+    assert len(begun) <= 2  # the one under way, and the one that was ready
+
+
+def test_an_answer_that_takes_too_long_is_a_refusal() -> None:
+    async def work() -> RefusedError:
+        answer, stays = (asyncio.create_task(asyncio.sleep(9)) for _ in range(2))
+        with pytest.raises(RefusedError) as refused:
+            await within(0.01, answer, stays)
+        return refused.value
+
+    refused = run(work())
+    assert (refused.status, str(refused)) == (503, "The answer took longer than 0 s. Try again in 10 s.")
+
+
+def test_memory_is_given_back_whatever_happens() -> None:
+    memory = Memory(100)
+    with memory.hold() as take:
+        take(60)
+        with memory.hold() as other, pytest.raises(RefusedError) as refused:
+            other(41)
+        assert memory.held == 60
+        take(40)
+    assert memory.held == 0
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "5"})
