@@ -21,7 +21,8 @@ PACKAGE = ROOT / "src" / "pawlab"
 # A module imports from lower lines or from its own folder. `pawlab` itself, __init__.py, is the face: it shows what the
 # others hold, and they take nothing from it but its version.
 LAYERS = (
-    "errors parallel progress storage",
+    "errors parallel progress",
+    "storage",
     "graphs images",
     "backbones datasets notebook",
     "audit classifier pictures recipes",
@@ -31,7 +32,8 @@ LAYERS = (
     "export report",
     "runs",
     "pipeline estimators",
-    "cli serve",
+    "serve",
+    "cli",
     "__main__",
 )
 
