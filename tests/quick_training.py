@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+from pawlab.datasets.dataset import Dataset
+from pawlab.features.source import FeatureSource
 from pawlab.progress import Advance, Progress
+from pawlab.recipes.recipe import Recipe
+from pawlab.trainers.fitted import Fitted, Settings
+from pawlab.trainers.keras.fit import fit
 
 SMALL = """
 epochs = 3
@@ -24,3 +31,8 @@ def interrupting(begin: str) -> Progress:
         yield advance
 
     return bar
+
+
+def train_keras(dataset: Dataset, recipe: Recipe, *, folder: Path, **settings: Any) -> Fitted:
+    """Train in a folder, with the defaults of a run."""
+    return fit(dataset, recipe, FeatureSource(), Settings(folder, **settings))

@@ -4,39 +4,82 @@ ONNX Runtime, NumPy and Pillow only: no training framework is needed to predict.
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.errors import ModelError, PictureError
-from pawlab.graphs.runtime import open_session
-from pawlab.images import Pixels, Preprocess, Source, decode
-from pawlab.notebook import Answer, answer_html, answers_html
+from pawlab.errors import ModelError, PawlabError, PictureError
+from pawlab.graphs.runtime import Graph, open_graph
+from pawlab.images import PictureInfo, Pixels, Preprocess, Source, read
+from pawlab.notebook import PredictionCard, prediction_html, predictions_html
 from pawlab.parallel import map_in_threads
 from pawlab.storage import replacing_file
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-    from onnxruntime import InferenceSession
 
 FILE_NAME = "model.onnx"
-UNLIKE_TRAINING = "unlike any picture it was trained on"
-FORMAT = 1  # of the metadata; a reader refuses what is newer than itself
+UNLIKE_TRAINING = "unlike the training pictures"
+FORMAT = 2  # of the metadata; a reader refuses what is newer than itself
 _KEY = "pawlab"
 _NEARLY = 0.5  # of the first class's probability
+_MOST_SEEN = 100_000
+_PREFIX = 8  # bytes of a SHA-256: enough to tell a million pictures apart
+
+
+@dataclass(frozen=True)
+class SeenPictures:
+    """Which pictures were used in training and validation, by the first 8 bytes of their SHA-256.
+
+    `count`: how many different ones; `prefixes`: sorted, one behind the other; empty beyond 100,000 pictures, where
+    `complete` is False.
+    """
+
+    count: int
+    prefixes: bytes = field(repr=False)
+
+    @staticmethod
+    def of(contents: Iterable[str]) -> "SeenPictures":
+        """Take the pictures' SHA-256 in hexadecimal."""
+        found = sorted({bytes.fromhex(content)[:_PREFIX] for content in contents})
+        return SeenPictures(len(found), b"".join(found) if len(found) <= _MOST_SEEN else b"")
+
+    @property
+    def complete(self) -> bool:
+        """Say whether every picture is known."""
+        return len(self.prefixes) == self.count * _PREFIX
+
+    @cached_property
+    def _set(self) -> frozenset[bytes]:
+        starts = range(0, len(self.prefixes), _PREFIX)
+        return frozenset(self.prefixes[start : start + _PREFIX] for start in starts)
+
+    def __contains__(self, content: str) -> bool:
+        return bytes.fromhex(content)[:_PREFIX] in self._set
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"count": self.count, "prefixes": b64encode(self.prefixes).decode("ascii")}
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "SeenPictures":
+        """Read back what `to_dict` gave."""
+        return SeenPictures(int(values["count"]), b64decode(values["prefixes"]))
 
 
 @dataclass(frozen=True)
 class Card:
     """What the file says of itself, in its metadata.
 
-    `classes`: in the order of the outputs. `threshold`: below this probability an answer counts as "not sure".
-    `version`: of pawlab, when it was made. `ood_threshold`: the same above this `ood_score`, 0 to 1; None
-    where the graph doesn't tell it.
+    `classes`: in the order of the outputs. `threshold`: below this probability a prediction counts as "not sure".
+    `version`: of pawlab, when it was made. `ood_threshold`: the same above this `ood_score`, 0 to 2; None where the
+    graph doesn't give one. `seen`: which pictures were used in training and validation; None in older files.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +88,7 @@ class Card:
     version: str
     threshold: float
     ood_threshold: float | None = None
+    seen: SeenPictures | None = field(default=None, repr=False)
 
     def to_json(self) -> str:
         """Return what stands under the metadata key `pawlab`."""
@@ -57,89 +101,135 @@ class Card:
                 "version": self.version,
                 "threshold": self.threshold,
                 "ood_threshold": self.ood_threshold,
+                "seen": None if self.seen is None else self.seen.to_dict(),
             }
         )
 
     @staticmethod
     def from_json(text: str) -> "Card":
-        """Read it back. Raises ValueError, KeyError or TypeError where it isn't whole."""
+        """Read it back, in this format or an older one. Raises ValueError, KeyError or TypeError where it isn't
+        whole.
+        """
         values = json.loads(text)
         if values["format"] > FORMAT:
             raise ValueError(f"it was made by a newer pawlab ({values['version']})")
-        limit = values.get("ood_threshold")  # older files have none
+        limit = values.get("ood_threshold", values.get("unfamiliarity_threshold"))  # the latter in format 1
         return Card(
             classes=tuple(values["classes"]),
-            preprocess=Preprocess(**values["preprocess"]),
+            preprocess=Preprocess.from_dict(values["preprocess"]),
             recipe=values["recipe"],
             version=values["version"],
             threshold=float(values["threshold"]),
             ood_threshold=None if limit is None else float(limit),
+            seen=None if values.get("seen") is None else SeenPictures.from_dict(values["seen"]),
         )
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one picture.
+    """The prediction for one picture.
 
     `picture`: its path, or "" where it has none. `probabilities`: by class, most probable first; `sure`: whether the
-    answer can be relied on; where not, `reason` says why. Where the picture couldn't be read, `error` says why, `label`
-    is None, `probability` is 0 and `probabilities` is empty.
+    prediction can be relied on; where not, `reason` says why. `info`: the picture's size and format.
     """
 
     picture: str
-    label: str | None
+    label: str
     probability: float
     probabilities: dict[str, float] = field(repr=False)
     sure: bool
-    error: str | None = None
     reason: str | None = None
+    info: PictureInfo | None = field(default=None, repr=False, compare=False)
+    error: None = field(default=None, repr=False)
 
     def top(self, count: int) -> list[tuple[str, float]]:
         """Return the `count` most probable classes with their probabilities."""
         return list(self.probabilities.items())[:count]
 
     def _repr_html_(self) -> str:
-        return answer_html(self._shown())
+        return prediction_html(self._card())
 
-    def _shown(self) -> Answer:
-        return Answer(self.picture, list(self.probabilities.items()), self.sure, self.reason, self.error)
+    def _card(self) -> PredictionCard:
+        return PredictionCard(self.picture, list(self.probabilities.items()), self.sure, self.reason, None)
 
 
-class Predictions(list[Prediction]):
+@dataclass(frozen=True)
+class NoPrediction:
+    """In a list, a picture that couldn't be read; `error` says why. The other fields are those of a Prediction."""
+
+    picture: str
+    error: str
+    label: None = field(default=None, repr=False)
+    probability: float = field(default=0.0, repr=False)
+    probabilities: dict[str, float] = field(default_factory=dict, repr=False)
+    sure: bool = field(default=False, repr=False)
+    reason: None = field(default=None, repr=False)
+
+    def top(self, count: int) -> list[tuple[str, float]]:
+        """Return nothing."""
+        return []
+
+    def _repr_html_(self) -> str:
+        return prediction_html(self._card())
+
+    def _card(self) -> PredictionCard:
+        return PredictionCard(self.picture, [], False, None, self.error)
+
+
+Result = Prediction | NoPrediction
+
+
+class Predictions(list[Result]):
     """A list of predictions, which a notebook shows with thumbnails."""
 
     @overload
-    def __getitem__(self, place: SupportsIndex) -> Prediction: ...
+    def __getitem__(self, place: SupportsIndex) -> Result: ...
     @overload
     def __getitem__(self, place: slice) -> "Predictions": ...
-    def __getitem__(self, place: SupportsIndex | slice) -> "Prediction | Predictions":
+    def __getitem__(self, place: SupportsIndex | slice) -> "Result | Predictions":
         found = super().__getitem__(place)
         return Predictions(found) if isinstance(found, list) else found
 
     def _repr_html_(self) -> str:
-        return answers_html([prediction._shown() for prediction in self])
+        return predictions_html([prediction._card() for prediction in self])
 
 
 class Classifier:
-    """A trained classifier. `Classifier.load(path)` opens one; `predict` answers for pictures. `path`: its file."""
+    """A trained classifier. `Classifier.load(path)` opens one; `predict` takes pictures. `path`: its file.
 
-    def __init__(self, session: "InferenceSession", card: Card, path: Path) -> None:
-        self._session = session
+    It can be pickled, copied and sent to other processes, which open the same file.
+    """
+
+    def __init__(self, graph: Graph, card: Card, path: Path) -> None:
+        self._graph = graph
         self.card = card
         self.path = path
+        scores = [name for name in ("ood_score", "unfamiliarity") if name in graph.outputs]  # the latter in format 1
+        self._outputs = ["probabilities", *(scores[:1] if card.ood_threshold is not None else [])]
 
     @staticmethod
     def load(model: str | Path) -> "Classifier":
         """Open a run's folder or its model.onnx. Raises ModelError where that isn't a whole classifier of ours."""
         path = model_file(model)
         try:
-            session = open_session(path)
+            graph = open_graph(path)
+        except PawlabError:
+            raise
         except Exception as error:  # ONNX Runtime has a class of its own for each kind of bad file
             raise ModelError(
                 f"{path} isn't a model file that can be read: it is damaged, cut off or something else. "
                 "Copy it again, or train anew."
             ) from error
-        return Classifier(session, _read_card(session, path), path)
+        return Classifier(graph, _read_card(graph, path), path)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Classifier.load, (str(self.path.absolute()),)
+
+    def __repr__(self) -> str:
+        preprocess, classes = self.card.preprocess, ", ".join(self.classes[:5])
+        more = f" and {len(self.classes) - 5} more" if len(self.classes) > 5 else ""
+        size = f"{preprocess.height} x {preprocess.width}"
+        return f"Classifier({str(self.path)!r}, recipe {self.card.recipe}, {size} pixels, classes {classes}{more})"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -151,52 +241,44 @@ class Classifier:
     @overload
     def predict(self, pictures: Source) -> Prediction: ...
     def predict(self, pictures: Source | list[Any] | tuple[Any, ...]) -> Prediction | Predictions:
-        """Answer for one picture, or for each of a list: paths, bytes, open files, Pillow images or uint8 arrays.
+        """Predict one picture, or each of a list: paths, bytes, open files, Pillow images or uint8 arrays (RGB).
 
-        Raises PictureError for one picture that can't be read; in a list such a picture's answer carries the error.
+        Raises PictureError for one picture that can't be read; in a list such a picture gets a NoPrediction.
         """
         if isinstance(pictures, list | tuple):
             return Predictions(self.predict_each(pictures))
-        answer = self._answer(pictures)
-        if answer.error is not None:
-            raise PictureError(f"{answer.picture or 'the picture'}: {answer.error}")
-        return answer
+        result = self._predict(pictures)
+        if isinstance(result, NoPrediction):
+            raise PictureError(f"{result.picture or 'the picture'}: {result.error}")
+        return result
 
-    def predict_each(self, pictures: Iterable[Source]) -> Iterator[Prediction]:
-        """Yield an answer for each picture, in order, using every core; memory stays flat.
+    def predict_each(self, pictures: Iterable[Source]) -> Iterator[Result]:
+        """Yield a prediction for each picture, in order, using every core; memory stays flat.
 
         Raises TypeError where it is given one picture instead of several.
         """
         if isinstance(pictures, str | Path | bytes) or hasattr(pictures, "read"):  # whose letters or lines are none
             raise TypeError("predict_each takes several pictures. Give a list, as in ['cat.jpg'], or use predict.")
-        return map_in_threads(self._answer, pictures)
+        return map_in_threads(self._predict, pictures)
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card` names."""
-        result: NDArray[np.float32] = self._session.run(["probabilities"], {"pictures": pixels})[0]
-        return result
+        return self._graph.run(["probabilities"], pixels)[0]
 
-    def _answer(self, source: Source) -> Prediction:
+    def _predict(self, source: Source) -> Result:
         name = str(source) if isinstance(source, str | Path) else ""
         try:
-            pixels = decode(source, self.card.preprocess)
+            pixels, info = read(source, self.card.preprocess)
         except PictureError as error:
-            return Prediction(name, None, 0.0, {}, sure=False, error=str(error))
-        row, *ood_score = self._session.run(self._outputs, {"pictures": pixels[np.newaxis]})
-        return self._prediction(name, row[0], float(ood_score[0][0]) if ood_score else 0.0)
-
-    @property
-    def _outputs(self) -> list[str]:
-        return ["probabilities"] + ["ood_score"] * (self.card.ood_threshold is not None)
-
-    def _prediction(self, name: str, row: NDArray[np.float32], ood_score: float) -> Prediction:
-        ranked = {self.classes[index]: float(row[index]) for index in np.argsort(-row, kind="stable")}
+            return NoPrediction(name, str(error))
+        row, *score = self._graph.run(self._outputs, pixels[np.newaxis])
+        ranked = {self.classes[index]: float(row[0][index]) for index in np.argsort(-row[0], kind="stable")}
         label, probability = next(iter(ranked.items()))
-        reason = self._doubt(ranked, ood_score)
-        return Prediction(name, label, probability, ranked, sure=reason is None, reason=reason)
+        reason = self._why_not_sure(ranked, float(score[0][0]) if score else 0.0)
+        return Prediction(name, label, probability, ranked, sure=reason is None, reason=reason, info=info)
 
-    def _doubt(self, ranked: dict[str, float], ood_score: float) -> str | None:
-        """Return why an answer isn't sure; None where it is."""
+    def _why_not_sure(self, ranked: dict[str, float], ood_score: float) -> str | None:
+        """Return why a prediction isn't sure; None where it is."""
         limit = self.card.ood_threshold
         if limit is not None and ood_score > limit:
             return UNLIKE_TRAINING
@@ -229,8 +311,8 @@ def save_classifier(graph: "ModelProto", card: Card, path: Path) -> None:
         partial.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def _read_card(session: "InferenceSession", path: Path) -> Card:
-    text = session.get_modelmeta().custom_metadata_map.get(_KEY)
+def _read_card(graph: Graph, path: Path) -> Card:
+    text = graph.metadata.get(_KEY)
     if text is None:
         raise ModelError(
             f"{path} is an ONNX file, but not one of pawlab's: it doesn't name its classes. "
@@ -240,9 +322,9 @@ def _read_card(session: "InferenceSession", path: Path) -> Card:
         card = Card.from_json(text)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} can't be used: {error}. Update pawlab, or train anew.") from error
-    outputs = {output.name: output.shape for output in session.get_outputs()}
+    outputs = graph.outputs
     if outputs.get("probabilities", [None])[-1] != len(card.classes):
         raise ModelError(f"{path} is damaged: its outputs don't match its class names. Copy it again, or train anew.")
-    if card.ood_threshold is not None and "ood_score" not in outputs:
+    if card.ood_threshold is not None and outputs.keys().isdisjoint({"ood_score", "unfamiliarity"}):
         raise ModelError(f"{path} is damaged: it lacks the output 'ood_score'. Copy it again, or train anew.")
     return card

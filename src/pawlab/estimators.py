@@ -9,6 +9,7 @@ uint8 arrays. Features are kept on disk by the pictures' content, so a search co
 Mistakes about pictures raise the errors of `pawlab.errors`; those about labels and fitting scikit-learn's own.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from numbers import Integral
@@ -19,42 +20,46 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
-from threadpoolctl import threadpool_limits
 
 from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
 from pawlab.datasets.splits import position
 from pawlab.errors import DataError, PictureError, RecipeError
+from pawlab.evaluation.calibration import tempered
 from pawlab.features.extract import features_by_content
 from pawlab.images import Preprocess, ResizeMode, Source, decode, read_file
-from pawlab.trainers.linear_probe import C_GRID
+from pawlab.trainers.finish import fit_temperature
+from pawlab.trainers.linear_probe import LinearProbe, choose_probe, fit_probe
 
 Features = NDArray[np.float32]
 Labels = NDArray[Any]
+OldMode = ResizeMode | Literal["deprecated"]
 ImageSize = int | tuple[int, int] | None
 
 _VALIDATION_SHARE = 0.2
-_MOST_ITERATIONS = 1000
 
 
 class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turns pictures into a pretrained network's features: float32 (n, d). There is nothing to fit.
 
     `backbone`: efficientnet_lite0, mobilenet_v2, inception_v3, or the path of an ONNX file of one's own. `image_size`:
-    pixels, one number or (height, width); the backbone's own where None. `resize_mode`: squash, crop or pad.
+    pixels, one number or (height, width); the backbone's own where None. `resize_mode`: squash, crop or pad; `fit_mode`
+    is its former name.
     """
 
     def __init__(
-        self, backbone: str = "efficientnet_lite0", *, image_size: ImageSize = None, resize_mode: ResizeMode = "squash"
+        self,
+        backbone: str = "efficientnet_lite0",
+        *,
+        image_size: ImageSize = None,
+        resize_mode: ResizeMode = "squash",
+        fit_mode: OldMode = "deprecated",
     ) -> None:
         self.backbone = backbone
         self.image_size = image_size
         self.resize_mode = resize_mode
+        self.fit_mode = fit_mode
 
     def fit(self, X: Iterable[Source], y: Any = None) -> "PictureFeatures":  # noqa: N803
         """Check the parameters and get the network ready. The pictures aren't looked at."""
@@ -73,19 +78,21 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _features(self, contents: Sequence[str], sources: Sequence[Source]) -> Features:
         graph, preprocess = self._ready()
-        result = features_by_content(dict(zip(contents, sources, strict=True)), graph, preprocess)
+        by_content = dict(zip(contents, sources, strict=True))
+        result = features_by_content(by_content, graph, preprocess)
         broken = [place for place, content in enumerate(contents) if content in result.failed]
         if broken:
             first = broken[0]
             raise _unusable(len(broken), len(contents), first, sources[first], result.failed[contents[first]])
-        return np.stack([result.found[content] for content in contents])
+        rows = dict(zip(by_content, result.positions.tolist(), strict=True))
+        return result.features[[rows[content] for content in contents]]
 
     def _ready(self) -> tuple[BackboneGraph, Preprocess]:
         size = own_size(self.backbone) if self.image_size is None else self.image_size
         if size is None:
             raise RecipeError(f"{self.backbone} takes pictures of any size. Say which: image_size=224.")
         height, width = _height_and_width(size)
-        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self.resize_mode)
+        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, _mode(self))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -95,13 +102,15 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classifies pictures: a pretrained network's features, standardised, and logistic regression on them.
+    """Classifies pictures by a linear probe on a pretrained network's features: what `pawlab train` fits by default.
 
-    `C`: the inverse strength of its L2 penalty, or "auto": the one of `heads.C_GRID` with the smallest loss on a
-    fifth of the training pictures, with which it is then fitted on all. Which pictures these are follows from their
-    content, so copies stay together and nothing is drawn at random. The other parameters: see PictureFeatures.
+    `C`: inverse regularisation strength, or "auto": the one of `linear_probe.C_GRID` with the smallest loss on a fifth
+    of the training pictures, with which the probe is then fitted on all. Which pictures these are follows from their
+    content, so copies stay together and nothing is random. Where `fit` is given validation pictures, C is chosen on
+    those, and the probe is fitted on the training pictures alone: the same numbers as `pawlab.train` on that split.
+    Probabilities are calibrated on the pictures that C was chosen on. The other parameters: see PictureFeatures.
 
-    Fitted, it has `classes_`, `C_`, and `head_`, a scikit-learn pipeline on the features.
+    Fitted, it has `classes_`, `C_`, `temperature_`, and `probe_`, a LinearProbe.
     """
 
     def __init__(
@@ -111,23 +120,57 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         image_size: ImageSize = None,
         resize_mode: ResizeMode = "squash",
         C: float | Literal["auto"] = "auto",  # noqa: N803
+        fit_mode: OldMode = "deprecated",
     ) -> None:
         self.backbone = backbone
         self.image_size = image_size
         self.resize_mode = resize_mode
         self.C = C
+        self.fit_mode = fit_mode
 
-    def fit(self, X: Iterable[Source], y: Iterable[Any]) -> "PictureClassifier":  # noqa: N803
-        """Fit on pictures and their labels. Raises PictureError where one can't be decoded."""
+    def fit(
+        self,
+        X: Iterable[Source],  # noqa: N803
+        y: Iterable[Any],
+        validation: tuple[Iterable[Source], Iterable[Any]] | None = None,
+    ) -> "PictureClassifier":
+        """Fit on pictures and their labels; `validation`: others, and theirs. Raises PictureError for a broken
+        picture.
+        """
+        contents, features, y = self._labelled(X, y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs at least two")
+        if validation is not None:
+            _, held_out, theirs = self._labelled(*validation)
+            chosen = self._choose(features, labels, held_out, np.searchsorted(self.classes_, theirs))
+            self.probe_ = chosen
+        elif self.C == "auto":
+            apart = _held_out(labels, contents)
+            if not apart.any() or len(set(labels[~apart])) < len(self.classes_):
+                raise DataError("C='auto' has too few different pictures to choose on. Add some, or give C a number.")
+            chosen = self._choose(features[~apart], labels[~apart], features[apart], labels[apart])
+            self.probe_ = fit_probe(features, labels, chosen.C)
+        else:
+            self.probe_, self.temperature_ = fit_probe(features, labels, self.C), 1.0
+        self.C_ = self.probe_.C
+        return self
+
+    def _labelled(self, X: Iterable[Source], y: Iterable[Any]) -> tuple[list[str], Features, Labels]:  # noqa: N803
         contents, sources = _by_content(X)
         labels = column_or_1d(y, warn=True)
         check_consistent_length(contents, labels)
         check_classification_targets(labels)
-        features = self._extractor()._features(contents, sources)
-        self.C_ = _choose_strength(features, labels, contents) if self.C == "auto" else self.C
-        self.head_ = _fit_head(features, labels, self.C_)
-        self.classes_ = self.head_.classes_
-        return self
+        return contents, self._extractor()._features(contents, sources), labels
+
+    def _choose(self, train: Features, labels: Labels, held_out: Features, held_out_labels: Labels) -> LinearProbe:
+        """Choose C unless it is given, and set the temperature, on pictures held out."""
+        if self.C == "auto":
+            probe = choose_probe(train, labels, held_out, held_out_labels)
+        else:
+            probe = fit_probe(train, labels, self.C)
+        self.temperature_ = fit_temperature(probe.probabilities(held_out), held_out_labels)
+        return probe
 
     def predict(self, X: Iterable[Source]) -> Labels:  # noqa: N803
         """Return the most probable label of each picture."""
@@ -138,12 +181,12 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Iterable[Source]) -> NDArray[np.float64]:  # noqa: N803
         """Return float64 (n, classes), in the order of `classes_`."""
         check_is_fitted(self)
-        features = self._extractor().transform(X)
-        probabilities: NDArray[np.float64] = self.head_.predict_proba(features.astype(np.float64))
-        return probabilities
+        raw = self.probe_.probabilities(self._extractor().transform(X))
+        probabilities = tempered(raw, self.temperature_).astype(np.float64)
+        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
     def _extractor(self) -> PictureFeatures:
-        return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=self.resize_mode)
+        return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=_mode(self))
 
     def __sklearn_tags__(self) -> Any:
         return _for_pictures(super().__sklearn_tags__())
@@ -158,7 +201,7 @@ def _height_and_width(size: Any) -> tuple[int, int]:
 
 
 def _for_pictures(tags: Any) -> Any:
-    """Tell scikit-learn that X isn't a table of numbers."""
+    """Say to scikit-learn that X isn't a table of numbers."""
     tags.input_tags.two_d_array = False
     tags.input_tags.string = True
     tags.no_validation = True
@@ -207,20 +250,6 @@ def _unusable(count: int, total: int, place: int, source: Any, reason: str) -> P
     return PictureError(f"{count} of {total} pictures can't be used; the first is X[{place}]{name}: {reason}")
 
 
-def _choose_strength(features: Features, labels: Labels, contents: Sequence[str]) -> float:
-    held_out = _held_out(labels, contents)
-    train, validation = features[~held_out], features[held_out]
-    if not held_out.any() or set(labels[~held_out]) != set(labels):
-        raise DataError("C='auto' has too few different pictures to choose on. Add some, or give C a number.")
-
-    def loss(strength: float) -> float:
-        head = _fit_head(train, labels[~held_out], strength)
-        answers = head.predict_proba(validation.astype(np.float64))
-        return float(log_loss(labels[held_out], answers, labels=head.classes_))
-
-    return min(C_GRID, key=lambda strength: (loss(strength), strength))
-
-
 def _held_out(labels: Labels, contents: Sequence[str]) -> NDArray[np.bool_]:
     """Say for each picture whether it is for choosing only: of each class a fifth of its contents, at least one."""
     chosen: set[str] = set()
@@ -232,7 +261,11 @@ def _held_out(labels: Labels, contents: Sequence[str]) -> NDArray[np.bool_]:
     return np.array([content in chosen for content in contents])
 
 
-def _fit_head(features: Features, labels: Labels, strength: float) -> Pipeline:
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=_MOST_ITERATIONS))
-    with threadpool_limits(1):  # sums in one order on every machine, and faster than threads at this size
-        return head.fit(features.astype(np.float64), labels)
+def _mode(estimator: Any) -> ResizeMode:
+    """Return how pictures are resized, under the parameter's former name too."""
+    if estimator.fit_mode == "deprecated":
+        mode: ResizeMode = estimator.resize_mode
+        return mode
+    warnings.warn(f"{type(estimator).__name__}(fit_mode=...) is now resize_mode=...", DeprecationWarning, stacklevel=4)
+    old: ResizeMode = estimator.fit_mode
+    return old

@@ -51,12 +51,12 @@ _SIDEWAYS = (5, 6, 7, 8)
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Preprocess:
     """How a picture becomes pixels; stored with every classifier.
 
-    `height`, `width`: in pixels. `resize_mode`: `squash` stretches the picture to the size, `crop` keeps its shape and cuts
-    what stands over, evenly on both sides, `pad` keeps its shape and fills the rest with mid-gray (127).
+    `height`, `width`: in pixels. `resize_mode`: `squash` stretches the picture to the size, `crop` keeps its shape and
+    cuts what stands over, evenly on both sides, `pad` keeps its shape and fills the rest with mid-gray (127).
     Resizing is Pillow's bilinear filter, which averages over all pixels that fall into one when it shrinks a picture.
     """
 
@@ -64,15 +64,30 @@ class Preprocess:
     width: int
     resize_mode: ResizeMode = "squash"
 
-    def __post_init__(self) -> None:
+    def __init__(self, height: int, width: int, resize_mode: ResizeMode = "squash", fit: ResizeMode | None = None):
+        if fit is not None:
+            warnings.warn("Preprocess(fit=...) is now resize_mode=...", DeprecationWarning, stacklevel=2)
+        for name, value in (("height", height), ("width", width), ("resize_mode", fit or resize_mode)):
+            object.__setattr__(self, name, value)
         if self.resize_mode not in get_args(ResizeMode):
             raise ValueError(f"resize_mode is one of {', '.join(get_args(ResizeMode))}, not {self.resize_mode!r}")
-        if self.height < 1 or self.width < 1:
-            raise ValueError(f"a picture has at least one pixel each way, not {self.height} x {self.width}")
+        if height < 1 or width < 1:
+            raise ValueError(f"a picture has at least one pixel each way, not {height} x {width}")
+
+    @property
+    def fit(self) -> ResizeMode:
+        """Return `resize_mode`; deprecated."""
+        warnings.warn("Preprocess.fit is now resize_mode", DeprecationWarning, stacklevel=2)
+        return self.resize_mode
 
     def to_dict(self) -> dict[str, Any]:
         """Return `{"height": ..., "width": ..., "resize_mode": ...}`."""
         return asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "Preprocess":
+        """Read back what `to_dict` gave, or what older versions wrote. Raises TypeError or ValueError."""
+        return Preprocess(**{"resize_mode" if name == "fit" else name: value for name, value in values.items()})
 
 
 @dataclass(frozen=True)
@@ -94,19 +109,28 @@ def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
 
     Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels or MAX_BYTES bytes.
     """
+    return read(source, preprocess)[0]
+
+
+def read(source: Source, preprocess: Preprocess | None = None) -> tuple[Pixels, PictureInfo]:
+    """Return what `decode` and `inspect` do, from one opening of the file."""
     image = _open(source)
+    info = _info(image)
     with _the_file_at_fault():
         if preprocess is not None and image is not source:  # a caller's own image is left as it is
             _draft(image, preprocess)
         image.load()
         rgb = _to_rgb(image)
     upright = _turned(rgb, _orientation(image))
-    return np.asarray(upright if preprocess is None else _fitted(upright, preprocess))
+    return np.asarray(upright if preprocess is None else _resized(upright, preprocess)), info
 
 
 def inspect(source: Source) -> PictureInfo:
     """Read what a picture's header says; the pixels aren't checked. Raises PictureError as `decode` does."""
-    image = _open(source)
+    return _info(_open(source))
+
+
+def _info(image: Image.Image) -> PictureInfo:
     width, height = image.size
     if (
         _orientation(image, decoded=False) in _SIDEWAYS and image.format != "TIFF"
@@ -252,7 +276,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
 
 
-def _fitted(image: Image.Image, preprocess: Preprocess) -> Image.Image:
+def _resized(image: Image.Image, preprocess: Preprocess) -> Image.Image:
     size = (preprocess.width, preprocess.height)
     if preprocess.resize_mode == "crop":
         return image.resize(size, Image.Resampling.BILINEAR, box=_central_box(image.size, size))

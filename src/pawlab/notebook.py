@@ -29,29 +29,27 @@ _FAINT = "opacity:.75;font-size:12px;overflow-wrap:anywhere"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One picture's answer as it is shown. `picture`: its path or ""; `ranked`: (label, probability), best first;
-    `doubt`: why it isn't sure, where it says; `error`: why the picture couldn't be read."""
+class PredictionCard:
+    """One picture's prediction as it is shown. `picture`: its path or ""; `ranked`: (label, probability), best first;
+    `reason`: why it isn't sure; `error`: why the picture couldn't be read."""
 
     picture: str
     ranked: Sequence[tuple[str, float]]
     sure: bool
-    doubt: str | None
+    reason: str | None
     error: str | None
 
 
-def answer_html(answer: Answer) -> str:
+def prediction_html(prediction: PredictionCard) -> str:
     """Return a card: thumbnail where the picture is a file, label, bars, and "not sure" where that is so."""
-    return (
-        f'<div style="{_CARD}">{_thumbnail(answer.picture)}<div style="flex:1;min-width:0">{_said(answer)}</div></div>'
-    )
+    return f'<div style="{_CARD}">{_thumbnail(prediction.picture)}<div style="flex:1;min-width:0">{_text_of(prediction)}</div></div>'
 
 
-def answers_html(answers: Sequence[Answer]) -> str:
-    """Return a card for each answer, MOST_SHOWN at most."""
-    more = len(answers) - MOST_SHOWN
+def predictions_html(predictions: Sequence[PredictionCard]) -> str:
+    """Return a card for each prediction, MOST_SHOWN at most."""
+    more = len(predictions) - MOST_SHOWN
     rest = _faint(f"and {more:,} more") if more > 0 else ""
-    return f"<div>{''.join(map(answer_html, answers[:MOST_SHOWN]))}{rest}</div>"
+    return f"<div>{''.join(map(prediction_html, predictions[:MOST_SHOWN]))}{rest}</div>"
 
 
 def run_html(folder: Path, metrics: dict[str, Any] | None, report: Path) -> str:
@@ -64,7 +62,7 @@ def run_html(folder: Path, metrics: dict[str, Any] | None, report: Path) -> str:
 
 
 def exploration_html(found: dict[str, Any], samples: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Return what there is to learn from: counts, the baseline, findings, and some pictures of each class.
+    """Return what was found: counts, the baseline, findings, and some pictures of each class.
 
     `found`: what `explore` returns; `samples`: (class, paths of its pictures).
     """
@@ -125,22 +123,22 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
     low, high = test["ci95"]
     classes = ", ".join(_text(name) for name in metrics["classes"])
     return [
-        f"<b>{test['accuracy']:.1%}</b> right on {test['pictures']:,} test pictures "
+        f"<b>{test['accuracy']:.1%}</b> accuracy on {test['pictures']:,} test pictures "
         f"(95% interval {low:.1%} to {high:.1%}) {_bar(test['accuracy'])}",
         f"{metrics['baseline_accuracy']:.1%} by always guessing the most frequent class",
         f'<span style="{_FAINT}">{len(metrics["classes"])} classes: {classes}</span>',
     ]
 
 
-def _said(answer: Answer) -> str:
-    name = _faint(answer.picture) if answer.picture else ""
-    if answer.error is not None:
-        return f"<div><b>error</b>: {_text(answer.error)}</div>{name}"
-    label, probability = answer.ranked[0]
-    unsure = "" if answer.sure else "not sure: "
-    doubt = _faint(answer.doubt) if answer.doubt else ""
-    rows = "".join(_row(*pair) for pair in answer.ranked[:_MOST_BARS])
-    return f"<div>{unsure}<b>{_text(label)}</b> {probability:.1%}</div>{doubt}{rows}{name}"
+def _text_of(prediction: PredictionCard) -> str:
+    name = _faint(prediction.picture) if prediction.picture else ""
+    if prediction.error is not None:
+        return f"<div><b>error</b>: {_text(prediction.error)}</div>{name}"
+    label, probability = prediction.ranked[0]
+    unsure = "" if prediction.sure else "not sure: "
+    reason = _faint(prediction.reason) if prediction.reason else ""
+    rows = "".join(_row(*pair) for pair in prediction.ranked[:_MOST_BARS])
+    return f"<div>{unsure}<b>{_text(label)}</b> {probability:.1%}</div>{reason}{rows}{name}"
 
 
 def _row(label: str, probability: float) -> str:

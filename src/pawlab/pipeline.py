@@ -1,7 +1,8 @@
-"""The whole run: discover, split, fit, save, evaluate, report. What the command line, the notebook and scripts call."""
+"""The whole run in one page: discover, split, fit, finish, save, evaluate, report. Command line and Python call it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pawlab.datasets.discover import discover
 from pawlab.datasets.known import is_known
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import describe
-from pawlab.errors import DataError, RecipeError, WeightsError
+from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
@@ -24,7 +25,6 @@ from pawlab.recipes.exchange import with_own_backbone
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, write_comparison
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
-from pawlab.report.report import missing_library
 from pawlab.report.shown import samples
 from pawlab.runs.comparison import (
     Compared,
@@ -47,8 +47,8 @@ from pawlab.runs.finish import finish
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
 from pawlab.runs.request import Context, Request, Stopwatch
 from pawlab.storage import COMPARISON_FILE
-from pawlab.trainers.keras.augmentation import augment
-from pawlab.trainers.linear_probe import train_head
+from pawlab.trainers.keras.checkpoint import clear
+from pawlab.trainers.table import TRAINERS
 
 _log = logging.getLogger("pawlab")
 
@@ -67,44 +67,51 @@ def train(
     report: bool = True,
     tensorboard: bool = False,
     progress: Progress = notebook_bar,
+    fit: ResizeMode | None = None,
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
     `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
-    and everything drawn at random; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`,
-    `backbone` (an ONNX file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots
-    and report.html; `tensorboard`: whether to log for TensorBoard, where the recipe trains in epochs.
+    and all random numbers; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`, `backbone`
+    (an ONNX file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and
+    report.html; `tensorboard`: whether to log for TensorBoard, where the recipe trains in epochs. `fit`: the former
+    name of `resize_mode`.
 
-    Ctrl-C ends training after the last whole epoch, and what has been learnt becomes the run, which `resume` can go on
+    Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
     """
     watch = Stopwatch()
-    ordered = choose_recipe(recipe)
+    requested = choose_recipe(recipe)
+    require_effect(requested, {"epochs": epochs is not None, "tensorboard": tensorboard})
     if backbone is not None:
-        ordered = with_own_backbone(ordered, Path(backbone), _path(_text(weights)), progress)
-    name = ordered.name if isinstance(recipe, Recipe) else str(recipe)
-    own = None if ordered in RECIPES else ordered.to_dict()
-    weights, backbone = _text(weights), _text(backbone)
-    here = str(Path.cwd())
+        requested = with_own_backbone(requested, Path(backbone), _path(_text(weights)), progress)
     request = Request(
-        data_text(data), name, seed, epochs, weights, resize_mode, report, tensorboard, backbone, own, here
+        data=_data_text(data),
+        recipe=requested.name if isinstance(recipe, Recipe) else str(recipe),
+        seed=seed,
+        epochs=epochs,
+        weights=_text(weights),
+        resize_mode=resize_mode or _renamed(fit),
+        report=report,
+        tensorboard=tensorboard,
+        backbone=_text(backbone),
+        own_recipe=None if requested in RECIPES else requested.to_dict(),
+        directory=str(Path.cwd()),
     )
-    chosen = _chosen(request)
     if out is not None:
-        choose_folder(out, "", "", overwrite)  # a place that can't be written is told before the work
-    dataset = _dataset(request, watch, progress)
-    context = Context(request, chosen, dataset, watch, progress)
-    with reserved_folder(out, dataset.name, chosen.name, overwrite) as folder:
-        if chosen.trainer == "head":
-            fitted = train_head(dataset, chosen, _path(request.weights), progress)
-            with replacing_run(folder, overwrite) as partial:
-                finish(context, fitted, partial, folder)
-        else:
-            with making_folder(folder):
-                write_json(context.beginning(), folder / RUN_FILE)
-                _train_in_place(context, folder)
-    return Run(folder)
+        choose_folder(out, "", "", overwrite)  # whether it can be written is known before the work
+    return _run(request, _dataset(request, watch, progress), out, overwrite, watch, progress)
+
+
+def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
+    """Raise PawlabError for options about epochs, by name and whether they were given, where there are no epochs."""
+    given = [name for name, was_given in options.items() if was_given]
+    if given and not recipe.trains_in_epochs:
+        have, them = ("has", "it") if len(given) == 1 else ("have", "them")
+        raise PawlabError(
+            f"the recipe {recipe.name} is fitted in one go: {' and '.join(given)} {have} no effect. Leave {them} out."
+        )
 
 
 def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
@@ -114,35 +121,15 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     """
     run = Run(Path(folder))
     require_unfinished(run)
-    request = _as_seen_from_here(Request(**run.record["request"]))
+    request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
     watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
     dataset = _dataset(request, watch, progress)
-    if dataset.fingerprint != run.record["data"]["fingerprint"]:
+    if dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
         raise DataError(f"{request.data} has changed since {folder} was begun. Bring the pictures back, or train anew.")
     (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
-    _train_in_place(Context(request, _chosen(request), dataset, watch, progress), run.folder)
+    _fit_in_place(Context(request, _chosen(request), dataset, watch, progress), run.folder)
     remove_replaced(run.folder)
     return Run(run.folder)
-
-
-def _train_in_place(context: Context, folder: Path) -> None:
-    """Train epoch by epoch in the run's own folder, so that history.csv can be watched and a killed run resumed."""
-    from pawlab.trainers.keras.checkpoint import clear
-    from pawlab.trainers.keras.fit import train_keras
-
-    fitted = train_keras(
-        context.dataset,
-        context.recipe,
-        folder=folder,
-        seed=context.request.seed,
-        epochs=context.request.epochs,
-        weights=_path(context.request.weights),
-        progress=context.progress,
-        tensorboard=context.request.tensorboard,
-    )
-    finish(context, fitted, folder, folder)
-    if not fitted.interrupted:
-        clear(folder)
 
 
 def compare(
@@ -159,57 +146,115 @@ def compare(
     """Train each recipe on the same split and return the runs, in the order asked for.
 
     `recipes`: names, or recipes of one's own as `train` takes them; "all" stands for the published ones. `out`: a
-    folder with one run a recipe, comparison.json and, with `report`, comparison.html; runs/DATA-compared by default. A
-    recipe that is finished there is taken as it is, one that was cut off goes on; one whose pretrained weights can't be
-    had, or whose loss runs away, is left out, with a line in the log.
+    folder with one run per recipe, comparison.json and, with `report`, comparison.html; runs/DATA-compared by default.
+    A recipe that is finished there is taken as it is, one that was cut off goes on; one whose pretrained weights can't
+    be had, or whose loss diverges, is skipped, with a line in the log. `epochs` is for those that train in epochs.
 
     Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds something else, or runs on
     other pictures, with another seed or another number of epochs; RecipeError where there is nothing to compare.
     """
     chosen = [choose_recipe(recipe) for recipe in expand(recipes)]
     require_comparable(chosen)
-    dataset = discover(data, progress)
+    template = Request(_data_text(data), "", seed, epochs, report=report, directory=str(Path.cwd()))
+    dataset = _dataset(template, Stopwatch(), progress)
     folder = Path(out) if out is not None else Path("runs") / f"{dataset.name}-compared"
     require_for_comparisons(folder, chosen)
     compared: list[Compared] = []
     for recipe in chosen:
-        place = folder / recipe.name
-        try:
-            if (place / RUN_FILE).is_file():
-                require_same(place, {"seed": seed, "epochs": epochs}, recipe, dataset)
-                run = Run(place) if Run(place).finished else resume(place, progress)
-            else:
-                needed = weights if recipe.backbone else None
-                run = train(
-                    data, recipe, place, seed=seed, epochs=epochs, weights=needed, report=report, progress=progress
-                )
-        except (WeightsError, RecipeError) as error:
-            if not compared and recipe is chosen[-1]:
-                raise  # nothing is left to compare
-            _log.warning("pawlab: %s was left out: %s", recipe.name, error)
-            continue
-        if run.interrupted:
-            raise KeyboardInterrupt  # it ended one recipe's training; the others wouldn't be wanted either
-        compared.append(Compared(recipe, run))
-        write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
-    if report and compared and missing_library() is None:
+        request = replace(
+            template,
+            recipe=recipe.name,
+            epochs=epochs if recipe.trains_in_epochs else None,
+            weights=_text(weights) if recipe.backbone else None,
+            own_recipe=None if recipe in RECIPES else recipe.to_dict(),
+        )
+        with _skipping(recipe, nothing_left=not compared and recipe is chosen[-1]):
+            run = _compared(request, recipe, dataset, folder / recipe.name, progress)
+            compared.append(Compared(recipe, run))
+            write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
+    if report and compared:
         write_comparison(folder / COMPARISON_PAGE, dataset.name, [on_page(item) for item in compared])
     return Comparison(compared)
 
 
-def evaluate_data(model: str | Path, data: str | Path, progress: Progress = notebook_bar) -> tuple[Evaluation, int]:
-    """Test a saved classifier on the labelled pictures of `data` that its training didn't see.
+@contextmanager
+def _skipping(recipe: Recipe, nothing_left: bool) -> Iterator[None]:
+    """Skip a recipe that can't be trained, with a line in the log."""
+    try:
+        yield
+    except (WeightsError, RecipeError) as error:
+        if nothing_left:
+            raise
+        _log.warning("pawlab: %s was skipped: %s", recipe.name, error)
 
-    Returns the evaluation and how many pictures were left out because the run trained on them or chose by them, which
-    its split.csv tells by content. Where nothing unseen remains, all pictures are taken and none counts as left out.
+
+def _compared(request: Request, recipe: Recipe, dataset: Dataset, place: Path, progress: Progress) -> Run:
+    """Return the run in `place`, trained or resumed where it isn't finished."""
+    if not (place / RUN_FILE).is_file():
+        run = _run(request, dataset, place, False, Stopwatch(), progress)
+    else:
+        require_same(place, {"seed": request.seed, "epochs": request.epochs}, recipe, dataset)
+        run = Run(place) if Run(place).finished else resume(place, progress)
+    if run.interrupted:
+        raise KeyboardInterrupt  # it ended one recipe's training; the others wouldn't be wanted either
+    return run
+
+
+def _run(
+    request: Request,
+    dataset: Dataset,
+    out: str | Path | None,
+    overwrite: bool,
+    watch: Stopwatch,
+    progress: Progress,
+) -> Run:
+    """Fit, finish, save, evaluate and report, in a folder of the run's own."""
+    context = Context(request, _chosen(request), dataset, watch, progress)
+    with reserved_folder(out, dataset.name, context.recipe.name, overwrite) as folder:
+        if context.recipe.trains_in_epochs:
+            with making_folder(folder):
+                write_json(context.beginning(), folder / RUN_FILE)
+                _fit_in_place(context, folder)
+        else:
+            fitted = TRAINERS[context.recipe.trainer](dataset, context.recipe, context.source, context.settings(folder))
+            with replacing_run(folder, overwrite) as partial:
+                finish(context, fitted, partial, folder)
+    return Run(folder)
+
+
+def _fit_in_place(context: Context, folder: Path) -> None:
+    """Train epoch by epoch in the run's own folder, so that history.csv can be watched and a killed run resumed."""
+    trainer = TRAINERS[context.recipe.trainer]
+    fitted = trainer(context.dataset, context.recipe, context.source, context.settings(folder))
+    finish(context, fitted, folder, folder)
+    if not fitted.interrupted:
+        clear(folder)
+
+
+def evaluate_data(
+    model: str | Path, data: str | Path, progress: Progress = notebook_bar, *, include_seen: bool = False
+) -> tuple[Evaluation, int]:
+    """Test a saved classifier on the labelled pictures of `data` that weren't used in its training or validation.
+
+    Returns the evaluation, and how many pictures were excluded because they were; with `include_seen` they are scored
+    too, and the evaluation's `seen` says how many. The classifier's file knows them by content; where it doesn't (more
+    than 100,000 pictures, or a file of an older version without its run), `seen` is None. Raises DataError where no
+    other pictures remain.
     """
     path = model_file(model)
     classifier = Classifier.load(path)
-    seen = read_seen(path.parent)
+    card = classifier.card.seen
+    known = card if card is not None and card.complete else read_seen(path.parent)
     pictures = discover(data, progress).pictures
-    unseen = tuple(picture for picture in pictures if picture.sha256 not in seen)
-    chosen = unseen or pictures
-    return evaluate(classifier, chosen, progress), len(pictures) - len(chosen)
+    seen = [picture for picture in pictures if known and picture.sha256 in known]
+    if len(seen) == len(pictures) and not include_seen:
+        raise DataError(
+            f"all {len(pictures)} pictures of {data} were used in training or validation: their score would say "
+            "nothing. Give other pictures, or add --include-seen (include_seen=True) to score them all the same."
+        )
+    gone = frozenset() if include_seen else frozenset(picture.name for picture in seen)
+    scored = evaluate(classifier, tuple(picture for picture in pictures if picture.name not in gone), progress)
+    return replace(scored, seen=(len(seen) - len(gone)) if known else None), len(gone)
 
 
 class Exploration(dict[str, Any]):
@@ -232,19 +277,19 @@ def explore(
     out: str | Path | None = None,
     progress: Progress = notebook_bar,
 ) -> Exploration:
-    """ImageStats at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
+    """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
 
     `out`: a folder for a page, explore.html, that shows them with samples and what `recipe` would make of them.
     Raises the errors of `pawlab.errors`.
     """
     previewed = choose_recipe(recipe)
-    measurements = measure(assign_splits(discover(data, progress), seed), progress)
-    dataset = measurements.dataset
-    stats, overlap = describe(dataset), count_overlap(dataset)
-    findings = why_untrainable(dataset) + run_checks(measurements)
+    measured = measure(assign_splits(discover(data, progress), seed), progress)
+    dataset = measured.dataset
+    stats = describe(dataset, infos={key: value.info for key, value in measured.image_stats.items()})
+    overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
-        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, augment)
+        write_exploration(page, _data_text(data), dataset, stats, overlap, findings, previewed)
     values = {
         "data": dataset.name,
         "classes": list(dataset.classes),
@@ -257,13 +302,11 @@ def explore(
 
 
 def _chosen(request: Request) -> Recipe:
-    """Return the recipe that was ordered. The user's own stands in the request: no file is read, or run, again."""
+    """Return the recipe that was requested. The user's own stands in the request: no file is read, or run, again."""
     recipe = find_recipe(request.recipe) if request.own_recipe is None else Recipe.from_dict(request.own_recipe)
-    return (
-        recipe
-        if request.resize_mode is None
-        else replace(recipe, preprocess=replace(recipe.preprocess, resize_mode=request.resize_mode))
-    )
+    if request.resize_mode is None:
+        return recipe
+    return replace(recipe, preprocess=replace(recipe.preprocess, resize_mode=request.resize_mode))
 
 
 def _dataset(request: Request, watch: Stopwatch, progress: Progress) -> Dataset:
@@ -273,7 +316,7 @@ def _dataset(request: Request, watch: Stopwatch, progress: Progress) -> Dataset:
     return dataset
 
 
-def data_text(data: str | Path) -> str:
+def _data_text(data: str | Path) -> str:
     """Return data as text. A Path is a place even where it is called like a known data set."""
     if not isinstance(data, str | Path):
         raise TypeError(f"data is {type(data).__name__}; it must be a path, an address or a known name")
@@ -281,7 +324,7 @@ def data_text(data: str | Path) -> str:
 
 
 def _as_seen_from_here(request: Request) -> Request:
-    """Return an request whose relative paths count from the folder where the run was begun."""
+    """Return a request whose relative paths count from the folder where the run was begun."""
     if not request.directory or Path(request.directory) == Path.cwd():
         return request
     named = is_known(request.data) or "://" in request.data
@@ -299,3 +342,11 @@ def _path(text: str | None) -> Path | None:
 
 def _text(path: str | Path | None) -> str | None:
     return None if path is None else str(path)
+
+
+def _renamed(fit: ResizeMode | None) -> ResizeMode | None:
+    if fit is not None:
+        import warnings
+
+        warnings.warn("train(fit=...) is now resize_mode=...", DeprecationWarning, stacklevel=3)
+    return fit

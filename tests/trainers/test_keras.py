@@ -27,8 +27,8 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.trainers.keras import batches as pipeline
 from pawlab.trainers.keras import checkpoint, fit
 from pawlab.trainers.keras.architectures import build, compile_for, reseed
-from pawlab.trainers.keras.batches import Part, load_parts, one_ahead, picture_feed
-from pawlab.trainers.keras.fit import train_keras
+from pawlab.trainers.keras.batches import Decoded, decode_splits, one_ahead, picture_feed
+from quick_training import train_keras
 from pawlab.trainers.keras.network import prepare
 from pawlab.trainers.keras.randomness import shuffled
 from pawlab.trainers.keras.to_onnx import require_same_answers, to_onnx, to_probabilities
@@ -47,9 +47,9 @@ def small(name: str, **changes: Any) -> Recipe:
     return replace(find_recipe(name), preprocess=SMALL, **changes)
 
 
-def random_part(count: int, seed: int = 0) -> Part:
+def random_part(count: int, seed: int = 0) -> Decoded:
     random = np.random.default_rng(seed)
-    return Part(random.integers(0, 256, (count, 48, 48, 3), dtype=np.uint8), np.arange(count, dtype=np.int32) % 2)
+    return Decoded(random.integers(0, 256, (count, 48, 48, 3), dtype=np.uint8), np.arange(count, dtype=np.int32) % 2)
 
 
 def weights_after(folder: Path, epoch: int) -> list[Array]:
@@ -72,7 +72,7 @@ def test_each_epoch_has_an_order_of_its_own_and_every_picture_once() -> None:
 
 
 def test_a_feed_gives_pictures_with_their_own_labels() -> None:
-    train = Part(np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1), np.arange(10, dtype=np.int32))
+    train = Decoded(np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1), np.arange(10, dtype=np.int32))
     feed = picture_feed(train, train, batch_size=4, seed=0)
     batches = list(feed.training(1))
     assert [len(labels) for _, labels in batches] == [4, 4, 2]
@@ -95,10 +95,10 @@ def test_an_error_in_the_thread_that_makes_batches_is_not_lost() -> None:
 def test_pictures_that_do_not_fit_in_memory_are_mapped_and_the_same(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train, validation, _ = load_parts(dataset, SMALL, tmp_path, silent)
+    train, validation, _ = decode_splits(dataset, SMALL, tmp_path, silent)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(pipeline, "IN_MEMORY_BYTES", 0)
-    mapped, mapped_validation, _ = load_parts(dataset, SMALL, tmp_path, silent)
+    mapped, mapped_validation, _ = decode_splits(dataset, SMALL, tmp_path, silent)
     assert isinstance(mapped.pixels, np.memmap)
     assert {path.name for path in tmp_path.iterdir()} == {"train-pixels.npy", "validation-pixels.npy"}
     assert np.array_equal(mapped.pixels, train.pixels)
@@ -109,10 +109,10 @@ def test_a_picture_that_cannot_be_decoded_is_set_aside_with_its_reason(dataset: 
     first = dataset.split("train")[0]
     (tmp_path / "cut.png").write_bytes(first.path.read_bytes()[:200])
     pictures = tuple(replace(p, path=tmp_path / "cut.png") if p == first else p for p in dataset.pictures)
-    train, _, broken = load_parts(replace(dataset, pictures=pictures), SMALL, tmp_path, silent)
+    train, _, broken = decode_splits(replace(dataset, pictures=pictures), SMALL, tmp_path, silent)
     assert [item.name for item in broken] == [first.name]
     assert broken[0].reason.startswith("can't be decoded")
-    whole, _, _ = load_parts(dataset, SMALL, tmp_path, silent)
+    whole, _, _ = decode_splits(dataset, SMALL, tmp_path, silent)
     assert np.array_equal(train.pixels, whole.pixels[1:])
     assert np.array_equal(train.labels, whole.labels[1:])
 
@@ -126,7 +126,7 @@ def test_an_epoch_ends_with_the_weights_that_keras_fit_ends_with(
 ) -> None:
     recipe = small(name)
     fitted = train_keras(dataset, recipe, folder=tmp_path, epochs=1)
-    train, validation, _ = load_parts(dataset, SMALL, tmp_path, silent)
+    train, validation, _ = decode_splits(dataset, SMALL, tmp_path, silent)
     model = build(recipe.layers, (48, 48, 3), seed=0)
     compile_for(model, recipe)
     reseed(model, 0, 1)
@@ -169,7 +169,7 @@ def test_head_and_frozen_network_answer_as_the_whole_network_in_keras(
     whole = build(recipe.layers, (160, 160, 3), seed=0, backbone=network)
     for variable, value in zip(whole.trainable_weights, weights_after(tmp_path, 1), strict=False):
         variable.assign(value)
-    _, validation, _ = load_parts(dataset, recipe.preprocess, tmp_path, silent)
+    _, validation, _ = decode_splits(dataset, recipe.preprocess, tmp_path, silent)
     outputs = whole(validation.pixels.astype(np.float32), training=False).numpy()
     assert np.ptp(outputs[:, 0]) > 0.01, "pictures must differ, or equality says nothing"
     assert np.abs(to_probabilities(outputs, recipe, 2) - fitted.validation).max() < 1e-4

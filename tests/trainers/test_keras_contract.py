@@ -19,7 +19,7 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, summarise
 from pawlab.trainers.fitted import Fitted
 from pawlab.trainers.keras.architectures import build, compile_for
-from pawlab.trainers.keras.fit import train_keras
+from quick_training import train_keras
 from pawlab.trainers.keras.network import split_at_backbone
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras saving weights

@@ -23,7 +23,8 @@ Check = Callable[[Measurements], Finding | None]
 def run_checks(measurements: Measurements | Dataset) -> tuple[Finding, ...]:
     """Return what the checks find, the worst first; nothing for a check that finds nothing.
 
-    Of a Dataset, or measurements without image_stats, only what costs nothing is checked: no file is opened. `measure` gives all.
+    Of a Dataset, or measurements without image_stats, only what costs nothing is checked: no file is opened. `measure`
+    gives all.
     """
     if isinstance(measurements, Dataset):
         measurements = Measurements(measurements)

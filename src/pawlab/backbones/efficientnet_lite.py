@@ -104,16 +104,17 @@ def build_graph(weights: Weights, include_preprocessing: bool = True, with_top: 
     Raises KeyError where `weights` lacks a tensor.
     """
     graph = GraphBuilder()
-    value = picture_planes(graph, BACKBONE, include_preprocessing)
+    value = picture_planes(graph, BACKBONE.mean, BACKBONE.std, scaled=not include_preprocessing)
     value = _relu6(graph, _convolution(graph, value, weights, "_conv_stem", "_bn0", stride=2))
     channels = _STEM_CHANNELS
-    for prefix, stage, stride in _blocks():
-        value = _block(graph, value, weights, prefix, stage, stride, adds=stride == 1 and channels == stage.channels)
+    for prefix, stage, stride, named in _blocks():
+        adds = stride == 1 and channels == stage.channels
+        value = _block(graph, value, weights, prefix, stage, stride, adds, named)
         channels = stage.channels
     value = _relu6(graph, _convolution(graph, value, weights, "_conv_head", "_bn1"))
-    features = feature_outputs(graph, value, BACKBONE.channels)
+    feature_outputs(graph, value, BACKBONE.channels)
     if with_top:
-        _top(graph, features, weights)
+        _top(graph, "features", weights)
     return graph.model(BACKBONE.name)
 
 
@@ -137,23 +138,31 @@ def fold(kernel: Array, norm: Mapping[str, Array]) -> tuple[Array, Array]:
     return kernel * scale[:, np.newaxis, np.newaxis, np.newaxis], shift
 
 
-def _blocks() -> Iterator[tuple[str, Stage, int]]:
-    """Yield each block's prefix in the weights file, its stage and its own stride."""
+def _blocks() -> Iterator[tuple[str, Stage, int, str | None]]:
+    """Yield each block's prefix in the weights file, its stage, its own stride, and the stage's name at its end."""
     number = 0
-    for stage in STAGES:
+    for stage, row in zip(STAGES, BACKBONE.stages, strict=True):
         for repeat in range(stage.repeats):
-            yield f"_blocks.{number}.", stage, stage.stride if repeat == 0 else 1
+            last = repeat == stage.repeats - 1
+            yield f"_blocks.{number}.", stage, stage.stride if repeat == 0 else 1, row.name if last else None
             number += 1
 
 
 def _block(
-    graph: GraphBuilder, value: str, weights: Weights, prefix: str, stage: Stage, stride: int, adds: bool
+    graph: GraphBuilder,
+    value: str,
+    weights: Weights,
+    prefix: str,
+    stage: Stage,
+    stride: int,
+    adds: bool,
+    named: str | None,
 ) -> str:
     inner = value
     if stage.expansion > 1:
         inner = _relu6(graph, _convolution(graph, inner, weights, f"{prefix}_expand_conv", f"{prefix}_bn0"))
     filtered = _convolution(graph, inner, weights, f"{prefix}_depthwise_conv", f"{prefix}_bn1", stride, depthwise=True)
-    projected = _convolution(graph, _relu6(graph, filtered), weights, f"{prefix}_project_conv", f"{prefix}_bn2")
+    projected = _convolution(graph, _relu6(graph, filtered, named), weights, f"{prefix}_project_conv", f"{prefix}_bn2")
     return graph.add("Add", projected, value) if adds else projected
 
 
@@ -175,8 +184,8 @@ def _convolution(
     )
 
 
-def _relu6(graph: GraphBuilder, value: str) -> str:
-    return graph.add("Clip", value, graph.constant(0.0), graph.constant(6.0))
+def _relu6(graph: GraphBuilder, value: str, name: str | None = None) -> str:
+    return graph.add("Clip", value, graph.constant(0.0), graph.constant(6.0), name=name)
 
 
 def _top(graph: GraphBuilder, features: str, weights: Weights) -> None:

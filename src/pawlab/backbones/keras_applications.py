@@ -23,7 +23,7 @@ from pawlab.errors import WeightsError
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 from pawlab.graphs.from_keras import Value, add_model, largest_difference
 from pawlab.graphs.keras_runtime import import_keras
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.runtime import open_graph
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -76,8 +76,9 @@ def build_graph(
     with _random_state_kept():
         network = _load_network(backbone, image_size, weights)
     graph = GraphBuilder()
-    planes = picture_planes(graph, backbone, include_preprocessing, image_size)
-    (result,) = add_model(graph, network, Value(planes, 4))
+    planes = picture_planes(graph, backbone.mean, backbone.std, scaled=not include_preprocessing, size=image_size)
+    names = {stage.layer: stage.name for stage in backbone.stages}
+    (result,) = add_model(graph, network, Value(planes, 4), names)
     feature_outputs(graph, result.name, backbone.channels)
     model = graph.model(backbone.name)
     _check_answers(backbone, network, model, image_size, include_preprocessing)
@@ -160,11 +161,11 @@ def _check_answers(
     backbone: Backbone, network: Any, model: "ModelProto", image_size: ImageSize, include_preprocessing: bool
 ) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (2, *image_size, 3), dtype=np.uint8)
-    scaled = ((pictures - np.float32(backbone.mean)) / np.float32(backbone.std)).astype(np.float32)
+    scaled = ((pictures - np.array(backbone.mean, np.float32)) / np.array(backbone.std, np.float32)).astype(np.float32)
     expected = np.asarray(network(scaled, training=False))
-    session = open_session(model.SerializeToString())
+    converted = open_graph(model.SerializeToString())
     given = pictures if include_preprocessing else scaled
-    feature_map, features = session.run(["feature_map", "features"], {"pictures": given})
+    feature_map, features = converted.run(["feature_map", "features"], given)
     off = max(_differences(expected, feature_map, features))
     if not off <= TOLERANCE:
         raise WeightsError(

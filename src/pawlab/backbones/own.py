@@ -21,17 +21,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pawlab.backbones.table import Backbone, Channels
 from pawlab.errors import WeightsError, did_you_mean
+from pawlab.graphs.builder import OPSET
+from pawlab.graphs.entry import to_our_opset
 from pawlab.storage import read_toml
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 Size = tuple[int, int]  # height, width
-Colours = tuple[float, float, float]  # red, green, blue
 Description = dict[str, Any]
 
-ENDING = ".onnx"
 _KEYS = ["pixels", "mean", "std", "image_size", "output", "layout"]
 _WHITE = {"0-1": 1.0, "0-255": 255.0}
 FLOAT32, UINT8, FLOAT16, FLOAT64, BFLOAT16 = 1, 2, 10, 11, 16  # of onnx.TensorProto
@@ -51,16 +52,31 @@ class OwnBackbone:
     channels_first: bool
     image_size: Size | None
     fixed: bool
-    mean: Colours | None
-    std: Colours | None
+    mean: Channels | None
+    std: Channels | None
     output: str
     parameters: int
     sha256: str
 
-
-def is_own(name: str) -> bool:
-    """Say whether a backbone's name is that of a file."""
-    return name.lower().endswith(ENDING)
+    @property
+    def row(self) -> Backbone:
+        """Return it as a row of the table. Its channels are known once it has run."""
+        side = min(self.image_size or (1, 1))
+        return Backbone(
+            name=str(self.path),
+            reader="file",
+            image_size=side,
+            mean=self.mean or (0.0, 0.0, 0.0),
+            std=self.std or (1.0, 1.0, 1.0),
+            stride=side,
+            channels=0,
+            parameters=self.parameters,
+            weights=self.path.name,
+            sha256=self.sha256,
+            licence="",
+            paper="",
+            smallest_image=1,
+        )
 
 
 def read_own(path: Path) -> OwnBackbone:
@@ -81,15 +97,17 @@ def read_own(path: Path) -> OwnBackbone:
 def _load(path: Path) -> "ModelProto":
     """Read a network with one input of four axes, its functions written out, and its constants not among its inputs."""
     import onnx
-    from onnx.inliner import inline_local_functions
 
     if not path.is_file():
         raise WeightsError(f"there is no backbone {path}.")
     try:
-        model: ModelProto = inline_local_functions(onnx.load(path))
-        onnx.checker.check_model(model)
-    except Exception as error:  # protobuf, the checker and the reading of weights beside the file raise each their own
+        loaded = onnx.load(path)
+    except Exception as error:  # protobuf and the reading of weights beside the file raise each their own
         raise WeightsError(f"{path} can't be read as ONNX: {one_line(error)}") from error
+    try:
+        model = to_our_opset(loaded)
+    except ValueError as error:
+        raise WeightsError(f"{path} can't be used: {error}. Export it at ONNX opset {OPSET}.") from error
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in constants]
     if len(inputs) != 1 or len(lengths_of(inputs[0])) != 4:
@@ -168,7 +186,7 @@ def _image_size(path: Path, own: list[int | None], said: Description) -> tuple[S
     return (None if height is None or width is None else (height, width)), None not in own
 
 
-def _scaling(path: Path, kind: int, said: Description) -> tuple[Colours | None, Colours | None]:
+def _scaling(path: Path, kind: int, said: Description) -> tuple[Channels | None, Channels | None]:
     """Return mean and std for pixels 0-255."""
     missing = [key for key in ("pixels", "mean", "std") if key not in said]
     if kind == UINT8 and len(missing) == 3:
@@ -177,7 +195,7 @@ def _scaling(path: Path, kind: int, said: Description) -> tuple[Colours | None, 
         raise WeightsError(f"{path} takes pictures in numbers that aren't float32, float16, or uint8 left unscaled.")
     if missing:
         raise WeightsError(
-            f"{path} doesn't tell how pixels become its numbers. Write into {description_file(path)} what it was "
+            f"{path} doesn't say how pixels become its numbers. Write into {description_file(path)} what it was "
             'trained with, such as pixels = "0-1", mean = [0.485, 0.456, 0.406] and std = [0.229, 0.224, 0.225]. '
             f"Missing: {', '.join(missing)}."
         )
@@ -190,7 +208,7 @@ def _scaling(path: Path, kind: int, said: Description) -> tuple[Colours | None, 
     return mean, std
 
 
-def _colours(path: Path, key: str, said: Any, factor: float) -> Colours:
+def _colours(path: Path, key: str, said: Any, factor: float) -> Channels:
     values = said if isinstance(said, list) else [said] * 3
     numbers = [value * factor for value in values if type(value) in (int, float) and np.isfinite(value)]
     if len(values) != 3 or len(numbers) != 3:
@@ -204,7 +222,7 @@ def _output(path: Path, model: "ModelProto", said: Description) -> str:
     if wanted not in names:
         problem = f"has several outputs. Write output = ... into {description_file(path)}"
         if wanted is not None:
-            problem = f"has no output {wanted!r}.{did_you_mean(str(wanted), names)} Mend {description_file(path)}"
+            problem = f"has no output {wanted!r}.{did_you_mean(str(wanted), names)} Correct {description_file(path)}"
         raise WeightsError(f"{path} {problem}: one of {', '.join(names)}.")
     (output,) = (value for value in model.graph.output if value.name == wanted)
     if len(lengths_of(output)) not in (2, 4) or output.type.tensor_type.elem_type not in (FLOAT32, FLOAT16):

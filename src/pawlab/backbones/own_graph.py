@@ -17,8 +17,9 @@ from pawlab.backbones.own import (
     one_line,
 )
 from pawlab.errors import WeightsError
-from pawlab.graphs.builder import GraphBuilder, chain
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.builder import GraphBuilder
+from pawlab.graphs.edit import chain
+from pawlab.graphs.runtime import open_graph
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -27,7 +28,7 @@ _PREFIX = "own_"  # begins every name inside, so that ours meet none of them
 _SAME = 1e-3  # how far features may depend on the pictures beside, as a share of the largest
 
 
-def build_graph(own: OwnBackbone, size: Size) -> "ModelProto":
+def build_own_graph(own: OwnBackbone, size: Size) -> "ModelProto":
     """Return the network as `efficientnet_lite.build_graph` does, for pictures of one size, and tried out.
 
     `feature_map` comes out only where the network ends in one. Raises WeightsError where its answers can't serve.
@@ -37,12 +38,8 @@ def build_graph(own: OwnBackbone, size: Size) -> "ModelProto":
     network = compose.add_prefix(own.model, _PREFIX)
     _open_the_number_of_pictures(network)
     before, after = _scaling_graph(own, network.graph.input[0], size), _pooling_graph(own, network)
-    for part in (before, after):  # what they are made of is the same in every version of ONNX since 2019
-        part.ir_version = network.ir_version
-        del part.opset_import[:]
-        part.opset_import.extend(network.opset_import)
     try:
-        graph = chain(chain(before, network), after)
+        graph = chain(before, network, after)
     except Exception as error:  # what ONNX's checker says of a network that contradicts itself
         raise WeightsError(f"{own.path} can't be used: {one_line(error)}") from error
     _try_out(own.path, graph, size)
@@ -96,10 +93,8 @@ def _try_out(path: Path, graph: "ModelProto", size: Size) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
     pictures[1] //= 4
     try:
-        session = open_session(graph.SerializeToString())
-        together, first, second = (
-            session.run(None, {"pictures": some}) for some in (pictures, pictures[:1], pictures[1:])
-        )
+        opened = open_graph(graph.SerializeToString())
+        together, first, second = (opened.run(None, some) for some in (pictures, pictures[:1], pictures[1:]))
     except Exception as error:  # ONNX Runtime has a class of its own for each kind of failure
         raise WeightsError(
             f"{path} fails on two pictures of {size[0]} x {size[1]} pixels; export it with an open number of pictures, "

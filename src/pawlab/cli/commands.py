@@ -24,7 +24,7 @@ from pawlab.cli.terminal import (
 from pawlab.errors import PawlabError, counted
 
 if TYPE_CHECKING:
-    from pawlab.classifier import Prediction
+    from pawlab.classifier import Result
     from pawlab.runs.record import Run
 
 _INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -80,14 +80,15 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Turn pictures into a tested classifier."""
-    from pawlab import pipeline as workflow
+    from pawlab import pipeline
+    from pawlab.recipes import choose_recipe
 
     if resume is not None:
         _require_nothing_beside_resume(context)
-        run = workflow.resume(resume, progress=bar)
+        run = pipeline.resume(resume, progress=bar)
     elif data is not None:
-        _require_epochs_for(recipe, {"--epochs": epochs is not None, "--tensorboard": tensorboard})
-        run = workflow.train(
+        pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
+        run = pipeline.train(
             data,
             recipe,
             out,
@@ -206,9 +207,9 @@ def explain(
 @app.command()
 def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
-    from pawlab import pipeline as workflow
+    from pawlab import pipeline
 
-    evaluation, left_out = workflow.evaluate_data(model, data, progress=bar)
+    evaluation, left_out = pipeline.evaluate_data(model, data, progress=bar)
     if as_json:
         show_json({**evaluation.to_dict(), "left_out_as_seen": left_out})
         return
@@ -218,7 +219,7 @@ def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
     if left_out:
         pictures, them = counted(left_out, "picture was", "pictures were"), "it" if left_out == 1 else "them"
         say(f"{pictures} left out: the classifier was trained or tuned on {them}.")
-    for item in evaluation.broken:
+    for item in evaluation.skipped:
         say(f"set aside: {item.name}: {item.reason}")
 
 
@@ -260,9 +261,9 @@ def explore(
     as_json: AsJson = False,
 ) -> None:
     """ImageStats at pictures before training: counts, baseline, findings."""
-    from pawlab import pipeline as workflow
+    from pawlab import pipeline
 
-    found = workflow.explore(data, seed, recipe=recipe, out=out, progress=bar)
+    found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar)
     if as_json:
         show_json(found)
     else:
@@ -345,12 +346,12 @@ class _Watched:
 
     _MANY = 50
 
-    def __init__(self, predictions: "Iterable[Prediction]", total: int) -> None:
+    def __init__(self, predictions: "Iterable[Result]", total: int) -> None:
         self._predictions = predictions
         self._total = total
         self.unreadable = 0
 
-    def __iter__(self) -> "Iterator[Prediction]":
+    def __iter__(self) -> "Iterator[Result]":
         with bar("Predicting", self._total if self._total >= self._MANY else 0) as advance:
             for prediction in self._predictions:
                 advance(1)
@@ -380,18 +381,6 @@ def _as_typed(parameter: Any, value: Any) -> str:
         return str(parameter.name).upper()
     names: list[str] = parameter.secondary_opts if value is False else parameter.opts
     return names[0]
-
-
-def _require_epochs_for(recipe: str, asked: dict[str, bool]) -> None:
-    """Refuse options about epochs for a recipe that has none."""
-    from pawlab.recipes import choose_recipe
-
-    options = [option for option, given in asked.items() if given]
-    if options and choose_recipe(recipe).trainer == "head":
-        have, them = ("has", "it") if len(options) == 1 else ("have", "them")
-        raise PawlabError(
-            f"the recipe {recipe} is fitted in one go: {' and '.join(options)} {have} no effect. Leave {them} out."
-        )
 
 
 def _tell_unreadable(unreadable: int, total: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pawlab.classifier import Prediction
+from pawlab.classifier import NoPrediction, Result
 from pawlab.errors import OutputError
 from pawlab.storage import replacing_file
 
@@ -26,7 +26,7 @@ def choose_format(asked: Format | None, out: Path | None) -> Format:
     return asked or told or "table"
 
 
-def render(predictions: Iterable[Prediction], form: Format, top: int) -> Iterator[str]:
+def render(predictions: Iterable[Result], form: Format, top: int) -> Iterator[str]:
     """Yield the text of the answers, piece by piece as they come. Not for Parquet, which isn't text."""
     if form == "table":
         return _table(predictions, top)
@@ -35,7 +35,7 @@ def render(predictions: Iterable[Prediction], form: Format, top: int) -> Iterato
     return _json(predictions, top)
 
 
-def write(predictions: Iterable[Prediction], form: Format, top: int, out: Path) -> None:
+def write(predictions: Iterable[Result], form: Format, top: int, out: Path) -> None:
     """Write the answers to a file; it appears once it is whole. Raises OutputError where it can't be written."""
     with replacing_file(out) as partial:
         if form == "parquet":
@@ -51,22 +51,22 @@ def columns(top: int) -> tuple[str, ...]:
     return ("picture", "label", "probability", "sure", "error", "reason", *more)
 
 
-def _row(prediction: Prediction, top: int) -> tuple[Any, ...]:
+def _row(prediction: Result, top: int) -> tuple[Any, ...]:
     label, probability = (prediction.label, prediction.probability) if prediction.error is None else (None, None)
     others: list[Any] = [value for pair in prediction.top(top)[1:] for value in pair]
     row = (prediction.picture, label, probability, prediction.sure, prediction.error, prediction.reason, *others)
     return row + (None,) * (len(columns(top)) - len(row))
 
 
-def _table(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
+def _table(predictions: Iterable[Result], top: int) -> Iterator[str]:
     """Yield a line a picture: the answer first, so that the eye finds it whatever the paths' lengths."""
     for prediction in predictions:
         why = prediction.error or prediction.reason
         yield f"{_answer(prediction, top):<24}  {_one_line(prediction.picture)}{f': {why}' if why else ''}\n"
 
 
-def _answer(prediction: Prediction, top: int) -> str:
-    if prediction.error is not None:
+def _answer(prediction: Result, top: int) -> str:
+    if isinstance(prediction, NoPrediction):
         return "error"
     ranked = ", ".join(f"{label} {probability:.1%}" for label, probability in prediction.top(top))
     return ranked if prediction.sure else f"not sure ({ranked})"
@@ -76,7 +76,7 @@ def _one_line(path: str) -> str:
     return path.replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _csv(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
+def _csv(predictions: Iterable[Result], top: int) -> Iterator[str]:
     yield _csv_line(columns(top))
     for prediction in predictions:
         yield _csv_line(_row(prediction, top))
@@ -95,7 +95,7 @@ def _csv_value(value: Any) -> Any:
     return f"{value:.6f}" if isinstance(value, float) else value
 
 
-def _json(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
+def _json(predictions: Iterable[Result], top: int) -> Iterator[str]:
     """Yield one JSON array, an element a line."""
     separator = "[\n"
     for prediction in predictions:
@@ -104,7 +104,7 @@ def _json(predictions: Iterable[Prediction], top: int) -> Iterator[str]:
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
-def _document(prediction: Prediction, top: int) -> dict[str, Any]:
+def _document(prediction: Result, top: int) -> dict[str, Any]:
     found = prediction.error is None
     return {
         "picture": prediction.picture,

@@ -1,8 +1,8 @@
 """The built-in pictures, so that everything can be tried without a download: 300 drawn cats and dogs in one zip.
 
-sample.zip holds train/, validation/ and test/ of cats/ and dogs/: 180, 60 and 60 JPEG files of 200 to 256 pixels a side.
-The set is staged: `fast` gets most of it right and makes a few mistakes, so that every part of a report has something
-to show. Its scores say nothing about photos.
+sample.zip holds train/, validation/ and test/ of cats/ and dogs/: 180, 60 and 60 JPEG files of 200 to 256 pixels a
+side. The set is staged: `fast` gets most of it right and makes a few mistakes, so that every part of a report has
+something to show. Its scores say nothing about photos.
 """
 
 import zipfile

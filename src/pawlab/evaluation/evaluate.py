@@ -1,7 +1,7 @@
 """A saved classifier and labelled pictures -> how good it is. Always through the file that ships."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,23 +11,27 @@ from pawlab.classifier import Classifier, Prediction
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import DataError
 from pawlab.evaluation.metrics import Score, confusion, score
+from pawlab.images import PictureInfo
 from pawlab.progress import Progress, silent
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The answers for labelled pictures that could be read, and the score over them.
+    """The predictions for labelled pictures that could be read, and the score over them.
 
     `probabilities`: (n, classes) in the classifier's order of classes; `labels`: (n,), class positions; `sure`: (n,),
-    whether the classifier was sure of its answer.
+    whether the classifier was sure of its prediction. `infos`: size and format of pictures by SHA-256. `seen`: how
+    many of them were used in training or validation; None where that isn't known.
     """
 
     classes: tuple[str, ...]
     pictures: tuple[Picture, ...]
     labels: NDArray[np.int64]
     probabilities: NDArray[np.floating[Any]]
-    broken: tuple[Skipped, ...]
+    skipped: tuple[Skipped, ...]
     sure: NDArray[np.bool_]
+    infos: Mapping[str, PictureInfo] = field(default_factory=dict, repr=False)
+    seen: int | None = 0
 
     @property
     def score(self) -> Score:
@@ -35,14 +39,20 @@ class Evaluation:
         return score(self.probabilities, self.labels)
 
     @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Return (n,): whether the most probable class is the label."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.labels)
+
+    @property
     def confusion(self) -> NDArray[np.int64]:
         """Return counts (classes, classes): row = true class, column = predicted class."""
         return confusion(self.probabilities.argmax(axis=1), self.labels, len(self.classes))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the score, and precision, recall and counts by class, as plain values."""
+    @property
+    def by_class(self) -> dict[str, dict[str, Any]]:
+        """Return pictures, precision and recall per class; None where nothing was predicted, or nothing is there."""
         counts = self.confusion
-        by_class = {
+        return {
             name: {
                 "pictures": int(counts[index].sum()),
                 "precision": _share(counts[index, index], counts[:, index].sum()),
@@ -50,44 +60,50 @@ class Evaluation:
             }
             for index, name in enumerate(self.classes)
         }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the score, and precision, recall and counts per class, as plain values."""
         return {
             **self.score.to_dict(),
             "classes": list(self.classes),
-            "by_class": by_class,
-            "confusion": counts.tolist(),
-            "set_aside": [{"picture": item.name, "reason": item.reason} for item in self.broken],
+            "by_class": self.by_class,
+            "confusion": self.confusion.tolist(),
+            "seen_in_training": self.seen,
+            "set_aside": [{"picture": item.name, "reason": item.reason} for item in self.skipped],
         }
 
 
 def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Progress = silent) -> Evaluation:
-    """Have every picture answered and compare with its label.
+    """Predict every picture and compare with its label.
 
     Raises DataError where a label isn't among the classifier's classes, or no picture can be read.
     """
-    positions = {name: index for index, name in enumerate(classifier.classes)}
     _require_known_labels(pictures, classifier.classes)
     good: list[Picture] = []
-    rows: list[list[float]] = []
-    sure: list[bool] = []
-    broken: list[Skipped] = []
+    predictions: list[Prediction] = []
+    skipped: list[Skipped] = []
     with progress("Testing", len(pictures)) as advance:
-        answers = classifier.predict_each(picture.path for picture in pictures)
-        for picture, answer in zip(pictures, answers, strict=True):
+        results = classifier.predict_each(picture.path for picture in pictures)
+        for picture, result in zip(pictures, results, strict=True):
             advance(1)
-            if answer.error is not None:
-                broken.append(Skipped(picture.name, answer.error))
-            else:
+            if isinstance(result, Prediction):
                 good.append(picture)
-                rows.append(_in_order(answer, classifier.classes))
-                sure.append(answer.sure)
+                predictions.append(result)
+            else:
+                skipped.append(Skipped(picture.name, result.error))
     if not good:
-        raise DataError(f"none of the {len(pictures)} pictures can be read. The first: {broken[0].reason}.")
-    labels = np.array([positions[picture.label] for picture in good])
-    return Evaluation(classifier.classes, tuple(good), labels, np.array(rows), tuple(broken), np.array(sure))
-
-
-def _in_order(answer: Prediction, classes: tuple[str, ...]) -> list[float]:
-    return [answer.probabilities[name] for name in classes]
+        raise DataError(f"none of the {len(pictures)} pictures can be read. The first: {skipped[0].reason}.")
+    classes = classifier.classes
+    positions = {name: index for index, name in enumerate(classes)}
+    return Evaluation(
+        classes,
+        tuple(good),
+        labels=np.array([positions[picture.label] for picture in good]),
+        probabilities=np.array([[item.probabilities[name] for name in classes] for item in predictions]),
+        skipped=tuple(skipped),
+        sure=np.array([item.sure for item in predictions]),
+        infos={picture.sha256: item.info for picture, item in zip(good, predictions, strict=True) if item.info},
+    )
 
 
 def _require_known_labels(pictures: Sequence[Picture], classes: tuple[str, ...]) -> None:

@@ -26,7 +26,8 @@ from PIL import Image
 from pawlab.classifier import Classifier
 from pawlab.errors import ModelError, OutputError, PawlabError, did_you_mean
 from pawlab.graphs.anatomy import Anatomy, Node, find_anatomy
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.edit import with_outputs
+from pawlab.graphs.runtime import open_graph
 from pawlab.images import Pixels, Source, decode
 from pawlab.storage import replacing_file
 
@@ -71,9 +72,7 @@ class Explainer:
         self._anatomy = find_anatomy(model)
         self._constants = _constants(model)
         self._names = _tensors(self._anatomy, classifier)
-        del model.graph.output[:]
-        model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in self._names)
-        self._session = open_session(model.SerializeToString())
+        self._graph = open_graph(with_outputs(model, self._names).SerializeToString())
 
     def heatmap(self, source: Source, label: str | None = None) -> Heatmap:
         """Return the map for one picture and a class; without one, for the classifier's answer.
@@ -81,7 +80,7 @@ class Explainer:
         Raises PictureError where it can't be read, PawlabError where there is no such class.
         """
         pixels = decode(source, self._classifier.card.preprocess)
-        values = dict(zip(self._names, self._session.run(self._names, {"pictures": pixels[np.newaxis]}), strict=True))
+        values = dict(zip(self._names, self._graph.run(self._names, pixels[np.newaxis]), strict=True))
         classes = self._classifier.classes
         best = int(values["probabilities"][0].argmax())
         place = best if label is None else _position(label, classes)

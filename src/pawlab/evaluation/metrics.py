@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Probabilities = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
-_NORMAL_QUANTILE_975 = 1.959963984540054
+_Z_975 = 1.959963984540054
 _SMALLEST = 1e-7  # keeps the loss of a confident mistake finite, as Keras does
 
 
@@ -57,7 +57,7 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
     """
     if total == 0:
         return (0.0, 1.0)
-    z, share = _NORMAL_QUANTILE_975, right / total
+    z, share = _Z_975, right / total
     centre = share + z * z / (2 * total)
     margin = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total

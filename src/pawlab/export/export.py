@@ -18,7 +18,7 @@ from pawlab.errors import OutputError, PawlabError, did_you_mean
 from pawlab.export.example import example
 from pawlab.export.forms import FORMS, Form, Name
 from pawlab.graphs.keras_runtime import silent_stderr
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.runtime import open_graph
 from pawlab.images import Pixels, Preprocess, decode
 from pawlab.progress import Progress, notebook_bar
 from pawlab.storage import RUN_FILE, is_free, replacing_file, replacing_folder
@@ -171,7 +171,7 @@ def _card(card: Card, left_out: list[str]) -> dict[str, Any]:
 
 
 def _other_outputs(model: Path) -> list[str]:
-    return [output.name for output in open_session(model).get_outputs() if output.name != "probabilities"]
+    return [name for name in open_graph(model).outputs if name != "probabilities"]
 
 
 def _write_text(path: Path, text: str) -> None:

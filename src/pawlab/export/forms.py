@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.graphs.keras_runtime import import_keras
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.runtime import open_graph
 from pawlab.graphs.to_keras import to_keras
 from pawlab.images import Pixels, Preprocess
 
@@ -40,7 +40,7 @@ def _write_onnx(model: Path, preprocess: Preprocess, target: Path) -> None:
 
 
 def _answer_of_onnx(model: Path, pixels: Pixels) -> Probabilities:
-    return np.asarray(open_session(model).run(["probabilities"], {"pictures": pixels})[0])
+    return np.asarray(open_graph(model).run(["probabilities"], pixels)[0])
 
 
 def _write_keras(model: Path, preprocess: Preprocess, target: Path) -> None:

@@ -1,6 +1,6 @@
 """Pictures -> features: decoding and the frozen network run together on every core, a picture at a time.
 
-One picture a run and one thread a run, as many runs at once as there are cores: a thread decodes its picture while
+One picture per run and one thread per run, as many runs at once as there are cores: a thread decodes its picture while
 another is in the network, no thread waits for another, and a picture's features don't depend on its neighbours'.
 """
 
@@ -8,41 +8,43 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pawlab.backbones.load import BackboneGraph
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import PictureError
-from pawlab.features.store import FeatureCache, Features
-from pawlab.graphs.runtime import open_session
-from pawlab.images import Preprocess, Source, decode
+from pawlab.features.store import Features, FeatureStore, Positions
+from pawlab.graphs.runtime import Graph, open_graph
+from pawlab.images import PictureInfo, Preprocess, Source, read
 from pawlab.parallel import MapBatches, map_in_threads
 from pawlab.progress import Progress, silent
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+Row = tuple[Features, PictureInfo]
 
-_ROWS_A_WRITE = 64  # what a killed run loses at most
+_ROWS_PER_WRITE = 64  # what a killed run loses at most
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """`features`: float32 (n, d), a row for each of `pictures`; `broken`: those that couldn't be decoded; `computed`:
-    how many rows weren't in the cache."""
+    """`features`: float32 (n, d), a row for each of `pictures`; `skipped`: those that can't be decoded; `infos`: size
+    and format of pictures by SHA-256; `computed`: how many rows weren't in the store."""
 
     features: Features
     pictures: tuple[Picture, ...]
-    broken: tuple[Skipped, ...]
+    skipped: tuple[Skipped, ...]
+    infos: dict[str, PictureInfo]
     computed: int
 
 
 @dataclass(frozen=True)
 class ByContent:
-    """`found`: features (d,) by SHA-256; `failed`: why a picture can't be decoded, likewise; `computed`: as above."""
+    """`features`: float32 (m, d); `positions`: the row in them of each content asked for, -1 where it can't be decoded;
+    `infos`: size and format by position in `features`; `failed`: why a content can't be decoded; `computed`: as above."""
 
-    found: dict[str, Features]
+    features: Features
+    positions: Positions
+    infos: list[PictureInfo]
     failed: dict[str, str]
     computed: int
 
@@ -54,22 +56,22 @@ def extract_features(
     progress: Progress = silent,
     map_batches: MapBatches = map_in_threads,
 ) -> Extracted:
-    """Return the backbone's features for each picture, from the cache where they are there.
-
-    Memory holds the features, 4 bytes times d a picture, and a few pictures at a time.
-    """
+    """Return the backbone's features for each picture, from the store where they are there."""
     sources = {picture.sha256: picture.path for picture in pictures}
-    result = features_by_content(sources, graph, preprocess, progress, map_batches)
-    good = tuple(picture for picture in pictures if picture.sha256 in result.found)
-    broken = tuple(
-        Skipped(picture.name, result.failed[picture.sha256])
-        for picture in pictures
-        if picture.sha256 not in result.found
+    found = features_by_content(sources, graph, preprocess, progress, map_batches)
+    rows = dict(zip(sources, found.positions.tolist(), strict=True))
+    good = tuple(picture for picture in pictures if rows[picture.sha256] >= 0)
+    order = np.array([rows[picture.sha256] for picture in good], np.int64)
+    in_order = np.array_equal(order, np.arange(len(found.features)))
+    return Extracted(
+        features=found.features if in_order else found.features[order],
+        pictures=good,
+        skipped=tuple(
+            Skipped(picture.name, found.failed[picture.sha256]) for picture in pictures if rows[picture.sha256] < 0
+        ),
+        infos={sha256: found.infos[row] for sha256, row in rows.items() if row >= 0},
+        computed=found.computed,
     )
-    features = np.empty((len(good), graph.backbone.channels), dtype=np.float32)
-    for row, picture in enumerate(good):
-        features[row] = result.found[picture.sha256]
-    return Extracted(features, good, broken, result.computed)
 
 
 def features_by_content(
@@ -80,54 +82,81 @@ def features_by_content(
     map_batches: MapBatches = map_in_threads,
 ) -> ByContent:
     """Return features for pictures in any form that `decode` takes, given by the SHA-256 of their content."""
-    cache = FeatureCache(graph.checksum, preprocess)
-    found = cache.read(list(sources))
-    missing = {sha256: source for sha256, source in sources.items() if sha256 not in found}
-    failed = _compute_missing(missing, _FeaturesOf(graph.path, preprocess), cache, found, progress, map_batches)
-    return ByContent(found, failed, computed=len(missing) - len(failed))
+    store = FeatureStore(graph.checksum, preprocess, graph.backbone.channels)
+    compute, contents = _FeaturesOf(graph.path, preprocess), list(sources)
+    missing = _absent(sources, store.open().find(contents))
+    unsaved, failed = _compute(missing, compute, store, progress, map_batches)
+    snapshot = store.open()
+    rows = snapshot.find(contents)
+    lost = {key: source for key, source in _absent(sources, rows).items() if key not in failed and key not in unsaved}
+    unsaved |= _compute(lost, compute, None, progress, map_batches)[0]  # the store vanished in between
+    kept = rows[rows >= 0]
+    features, infos = snapshot.take(kept), snapshot.infos(kept)
+    if unsaved:
+        features = np.concatenate([features, [row for row, _ in unsaved.values()]])
+        infos = [*infos, *(info for _, info in unsaved.values())]
+    positions = np.full(len(contents), -1, np.int64)
+    positions[rows >= 0] = np.arange(len(kept))
+    for number, content in enumerate(unsaved, start=len(kept)):
+        positions[contents.index(content)] = number
+    return ByContent(features, positions, infos, failed, len(missing) - len(failed))
+
+
+def _absent(sources: Mapping[str, Source], rows: Positions) -> dict[str, Source]:
+    return {content: sources[content] for content, row in zip(sources, rows, strict=True) if row < 0}
 
 
 class _FeaturesOf:
-    """Picture -> its features, or the reason why it can't be decoded. Opens its graph where it first runs."""
+    """Picture -> its features and header, or the reason why it can't be decoded. Opens its graph where it first
+    runs.
+    """
 
     def __init__(self, graph: Path, preprocess: Preprocess) -> None:
         self.graph = graph
         self.preprocess = preprocess
 
-    def __call__(self, source: Source) -> Features | str:
+    def __call__(self, source: Source) -> Row | str:
         try:
-            pixels = decode(source, self.preprocess)
+            pixels, info = read(source, self.preprocess)
         except PictureError as error:
             return str(error)
-        features: Features = self._session.run(["features"], {"pictures": pixels[np.newaxis]})[0][0]
-        return features
+        features: Features = self._graph.run(["features"], pixels[np.newaxis])[0][0]
+        return features, info
 
     @cached_property
-    def _session(self) -> "InferenceSession":
-        return open_session(self.graph)
+    def _graph(self) -> Graph:
+        return open_graph(self.graph)
 
 
-def _compute_missing(
+def _compute(
     missing: Mapping[str, Source],
-    compute: Callable[[Source], Features | str],
-    cache: FeatureCache,
-    found: dict[str, Features],
+    compute: Callable[[Source], Row | str],
+    store: FeatureStore | None,
     progress: Progress,
     map_batches: MapBatches,
-) -> dict[str, str]:
-    """Compute what is missing into `found` and the cache; return the reasons of failure by SHA-256."""
+) -> tuple[dict[str, Row], dict[str, str]]:
+    """Compute what is missing into the store. Return what it couldn't take, and the reasons of failure."""
+    unsaved: dict[str, Row] = {}
     failed: dict[str, str] = {}
-    fresh: list[tuple[str, Features]] = []
+    fresh: dict[str, Row] = {}
+
+    def save() -> None:
+        if store is None or not store.append(list(fresh), [row for row, _ in fresh.values()], _infos(fresh)):
+            unsaved.update(fresh)
+        fresh.clear()
+
     with progress("Computing features", len(missing)) as advance:
-        for sha256, result in zip(missing, map_batches(compute, missing.values()), strict=True):
+        for content, result in zip(missing, map_batches(compute, missing.values()), strict=True):
             advance(1)
             if isinstance(result, str):
-                failed[sha256] = result
+                failed[content] = result
                 continue
-            found[sha256] = result
-            fresh.append((sha256, result))
-            if len(fresh) >= _ROWS_A_WRITE:
-                cache.write(fresh)
-                fresh = []
-    cache.write(fresh)
-    return failed
+            fresh[content] = result
+            if len(fresh) >= _ROWS_PER_WRITE:
+                save()
+    save()
+    return unsaved, failed
+
+
+def _infos(rows: Mapping[str, Row]) -> list[PictureInfo]:
+    return [info for _, info in rows.values()]

@@ -1,90 +1,169 @@
-"""Features kept on disk: one SQLite file for each network, decoder and way of preparing pictures, one row a picture.
+"""The feature store: features on disk by the content of the pictures, mapped into memory.
 
-SQLite, because it comes with Python, is safe against kills and lets several processes read and write at once. Every row
-carries a checksum; a row that fails it counts as absent and is computed again. So does a file that SQLite can't read.
-A cache only ever saves time, so no failure of it ends a run.
+A space holds the features of one network at one way of preparing pictures: rows.f32, float32 (rows, d), and index.bin,
+a record of 64 bytes per row with the picture's SHA-256, size and format, and checksums. Both only ever grow. A writer
+holds the space's lock, appends rows, and then their records; so whatever a kill leaves behind the last whole record
+counts as absent, and the next writer cuts it off. Several processes may read and write at once. A row whose checksum is
+wrong counts as absent too. The store only ever saves time, so no failure of it ends a run.
 """
 
-import hashlib
 import json
-import sqlite3
+import os
 import zlib
-from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from pawlab.images import DECODER_VERSION, Preprocess
+from pawlab.graphs.runtime import runtime_version
+from pawlab.images import DECODER_VERSION, PictureInfo, Preprocess
 from pawlab.storage import cache_dir
 
 Features = NDArray[np.float32]
+Positions = NDArray[np.int64]
 
 _WAIT_SECONDS = 30.0
-_KEYS_A_QUERY = 500
+_RECORD = np.dtype(
+    [
+        ("digest", "V32"),
+        ("row", "<i8"),
+        ("width", "<i4"),
+        ("height", "<i4"),
+        ("format", "S8"),
+        ("crc", "<u4"),  # of the row
+        ("check", "<u4"),  # of the record's other 60 bytes
+    ]
+)
+_MULTIPLIERS = (np.arange(15, dtype=np.uint32) * np.uint32(2654435761)) | np.uint32(1)  # odd: any changed bit shows
 
 
-class FeatureCache:
-    """Features by the SHA-256 of the picture's bytes, for one backbone and one Preprocess."""
+@dataclass(frozen=True)
+class Snapshot:
+    """What a space held when it was opened. `rows`: float32 (rows, d), mapped; `records`: sorted by `keys`."""
 
-    def __init__(self, backbone_checksum: str, preprocess: Preprocess, folder: Path | None = None) -> None:
-        decoder = [DECODER_VERSION, PIL.__version__]
-        space = json.dumps([backbone_checksum, preprocess.to_dict(), decoder], sort_keys=True)
-        name = hashlib.sha256(space.encode()).hexdigest()[:24]
-        self.path = (folder or cache_dir("features")) / f"{name}.sqlite"
+    rows: Features
+    records: NDArray[Any]
+    keys: NDArray[np.uint64]
 
-    def read(self, keys: Sequence[str]) -> dict[str, Features]:
-        """Return the features that are there and whole; {} where the file can't be used."""
-        try:
-            return self._read(keys)
-        except sqlite3.DatabaseError as error:
-            self._discard_if_broken(error)
-            return {}
-
-    def write(self, rows: Iterable[tuple[str, Features]]) -> None:
-        """Keep these features, replacing what was there."""
-        records = [(key, value.tobytes(), _checksum(key, value.tobytes())) for key, value in rows]
-        try:
-            self._write(records)
-        except sqlite3.DatabaseError as error:
-            self._discard_if_broken(error)
-
-    def _read(self, keys: Sequence[str]) -> dict[str, Features]:
-        found: dict[str, Features] = {}
-        with closing(self._connect()) as connection:
-            for start in range(0, len(keys), _KEYS_A_QUERY):
-                some = keys[start : start + _KEYS_A_QUERY]
-                marks = ",".join("?" * len(some))
-                for key, value, checksum in connection.execute(
-                    f"SELECT key, value, checksum FROM features WHERE key IN ({marks})", some
-                ):
-                    if checksum == _checksum(key, value):
-                        found[key] = np.frombuffer(value, dtype=np.float32)
+    def find(self, contents: Sequence[str]) -> Positions:
+        """Return the row of each content, given by its SHA-256 in hexadecimal; -1 where it isn't there, or damaged."""
+        found = np.full(len(contents), -1, np.int64)
+        if not len(self.keys) or not len(contents):
+            return found
+        digests = np.frombuffer(b"".join(map(bytes.fromhex, contents)), np.uint8).reshape(-1, 32)
+        wanted = np.ascontiguousarray(digests[:, :8]).view("<u8").ravel()
+        places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        for number in np.flatnonzero(self.keys[places] == wanted).tolist():
+            record = self.records[places[number]]
+            row = int(record["row"])
+            whole = zlib.crc32(self.rows[row].tobytes()) == int(record["crc"])
+            if whole and record["digest"].tobytes() == digests[number].tobytes():
+                found[number] = row
         return found
 
-    def _write(self, records: list[tuple[str, bytes, int]]) -> None:
-        with closing(self._connect()) as connection, connection:
-            connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", records)
+    def take(self, positions: Positions) -> Features:
+        """Return these rows (n, d): a view of the mapped file where they lie one behind the other, else a copy."""
+        if len(positions) and (np.diff(positions) == 1).all():
+            return self.rows[positions[0] : positions[-1] + 1]
+        return np.asarray(self.rows[positions])
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS)
+    def infos(self, positions: Positions) -> list[PictureInfo]:
+        """Return size and format of the pictures in these rows."""
+        by_row = np.empty(len(self.rows), np.int64)
+        by_row[self.records["row"]] = np.arange(len(self.records))
+        some = self.records[by_row[positions]]
+        return [
+            PictureInfo(int(record["width"]), int(record["height"]), bytes(record["format"]).decode("ascii"))
+            for record in some
+        ]
+
+
+class FeatureStore:
+    """The space of one backbone, one Preprocess, and the versions that bear on the numbers. `width`: features per
+    row.
+    """
+
+    def __init__(self, backbone_checksum: str, preprocess: Preprocess, width: int, folder: Path | None = None) -> None:
+        versions = [DECODER_VERSION, PIL.__version__, runtime_version()]
+        space = json.dumps([backbone_checksum, preprocess.to_dict(), versions, width], sort_keys=True)
+        self.folder = (folder or cache_dir("features")) / sha256(space.encode()).hexdigest()[:24]
+        self.width = width
+
+    def open(self) -> Snapshot:
+        """Return what is there: nothing where the files can't be read."""
         try:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS features (key TEXT PRIMARY KEY, value BLOB, checksum INTEGER) WITHOUT ROWID"
-            )
-        except sqlite3.DatabaseError:
-            connection.close()
-            raise
-        return connection
+            records = np.fromfile(self._index, _RECORD)
+            count = self._rows.stat().st_size // (4 * self.width)
+            rows = np.memmap(self._rows, np.float32, "r", shape=(count, self.width)) if count else None
+        except (OSError, ValueError):
+            rows = None
+        if rows is None:
+            return Snapshot(np.empty((0, self.width), np.float32), np.empty(0, _RECORD), np.empty(0, np.uint64))
+        whole = (_check(records) == records["check"]) & (records["row"] >= 0) & (records["row"] < len(rows))
+        records = records[whole]
+        keys = np.ascontiguousarray(_bytes_of(records)[:, :8]).view("<u8").ravel()
+        order = np.argsort(keys, kind="stable")
+        return Snapshot(rows, records[order], keys[order])
 
-    def _discard_if_broken(self, error: sqlite3.DatabaseError) -> None:
-        """Remove a file that isn't a database any more; one that is merely busy or read-only stays."""
-        if not isinstance(error, sqlite3.OperationalError):
-            with suppress(OSError):
-                self.path.unlink(missing_ok=True)
+    def append(self, contents: Sequence[str], rows: Sequence[Features], infos: Sequence[PictureInfo]) -> bool:
+        """Add rows (d,) of these contents. Returns whether that worked: a full disk or a read-only cache is no
+        error.
+        """
+        from filelock import FileLock, Timeout
+
+        if not contents:
+            return True
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock", timeout=_WAIT_SECONDS):
+                first = _append(self._rows, 4 * self.width, np.stack(rows).astype("<f4").tobytes())
+                _append(self._index, _RECORD.itemsize, _records(contents, rows, infos, first).tobytes())
+        except (OSError, Timeout):
+            return False
+        return True
+
+    @property
+    def _rows(self) -> Path:
+        return self.folder / "rows.f32"
+
+    @property
+    def _index(self) -> Path:
+        return self.folder / "index.bin"
 
 
-def _checksum(key: str, value: bytes) -> int:
-    return zlib.crc32(value, zlib.crc32(key.encode()))
+def _records(contents: Sequence[str], rows: Sequence[Features], infos: Sequence[PictureInfo], first: int) -> Any:
+    records = np.zeros(len(contents), _RECORD)
+    records["row"] = np.arange(first, first + len(contents))
+    for record, content, row, info in zip(records, contents, rows, infos, strict=True):
+        record["digest"] = bytes.fromhex(content)
+        record["width"], record["height"], record["format"] = info.width, info.height, info.format.encode("ascii")
+        record["crc"] = zlib.crc32(row.tobytes())
+    records["check"] = _check(records)
+    return records
+
+
+def _check(records: NDArray[Any]) -> NDArray[np.uint32]:
+    words = np.ascontiguousarray(_bytes_of(records)).view("<u4")[:, :15]
+    return np.asarray((words * _MULTIPLIERS).sum(axis=1, dtype=np.uint32) ^ np.uint32(0x9E3779B9))
+
+
+def _bytes_of(records: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.frombuffer(records.tobytes(), np.uint8).reshape(-1, _RECORD.itemsize)
+
+
+def _append(path: Path, size: int, data: bytes) -> int:
+    """Append whole items of `size` bytes behind the last whole one, and return how many there were."""
+    with path.open("ab") as file:
+        count, torn = divmod(file.tell(), size)
+        if torn:
+            file.truncate(count * size)
+            file.seek(0, os.SEEK_END)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return count

@@ -1,20 +1,19 @@
 """Builds ONNX graphs a node at a time: each call adds one node and returns the name of what it computes."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.backbones.table import Backbone
-
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-OPSET = 17  # read by ONNX Runtime 1.12 and newer
-IR_VERSION = 8
+OPSET = 21  # of every graph in pawlab: the newest that ONNX Runtime 1.20, the oldest supported, reads
+IR_VERSION = 10
 
-_FLOAT32 = 1  # onnx.TensorProto.FLOAT
+FLOAT32 = 1  # onnx.TensorProto.FLOAT
 
 Array = NDArray[Any]
 Shape = tuple[int | str, ...]  # a string names a length that is open
@@ -60,6 +59,13 @@ class GraphBuilder:
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
 
+    def rename(self, value: str, name: str) -> str:
+        """Give what a node computed another name, and return that."""
+        for node in self._nodes:
+            node.input[:] = [name if given == value else given for given in node.input]
+            node.output[:] = [name if given == value else given for given in node.output]
+        return name
+
     def model(self, name: str) -> "ModelProto":
         """Return the whole, checked."""
         from onnx import checker, helper
@@ -71,61 +77,33 @@ class GraphBuilder:
         return model
 
 
-def chain(first: "ModelProto", second: "ModelProto") -> "ModelProto":
-    """Return one graph in which `second`'s input is `first`'s output of the same name; its outputs are `second`'s.
-
-    Both come from this module, so they speak the same ONNX; their inner names mustn't meet (see GraphBuilder's prefix).
-    Raises ValueError where nothing joins them.
-    """
-    from onnx import ModelProto, checker
-
-    whole = ModelProto()
-    whole.CopyFrom(first)
-    joint = second.graph.input[0].name
-    if joint not in [output.name for output in first.graph.output]:
-        raise ValueError(f"the first graph has no output '{joint}' to feed the second")
-    del whole.graph.output[:]
-    whole.graph.node.extend(second.graph.node)
-    whole.graph.initializer.extend(second.graph.initializer)
-    whole.graph.output.extend(second.graph.output)
-    drop_unused(whole.graph)
-    checker.check_model(whole, full_check=True)
-    return whole
-
-
-def drop_unused(graph: "GraphProto") -> None:
-    """Remove nodes that no output needs. Nodes stand in the order of their work, so one pass backwards suffices."""
-    needed = {output.name for output in graph.output}
-    for node in reversed(list(graph.node)):
-        if needed.isdisjoint(node.output):
-            graph.node.remove(node)
-        else:
-            needed.update(node.input)
-
-
 def picture_planes(
-    graph: GraphBuilder, backbone: Backbone, include_preprocessing: bool, size: Shape = ("h", "w")
+    graph: GraphBuilder, mean: Sequence[float], std: Sequence[float], scaled: bool = False, size: Shape = ("h", "w")
 ) -> str:
-    """Declare the input `pictures` (n, h, w, 3), and bring it to (n, 3, h, w) float32 as the backbone wants it.
+    """Declare the input `pictures` (n, h, w, 3), RGB, and bring it to (n, 3, h, w) float32 as a network wants it.
 
-    With `include_preprocessing` pictures are uint8, RGB, 0-255; without, float32 and already scaled.
+    Pictures are uint8, 0-255, and the network gets (pixels - mean) / std, `mean` and `std` per channel. Where they are
+    `scaled` already, they are float32.
     """
-    dtype = np.uint8 if include_preprocessing else np.float32
-    pictures = graph.input("pictures", dtype, ("n", *size, 3))
+    pictures = graph.input("pictures", np.float32 if scaled else np.uint8, ("n", *size, 3))
     planes = graph.add("Transpose", pictures, perm=[0, 3, 1, 2])
-    if not include_preprocessing:
+    if scaled:
         return planes
-    shifted = graph.add("Sub", graph.add("Cast", planes, to=_FLOAT32), graph.constant(backbone.mean))
-    return graph.add("Div", shifted, graph.constant(backbone.std))
+    shifted = graph.add("Sub", graph.add("Cast", planes, to=FLOAT32), graph.constant(_per_channel(mean)))
+    return graph.add("Div", shifted, graph.constant(_per_channel(std)))
 
 
-def feature_outputs(graph: GraphBuilder, planes: str, channels: int) -> str:
+def _per_channel(values: Sequence[float]) -> Array:
+    """Return one number where all channels have the same, else one for each: (3, 1, 1)."""
+    return np.array(values[0] if len(set(values)) == 1 else np.reshape(values, (3, 1, 1)), np.float32)
+
+
+def feature_outputs(graph: GraphBuilder, planes: str, channels: int | str) -> None:
     """Declare the outputs for `planes` (n, channels, y, x): `feature_map`, channels last, and `features`, its mean."""
     feature_map = graph.add("Transpose", planes, perm=[0, 2, 3, 1])
     graph.output(feature_map, "feature_map", np.float32, ("n", "y", "x", channels))
     mean = graph.add("Flatten", graph.add("GlobalAveragePool", planes))
     graph.output(mean, "features", np.float32, ("n", channels))
-    return "features"
 
 
 def _value_info(name: str, dtype: Any, shape: Shape) -> "ValueInfoProto":

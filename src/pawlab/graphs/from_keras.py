@@ -9,13 +9,14 @@ always the latter; they are turned at the input, at the outputs, and where Keras
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.graphs.builder import GraphBuilder, Shape
+from pawlab.graphs.builder import FLOAT32, GraphBuilder, Shape
+from pawlab.graphs.runtime import open_graph
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -47,22 +48,25 @@ def convert(
     """Return a Keras model, in inference mode, as an ONNX graph with the given names of outputs, all float32.
 
     The shapes are Keras's, channels last, with an open number of pictures. `prefix` begins the names of all that is
-    inside, so that `graph_builder.chain` can put the graph behind another.
+    inside, so that `edit.chain` can put the graph behind another.
 
     Raises NotImplementedError, naming the layer, where a layer has no known form in ONNX.
     """
     graph = GraphBuilder(prefix)
     (keras_input,) = model.inputs
     given = graph.input(input_name, input_dtype, _open_shape(keras_input))
-    numbers = given if np.dtype(input_dtype) == np.float32 else graph.add("Cast", given, to=_FLOAT32)
+    numbers = given if np.dtype(input_dtype) == np.float32 else graph.add("Cast", given, to=FLOAT32)
     results = add_model(graph, model, channels_first(graph, numbers, len(keras_input.shape)))
     for name, value, tensor in zip(outputs, results, model.outputs, strict=True):
         graph.output(channels_last(graph, value), name, np.float32, _open_shape(tensor))
     return graph.model(model.name)
 
 
-def add_model(graph: GraphBuilder, model: Layer, value: Value) -> list[Value]:
-    """Add a Sequential or Functional model's layers to `graph`, and return its outputs."""
+def add_model(graph: GraphBuilder, model: Layer, value: Value, names: Mapping[str, str] | None = None) -> list[Value]:
+    """Add a Sequential or Functional model's layers to `graph`, and return its outputs.
+
+    `names`: what the outputs of some layers of a Functional model are called in the graph, by the layers' names.
+    """
     kinds = _kinds(model)
     if "Sequential" in kinds:
         for layer in model.layers:
@@ -70,27 +74,25 @@ def add_model(graph: GraphBuilder, model: Layer, value: Value) -> list[Value]:
         return [value]
     if "Functional" not in kinds:
         raise NotImplementedError(f"no ONNX form is known for the Keras model '{model.name}' ({kinds[0]})")
-    return _add_functional(graph, model, value)
+    return _add_functional(graph, model, value, names or {})
 
 
-def _add_functional(graph: GraphBuilder, model: Layer, value: Value) -> list[Value]:
+def _add_functional(graph: GraphBuilder, model: Layer, value: Value, names: Mapping[str, str]) -> list[Value]:
     """Add the layers in the order of the configuration, in which each stands behind those that feed it."""
     config = model.get_config()
     values: dict[str, Value] = {}
     for entry in config["layers"]:
         name, sources = entry["name"], _sources(entry)
         is_input = not sources
-        values[name] = value if is_input else _add_layer(graph, model.get_layer(name), [values[s] for s in sources])
+        made = value if is_input else _add_layer(graph, model.get_layer(name), [values[s] for s in sources])
+        values[name] = replace(made, name=graph.rename(made.name, names[name])) if name in names else made
     return [values[name] for name in _output_layers(config)]
 
 
 def difference(model: Layer, converted: "ModelProto", inputs: Array) -> float:
     """Return how far a converted model is from Keras's on `inputs`: the largest difference in any output, as a share of
     the largest number in that output."""
-    from pawlab.graphs.runtime import open_session
-
-    session = open_session(converted.SerializeToString())
-    actual = session.run(None, {session.get_inputs()[0].name: inputs})
+    actual = open_graph(converted.SerializeToString()).run(None, inputs)
     expected = model(inputs, training=False)
     expected = expected if isinstance(expected, list | tuple) else [expected]
     return max(largest_difference(np.asarray(one), other) for one, other in zip(expected, actual, strict=True))
@@ -113,9 +115,6 @@ def channels_last(graph: GraphBuilder, value: Value) -> str:
     """Return the name of a value in Keras's shape."""
     name = _padded(graph, value)
     return graph.add("Transpose", name, perm=[0, 2, 3, 1]) if value.axes == 4 else name
-
-
-_FLOAT32 = 1  # onnx.TensorProto.FLOAT
 
 
 def _open_shape(tensor: Any) -> Shape:

@@ -28,8 +28,8 @@ _recipe = partial(  # what both have in common
         standardise(),
         logistic_regression(),
     ),
-    trainer="head",
-    loss="cross-entropy + L2, its strength chosen on validation",
+    trainer="linear_probe",
+    loss="cross-entropy + L2, C chosen on validation",
 )
 
 FAST = _recipe(

@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
-from pawlab.backbones.own import ENDING, is_own
-from pawlab.backbones.table import Backbone
+from pawlab.backbones.table import FILE_ENDING, Backbone, is_file
 from pawlab.errors import RecipeError, WeightsError
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.runtime import open_graph
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Layer, Recipe
 
@@ -17,15 +16,15 @@ def with_own_backbone(recipe: Recipe, path: Path, weights: Path | None = None, p
     """Return the recipe with the network of an ONNX file, at the size that it takes, else at the recipe's own.
 
     The network is tried out, and what a recipe tells of its layers goes into the options. Raises RecipeError where the
-    recipe fits no head on features or `weights` are given beside, WeightsError where the network can't serve.
+    recipe fits no linear probe or `weights` are given beside, WeightsError where the network can't serve.
     """
-    if recipe.trainer != "head":
+    if recipe.trains_in_epochs:
         raise RecipeError(
             f"the recipe '{recipe.name}' trains layers on a network's inner maps, which --backbone doesn't give. "
-            "Take one that fits a head on its features, such as fast."
+            "Take one that fits a linear probe, such as fast."
         )
-    if not is_own(path.name):
-        raise WeightsError(f"{path} isn't an ONNX file: the name of a backbone ends with {ENDING}.")
+    if not is_file(path.name):
+        raise WeightsError(f"{path} isn't an ONNX file: the name of a backbone ends with {FILE_ENDING}.")
     own = path.absolute()
     height, width = own_size(str(own)) or (recipe.preprocess.height, recipe.preprocess.width)
     stem = re.sub(r"[^\w.+-]", "-", path.stem)
@@ -45,7 +44,7 @@ def with_own_backbone(recipe: Recipe, path: Path, weights: Path | None = None, p
 
 def _layer(graph: BackboneGraph) -> Layer:
     row: Backbone = graph.backbone
-    outputs = {output.name: output.shape for output in open_session(graph.path).get_outputs()}
+    outputs = open_graph(graph.path).outputs
     return Layer(
         "backbone",
         {

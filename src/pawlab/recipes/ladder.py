@@ -1,4 +1,6 @@
-"""What tutorials a to d have in common, which climb the same ladder: pictures, training, scaling, and two known_quirks."""
+"""What tutorials a to d have in common, which climb the same ladder: pictures, training, scaling, and two
+known_quirks.
+"""
 
 from typing import Any
 

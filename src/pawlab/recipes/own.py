@@ -48,7 +48,7 @@ _FACTS = ("known_quirks", "published", "measured")  # of no consequence
 _KEYS = (*_TEXTS, "preprocess", "layers", "trainer", "loss", *_TRAINING, *_FACTS)
 
 _HEAD_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
-_HEAD_LOSS: Loss = "cross-entropy + L2, its strength chosen on validation"
+_HEAD_LOSS: Loss = "cross-entropy + L2, C chosen on validation"
 _LOSSES: dict[str | None, Loss] = {
     "sigmoid": "binary cross-entropy",
     "softmax": "sparse categorical cross-entropy",
@@ -89,14 +89,14 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
         mistakes += [*_arrangement(layers, is_head), *_shapes(layers, preprocess)]
     if not mistakes:
         loss = _loss(layers, is_head)
-        mistakes += _contradictions(values, {"loss": loss, "trainer": "head" if is_head else "keras"})
+        mistakes += _contradictions(values, {"loss": loss, "trainer": "linear_probe" if is_head else "keras"})
     if mistakes:
         raise RecipeError(f"{where}: {'; '.join(mistakes)}.")
     return Recipe(
         **texts,
         preprocess=preprocess,
         layers=tuple(layers) if is_head else _with_scaling(layers),
-        trainer="head" if is_head else "keras",
+        trainer="linear_probe" if is_head else "keras",
         loss=loss,
         **training,
         **facts,
@@ -311,7 +311,7 @@ def _with_scaling(layers: list[Layer]) -> tuple[Layer, ...]:
     for layer in layers:
         if layer.kind == "backbone" and layer.options["include_preprocessing"]:
             row = find_backbone(layer.options["name"], layer.options["cut"])
-            written += [rescale(1 / row.std, -row.mean / row.std), layer.having(include_preprocessing=False)]
+            written += [rescale(1 / row.std[0], -row.mean[0] / row.std[0]), layer.having(include_preprocessing=False)]
         else:
             written.append(layer)
     return tuple(written)

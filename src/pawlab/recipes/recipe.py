@@ -9,9 +9,15 @@ Loss = Literal[
     "sparse categorical cross-entropy from logits",
     "sparse categorical cross-entropy",
     "binary cross-entropy",
-    "cross-entropy + L2, its strength chosen on validation",
+    "cross-entropy + L2, C chosen on validation",
     "",
 ]
+
+_OLD_NAMES = {"oddities": "known_quirks"}
+_OLD_VALUES = {
+    "head": "linear_probe",
+    "cross-entropy + L2, its strength chosen on validation": "cross-entropy + L2, C chosen on validation",
+}
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,9 @@ class Recipe:
 
     `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one output a class. `epochs` and
     `batch_size` are 0 where nothing is trained in epochs (a head fitted in one go). `early_stopping`: stop after so
-    many epochs without a better validation accuracy; 0 trains all epochs. `known_quirks`: what a reader would take for our
-    mistake, one sentence each. `published`: what its source reports; `measured`: what we saw, with machine and date.
+    many epochs without a better validation accuracy; 0 trains all epochs. `known_quirks`: what a reader would take for
+    our mistake, one sentence each. `published`: what its source reports; `measured`: what we saw, with machine and
+    date.
     """
 
     name: str
@@ -51,7 +58,7 @@ class Recipe:
     purpose: str
     preprocess: Preprocess
     layers: tuple[Layer, ...]
-    trainer: Literal["head", "keras"]
+    trainer: Literal["linear_probe", "keras"]
     batch_size: int = 0
     epochs: int = 0
     optimizer: str = ""
@@ -67,6 +74,11 @@ class Recipe:
         """Return the name of the pretrained network among the layers, if there is one."""
         return next((str(layer.options["name"]) for layer in self.layers if layer.kind == "backbone"), None)
 
+    @property
+    def trains_in_epochs(self) -> bool:
+        """Say whether there is anything to watch, stop and resume; a linear probe is fitted in one go."""
+        return self.epochs > 0
+
     def to_dict(self) -> dict[str, Any]:
         """Return the whole recipe as JSON values: what a run stores."""
         return {
@@ -77,11 +89,13 @@ class Recipe:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Recipe":
-        """Read back what `to_dict` gave, through JSON or not."""
+        """Read back what `to_dict` gave, through JSON or not, or what older versions wrote."""
+        values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
         return Recipe(
             **{
                 **values,
-                "preprocess": Preprocess(**values["preprocess"]),
+                **{name: _OLD_VALUES.get(values.get(name, ""), values.get(name, "")) for name in ("trainer", "loss")},
+                "preprocess": Preprocess.from_dict(values["preprocess"]),
                 "layers": tuple(Layer.from_dict(layer) for layer in values["layers"]),
                 "known_quirks": tuple(values["known_quirks"]),
             }

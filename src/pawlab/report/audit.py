@@ -1,21 +1,19 @@
 """What a page tells of the pictures themselves: samples, findings, and what augmentation makes of one."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawlab.audit.findings import Finding, Mention
 from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.errors import PictureError
 from pawlab.images import Pixels, decode
 from pawlab.recipes.layers import AUGMENTATION
-from pawlab.recipes.recipe import Layer, Recipe
+from pawlab.recipes.recipe import Recipe
 from pawlab.report.plots import Tile
 from pawlab.report.shown import Shown, square, whole
-
-Augment = Callable[[Pixels, Sequence[Layer], np.random.Generator], NDArray[np.float32]]
+from pawlab.trainers.keras.augmentation import augment
 
 _MOST_PICTURES = 12  # of one finding
 _MOST_GROUPS = 6
@@ -58,18 +56,18 @@ class ShownFinding:
     more: int
 
 
-def preview(dataset: Dataset, recipe: Recipe, augment: Augment, seed: int) -> Preview:
-    """Show what the recipe does to a training picture. `augment`: the very function that training uses."""
+def preview(dataset: Dataset, recipe: Recipe, seed: int) -> Preview:
+    """Show what the recipe does to a training picture, by the very function that training uses."""
     for picture in (dataset.split("train") or dataset.pictures)[:_TRIED]:
         try:
             seen = decode(picture.path, recipe.preprocess)
         except PictureError:
             continue
-        return Preview(picture.name, whole(picture), seen, _variants(seen, recipe, augment, seed))
+        return Preview(picture.name, whole(picture), seen, _variants(seen, recipe, seed))
     return Preview("none that can be read", None, None, ())
 
 
-def _variants(seen: Pixels, recipe: Recipe, augment: Augment, seed: int) -> tuple[Pixels, ...]:
+def _variants(seen: Pixels, recipe: Recipe, seed: int) -> tuple[Pixels, ...]:
     if not any(layer.kind in AUGMENTATION for layer in recipe.layers):
         return ()
     random = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ from pawlab.audit.findings import Finding
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.stats import Stats
 from pawlab.recipes.recipe import Recipe
-from pawlab.report.audit import Augment, preview, shown_findings
+from pawlab.report.audit import preview, shown_findings
 from pawlab.report.page import write_page
 from pawlab.report.shown import samples, with_squares
 
@@ -31,9 +31,8 @@ def write_exploration(
     overlap: int,
     findings: Sequence[Finding],
     recipe: Recipe,
-    augment: Augment,
 ) -> None:
-    """Write the page to `path`. `given`: the data as the user named it; `augment`: what training changes pictures with.
+    """Write the page to `path`. `given`: the data as the user named it.
 
     Raises OutputError where it can't be written.
     """
@@ -49,7 +48,7 @@ def write_exploration(
         "findings": shown_findings(findings, dataset),
         "set_aside": dataset.skipped,
         "samples": [(label, with_squares(row)) for label, row in samples(dataset)],
-        "preview": preview(dataset, recipe, augment, _SEED),
+        "preview": preview(dataset, recipe, _SEED),
         "recipe": recipe,
     }
     write_page("exploration.html.j2", values, path)

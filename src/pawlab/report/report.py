@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,17 @@ from pawlab.classifier import Classifier
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.stats import Stats
 from pawlab.errors import ModelError
+from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.images import Pixels, Preprocess, decode
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
-from pawlab.report.audit import Augment, Preview, preview, preview_tiles, shown_findings
+from pawlab.report.audit import Preview, preview, preview_tiles, shown_findings
 from pawlab.report.page import percent, quoted, sureness, write_page
-from pawlab.report.shown import Answered, LabelIssueLike, Shown, drawn, mistakes, samples, with_squares, with_whole
+from pawlab.report.shown import Shown, drawn, mistakes, samples, with_squares, with_whole
 
 REPORT_FILE = "report.html"
 PLOTS_FOLDER = "plots"
@@ -60,9 +61,9 @@ class Material:
     metrics: dict[str, Any]
     record: dict[str, Any]
     history: Sequence[Epoch]
-    test: Answered
+    test: Evaluation
     bins: Sequence[plots.Bin] = ()
-    label_issues: Sequence[LabelIssueLike] = ()
+    label_issues: Sequence[LabelIssue] = ()
     classifier: Classifier | None = None
 
 
@@ -78,20 +79,10 @@ class _Gallery:
     label_issues: list[Shown]
 
 
-def missing_library() -> str | None:
-    """Return the name of a library that pages need and that can't be imported, or None."""
-    for name in ("matplotlib", "jinja2"):
-        try:
-            import_module(name)
-        except ImportError:
-            return name
-    return None
-
-
-def write_report(material: Material, folder: Path, augment: Augment, progress: Progress = silent) -> None:
-    """Write report.html and plots/ into `folder`. `augment`: the function that training changes pictures with."""
+def write_report(material: Material, folder: Path, progress: Progress = silent) -> None:
+    """Write report.html and plots/ into `folder`."""
     with progress("Writing the report", total=4, unit="parts") as advance:
-        gallery = _gallery(material, augment)
+        gallery = _gallery(material)
         advance(1)
         _write_sheets(material, gallery, folder / PLOTS_FOLDER)
         advance(1)
@@ -101,12 +92,12 @@ def write_report(material: Material, folder: Path, augment: Augment, progress: P
         advance(1)
 
 
-def _gallery(material: Material, augment: Augment) -> _Gallery:
+def _gallery(material: Material) -> _Gallery:
     seed = material.record["seed"]
     wrong = mistakes(material.test)
     return _Gallery(
         samples=[(label, with_squares(row)) for label, row in samples(material.dataset)],
-        preview=preview(material.dataset, material.recipe, augment, seed),
+        preview=preview(material.dataset, material.recipe, seed),
         answers=with_squares(drawn(material.test, _ANSWERS, seed)),
         mistakes=_explained(with_whole(wrong[:_MISTAKES]), material.classifier),
         mistakes_in_all=len(wrong),
@@ -171,12 +162,12 @@ def _write_plots(material: Material, folder: Path) -> None:
 
 def _strengths(record: dict[str, Any]) -> dict[float, float]:
     """Return validation loss by strength for a head that was fitted in one go, else nothing."""
-    tried = record["chosen_on_validation"].get("validation_loss_by_strength", {})
+    tried = record["chosen_on_validation"].get("validation_loss_by_C", {})
     return {float(strength): loss for strength, loss in tried.items()}
 
 
 def _chosen_strength(record: dict[str, Any]) -> float:
-    return float(record["chosen_on_validation"]["strength"])
+    return float(record["chosen_on_validation"]["C"])
 
 
 # report.html
@@ -195,7 +186,7 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "samples": gallery.samples,
         "preview": gallery.preview,
         "curves": _curves(material),
-        "by_class": _by_class(material.test),
+        "by_class": [{"name": name, **values} for name, values in material.test.by_class.items()],
         "confusion": material.test.confusion.tolist(),
         "confusion_svg": _confusion_drawing(material.test),
         "confused": _confused(material.test),
@@ -205,7 +196,7 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "heated": any(item.heat is not None for item in gallery.mistakes),
         "mistakes_in_all": gallery.mistakes_in_all,
         "label_issues": gallery.label_issues,
-        "suspects_in_all": len(material.label_issues),
+        "label_issues_in_all": len(material.label_issues),
         "command": _command(material.record["request"]),
     }
 
@@ -229,7 +220,7 @@ def _strength_plot(losses: dict[float, float], chosen: float) -> dict[str, str]:
         "The head is fitted in one go, so there are no epochs to watch. What was chosen is how closely it may follow "
         f"the training pictures: the strength C with the smallest loss on the validation pictures, {chosen:g}."
     )
-    return {"svg": plots.to_svg(plots.strength_figure(losses, chosen), "strength", says), "caption": caption}
+    return {"svg": plots.to_svg(plots.strength_figure(losses, chosen), "regularisation", says), "caption": caption}
 
 
 def _accuracy_says(history: Sequence[Epoch], best: int) -> str:
@@ -249,7 +240,7 @@ def _loss_says(history: Sequence[Epoch], best: int) -> str:
     )
 
 
-def _confusion_drawing(answered: Answered) -> str:
+def _confusion_drawing(answered: Evaluation) -> str:
     """Return the matrix of so many classes that a table of counts couldn't be read; else nothing."""
     number = len(answered.classes)
     if number <= plots.MOST_NUMBERED:
@@ -268,24 +259,7 @@ def _calibration_drawing(material: Material) -> str:
     return plots.to_svg(figure, "calibration", f"{says}.")
 
 
-def _by_class(answered: Answered) -> list[dict[str, Any]]:
-    counts = answered.confusion
-    return [
-        {
-            "name": name,
-            "pictures": int(counts[index].sum()),
-            "recall": _share(counts[index, index], counts[index].sum()),
-            "precision": _share(counts[index, index], counts[:, index].sum()),
-        }
-        for index, name in enumerate(answered.classes)
-    ]
-
-
-def _share(part: int, of: int) -> float | None:
-    return float(part / of) if of else None
-
-
-def _confused(answered: Answered) -> list[dict[str, Any]]:
+def _confused(answered: Evaluation) -> list[dict[str, Any]]:
     """Return which label was most often taken for which other."""
     classes, counts = answered.classes, answered.confusion
     pairs = Counter(
@@ -304,7 +278,7 @@ def _confused(answered: Answered) -> list[dict[str, Any]]:
 
 def _command(request: dict[str, Any]) -> str:
     """Return the command that repeats the run."""
-    given = ("epochs", "weights", "backbone", "fit")
-    options = [f" --{name} {quoted(str(request[name]))}" for name in given if request.get(name)]
+    given = ("epochs", "weights", "backbone", "resize_mode")
+    options = [f" --{name.replace('_', '-')} {quoted(str(request[name]))}" for name in given if request.get(name)]
     start = f"pawlab train {quoted(request['data'])} --recipe {quoted(request['recipe'])}"
     return f"{start} --seed {request['seed']}{''.join(options)}"

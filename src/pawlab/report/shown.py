@@ -4,14 +4,13 @@ import base64
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.errors import PictureError
+from pawlab.evaluation.evaluate import Evaluation
 from pawlab.images import Pixels, Preprocess, decode, inspect
 from pawlab.parallel import map_in_threads
 
@@ -19,30 +18,6 @@ _SIDE = 192  # pixels of a square thumbnail: shown at half that, sharp on dense 
 _LONGEST = 320  # of a picture shown whole
 _QUALITY = 78
 _CLASSES_SAMPLED = 24
-
-
-class Answered(Protocol):
-    """Labelled pictures with a classifier's answers, as `evaluation.evaluate` gives them."""
-
-    @property
-    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def pictures(self) -> tuple[Picture, ...]: ...  # noqa: D102
-    @property
-    def labels(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def probabilities(self) -> NDArray[np.floating[Any]]: ...  # noqa: D102
-    @property
-    def confusion(self) -> NDArray[np.int64]: ...  # noqa: D102
-
-
-class LabelIssueLike(Protocol):
-    """A picture whose label looks wrong, as `evaluation.label_issues` gives it."""
-
-    @property
-    def picture(self) -> Picture: ...  # noqa: D102
-    @property
-    def suggested(self) -> str: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -74,16 +49,16 @@ def samples(dataset: Dataset) -> list[tuple[str, list[Shown]]]:
     return rows
 
 
-def drawn(answered: Answered, count: int, seed: int) -> list[Shown]:
+def drawn(evaluation: Evaluation, count: int, seed: int) -> list[Shown]:
     """Return answers drawn at random: a fair sight of how it does."""
-    number = len(answered.pictures)
+    number = len(evaluation.pictures)
     chosen = np.random.default_rng(seed).permutation(number)[:count]
-    return [_shown(answered, int(index)) for index in chosen]
+    return [_shown(evaluation, int(index)) for index in chosen]
 
 
-def mistakes(answered: Answered) -> list[Shown]:
+def mistakes(evaluation: Evaluation) -> list[Shown]:
     """Return all wrong answers, the surest first."""
-    everything = (_shown(answered, index) for index in range(len(answered.pictures)))
+    everything = (_shown(evaluation, index) for index in range(len(evaluation.pictures)))
     return sorted((shown for shown in everything if not shown.right), key=lambda shown: -shown.probability)
 
 
@@ -127,10 +102,10 @@ def data_uri(pixels: Pixels) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _shown(answered: Answered, index: int) -> Shown:
-    row = answered.probabilities[index]
+def _shown(evaluation: Evaluation, index: int) -> Shown:
+    row = evaluation.probabilities[index]
     best = int(row.argmax())
-    return Shown(answered.pictures[index], answered.classes[best], float(row[best]))
+    return Shown(evaluation.pictures[index], evaluation.classes[best], float(row[best]))
 
 
 def _spread(pictures: Sequence[Picture], count: int) -> list[Picture]:

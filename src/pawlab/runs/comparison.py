@@ -1,4 +1,4 @@
-"""Several recipes on the same pictures, side by side. What is done already is not done again."""
+"""Several runs on the same pictures, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun
 from pawlab.report.report import REPORT_FILE
 from pawlab.runs.record import RUN_FILE, Run
+from pawlab.runs.request import Request
 from pawlab.storage import COMPARISON_FILE
 
 _HEADER = (
-    *("recipe", "parameters", "trainable", "seconds", "settled", "published"),
+    *("recipe", "parameters", "trainable", "seconds", "validation", "published"),
     *("test", "95% interval", "overfits"),
 )
 
@@ -84,7 +85,7 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         _range(published) if published else "",
         f"{row['test']['accuracy']:.3f}",
         _range(row["test"]["ci95"]),
-        "yes" if row["overfit"] else "no",
+        {True: "yes", False: "no", None: ""}[row["overfit"]],
     )
 
 
@@ -115,7 +116,7 @@ def expand(recipes: str | Sequence[str | Path | Recipe]) -> list[str | Path | Re
 
 
 def require_comparable(recipes: Sequence[Recipe]) -> None:
-    """Tell before any work what would end it later."""
+    """Raise before any work what would end it later."""
     if not recipes:
         raise RecipeError("there is nothing to compare. Name recipes, as in a1,c4,fast; `pawlab recipes` lists them.")
     names = [recipe.name for recipe in recipes]
@@ -123,7 +124,7 @@ def require_comparable(recipes: Sequence[Recipe]) -> None:
     if twice:
         raise RecipeError(f"two recipes are called '{twice[0]}'. Give one of them another name.")
     for recipe in recipes:
-        if recipe.trainer == "keras":
+        if recipe.trains_in_epochs:
             require_keras(f"the recipe {recipe.name}")
 
 
@@ -140,8 +141,8 @@ def require_for_comparisons(folder: Path, recipes: Sequence[Recipe]) -> None:
 def require_same(place: Path, asked: dict[str, Any], recipe: Recipe, dataset: Dataset) -> None:
     """Raise OutputError where the run in `place` is of another request."""
     record = Run(place).record
-    request = record["request"]
-    if request.get("own_recipe") != (None if recipe in RECIPES else recipe.to_dict()):
+    request = Request.from_record(record, place / RUN_FILE)
+    if request.own_recipe != (None if recipe in RECIPES else recipe.to_dict()):
         raise OutputError(f"{place} holds a run with another recipe of that name. Choose another --out, or delete it.")
     if record["data"]["fingerprint"] != dataset.fingerprint:
         raise OutputError(
@@ -149,9 +150,9 @@ def require_same(place: Path, asked: dict[str, Any], recipe: Recipe, dataset: Da
             "Choose another --out, or delete it."
         )
     for name, value in asked.items():
-        if request[name] != value:
+        if getattr(request, name) != value:
             raise OutputError(
-                f"{place} holds a run with {_OTHER[name]}: {_or_own(request[name])}, not {_or_own(value)}. "
+                f"{place} holds a run with {_OTHER[name]}: {_or_own(getattr(request, name))}, not {_or_own(value)}. "
                 "Choose another --out, or delete it."
             )
 

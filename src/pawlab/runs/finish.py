@@ -1,8 +1,9 @@
 """From what was fitted to a run's files: the classifier saved, scored once on the test pictures, and reported."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,23 @@ import numpy as np
 
 from pawlab import __version__
 from pawlab.audit.checks import run_checks
-from pawlab.classifier import FILE_NAME, Card, Classifier, save_classifier
-from pawlab.datasets.dataset import Dataset
+from pawlab.backbones.table import find_backbone
+from pawlab.classifier import FILE_NAME, Card, Classifier, SeenPictures, save_classifier
+from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
-from pawlab.errors import PawlabError
-from pawlab.evaluation.calibration import reliability, tempered
+from pawlab.errors import PawlabError, PictureError
+from pawlab.evaluation.calibration import BINS, calibration_error, reliability, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.evaluation.metrics import Score
 from pawlab.evaluation.verdict import judge
+from pawlab.images import Preprocess
 from pawlab.progress import Progress
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import recipe_document
-from pawlab.report.report import Material, missing_library, write_report
+from pawlab.report.report import Material, write_report
 from pawlab.runs.record import (
     HISTORY_FILE,
     LABEL_ISSUES_FILE,
@@ -37,14 +40,18 @@ from pawlab.runs.record import (
     write_split,
 )
 from pawlab.runs.request import Context
-from pawlab.trainers.finish import Finished, find_wrong_labels, finish_model, finish_record
+from pawlab.trainers.centres import picture_features
+from pawlab.trainers.cross_validation import find_label_issues, second_view
+from pawlab.trainers.finish import Finished, finish_model
 from pawlab.trainers.fitted import Fitted
-from pawlab.trainers.keras.augmentation import augment
+from pawlab.trainers.linear_probe import Matrix
 
 _PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
 _LABEL_ISSUE_COLUMNS = ("path", "split", "label", "suggested", "score")
-_LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file answers
+_LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file predicts
 _COMPARED_PICTURES = 16
+_DEFAULT_BACKBONE = "efficientnet_lite0"  # the only one that is always at hand
+_DEFAULT_C = 0.01  # where fitting chose none
 
 _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
@@ -86,18 +93,76 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path) -> _Results:
     preprocess = context.recipe.preprocess
     dataset = context.dataset.without(fitted.skipped)
     finished = finish_model(fitted, dataset, preprocess, context.progress)
-    classifier = _save(fitted, finished, context.recipe, folder / FILE_NAME)
+    classifier = _save(fitted, finished, context.recipe, dataset, folder / FILE_NAME)
     test = evaluate(classifier, dataset.split("test"), context.progress)
-    label_issues = find_wrong_labels(fitted, finished, dataset, test, preprocess, context.progress)
-    dataset = dataset.without(test.broken)
-    stats = describe(dataset)
+    label_issues = _label_issues(context, fitted, finished, dataset, test)
+    dataset = dataset.without(test.skipped)
+    stats = describe(dataset, infos={**fitted.infos, **test.infos})
     metrics = {
-        **_metrics(dataset, stats, fitted, finished.validation.score, test.score),
-        **finish_record(finished, test),
+        **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
+        **_finish_metrics(finished, test),
         "label_issues": len(label_issues),
     }
     record = _record(context, dataset, fitted)
     return _Results(classifier, dataset, stats, finished.validation, test, label_issues, metrics, record)
+
+
+def _label_issues(
+    context: Context, fitted: Fitted, finished: Finished, dataset: Dataset, test: Evaluation
+) -> tuple[LabelIssue, ...]:
+    """Judge labels by features that were learned without them: the classifier's own, or else the default backbone's."""
+    preprocess, C = context.recipe.preprocess, fitted.choices.get("C", _DEFAULT_C)  # noqa: N806
+    if finished.features is not None:
+
+        def view(pictures: Sequence[Picture]) -> Matrix:
+            return picture_features(fitted.graph, pictures, second_view(preprocess))
+
+        return find_label_issues(dataset, finished.features, test, None, view, C)
+    size = find_backbone(_DEFAULT_BACKBONE).image_size
+    squashed, source = Preprocess(size, size), context.source
+    graph = source.backbone(_DEFAULT_BACKBONE, squashed)
+
+    def features(pictures: Sequence[Picture], preprocess: Preprocess = squashed) -> Matrix:
+        extracted = source.features(pictures, graph, preprocess)
+        if extracted.skipped:  # it could be read before
+            raise PictureError(f"{extracted.skipped[0].name}: {extracted.skipped[0].reason}")
+        return extracted.features
+
+    trained = features(dataset.split("train") + dataset.split("validation"))
+    view = partial(features, preprocess=second_view(squashed))
+    return find_label_issues(dataset, trained, test, features(test.pictures), view, C)
+
+
+def _finish_metrics(finished: Finished, test: Evaluation) -> dict[str, Any]:
+    """Return calibration errors before and after, and how many predictions are sure."""
+    both = {"validation": finished.validation, "test": test}
+    return {
+        "calibration": {
+            "temperature": finished.temperature,
+            "bins": BINS,
+            **{name: _calibration_errors(one, finished.temperature) for name, one in both.items()},
+        },
+        "sure": {
+            "threshold": finished.threshold,
+            "ood_threshold": finished.ood_threshold,
+            **{name: _sure_shares(one) for name, one in both.items()},
+        },
+    }
+
+
+def _calibration_errors(predicted: Evaluation, temperature: float) -> dict[str, float]:
+    before = tempered(predicted.probabilities, 1 / temperature)
+    return {
+        "before": round(calibration_error(before, predicted.labels), 6),
+        "after": round(calibration_error(predicted.probabilities, predicted.labels), 6),
+    }
+
+
+def _sure_shares(predicted: Evaluation) -> dict[str, float | None]:
+    """Return the share of the correct predictions that are sure, and that of the wrong ones; None without any."""
+    correct = predicted.correct
+    parts = {"of_right": predicted.sure[correct], "of_wrong": predicted.sure[~correct]}
+    return {name: float(sure.mean()) if len(sure) else None for name, sure in parts.items()}
 
 
 def _material(context: Context, fitted: Fitted, results: _Results, place: Path) -> Material:
@@ -119,19 +184,15 @@ def _material(context: Context, fitted: Fitted, results: _Results, place: Path) 
 
 def _report(material: Material, folder: Path, progress: Progress) -> None:
     """Write plots and report.html. A run is worth more than its page: where that fails, all else is kept."""
-    missing = missing_library()
-    if missing:
-        _log.warning("pawlab: plots and report were left out: %s can't be imported. Install it again.", missing)
-        return
     try:
-        write_report(material, folder, augment, progress)
+        write_report(material, folder, progress)
     except (PawlabError, OSError):
         raise
     except Exception:
         _log.exception("pawlab: the report was left out; all else is done. This is our own fault: please report it.")
 
 
-def _save(fitted: Fitted, finished: Finished, recipe: Recipe, path: Path) -> Classifier:
+def _save(fitted: Fitted, finished: Finished, recipe: Recipe, dataset: Dataset, path: Path) -> Classifier:
     """Write the classifier and open it again: everything from here on goes through the file that ships."""
     card = Card(
         classes=finished.validation.classes,
@@ -140,29 +201,34 @@ def _save(fitted: Fitted, finished: Finished, recipe: Recipe, path: Path) -> Cla
         version=__version__,
         threshold=finished.threshold,
         ood_threshold=finished.ood_threshold,
+        seen=SeenPictures.of(item.sha256 for item in dataset.split("train") + dataset.split("validation")),
     )
     save_classifier(finished.graph, card, path)
     classifier = Classifier.load(path)
-    _require_same_answers(classifier, fitted, finished)
+    _require_same_predictions(classifier, fitted, finished)
     return classifier
 
 
-def _require_same_answers(classifier: Classifier, fitted: Fitted, finished: Finished) -> None:
+def _require_same_predictions(classifier: Classifier, fitted: Fitted, finished: Finished) -> None:
     """Compare the file with what was fitted, from the picture's bytes to the probabilities, its temperature undone.
 
     Undone, because a probability of 1 - 1e-9 counts as 1 in float32, and what it is at another temperature is lost.
     """
     some = slice(_COMPARED_PICTURES)
     again = evaluate(classifier, finished.validation.pictures[some])
-    answers = tempered(again.probabilities, 1 / finished.temperature)
-    difference = float(np.abs(answers - fitted.validation[some]).max())
+    given = tempered(again.probabilities, 1 / finished.temperature)
+    difference = float(np.abs(given - fitted.validation[some]).max())
     if difference > _LARGEST_DIFFERENCE:
-        raise RuntimeError(f"the saved classifier answers otherwise than what was fitted, by {difference:.2g}")
+        raise RuntimeError(f"the saved classifier predicts otherwise than what was fitted, by {difference:.2g}")
 
 
-def _metrics(dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, test: Score) -> dict[str, Any]:
+def _metrics(
+    context: Context, dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, test: Score
+) -> dict[str, Any]:
     best = fitted.history[fitted.best_epoch - 1]
     baseline = baseline_accuracy(dataset, "validation")
+    pictures = len(dataset.split("train")), len(dataset.split("validation"))
+    one_shot = not context.recipe.trains_in_epochs
     return {
         "classes": list(dataset.classes),
         "counts": stats.counts,
@@ -171,14 +237,10 @@ def _metrics(dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, 
         "train": {"accuracy": best.accuracy, "loss": best.loss},
         "validation": {**validation.to_dict(), "baseline_accuracy": baseline},
         "test": test.to_dict(),
-        "verdict": judge(fitted.history, baseline, _trained_and_validated(dataset)).to_dict(),
+        "verdict": judge(fitted.history, baseline, pictures, one_shot).to_dict(),
         "overlap": count_overlap(dataset),
         "set_aside": len(dataset.skipped),
     }
-
-
-def _trained_and_validated(dataset: Dataset) -> tuple[int, int]:
-    return len(dataset.split("train")), len(dataset.split("validation"))
 
 
 def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:

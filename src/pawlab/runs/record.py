@@ -1,4 +1,4 @@
-"""A run: its folder's files, and what they tell."""
+"""A run: its folder's files, and what they hold."""
 
 import csv
 import json
@@ -12,6 +12,7 @@ from typing import Any
 
 from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.datasets.dataset import Dataset
+from pawlab.errors import OutputError
 from pawlab.evaluation.history import Epoch, read_history
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
@@ -32,11 +33,21 @@ _VERSIONS_OF = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
-    """A run in its folder. `metrics` is what metrics.json holds."""
+    """A run in its folder, which may be given as text. `metrics` is what metrics.json holds."""
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+
+    def __repr__(self) -> str:
+        name = f"Run({str(self.folder)!r}"
+        if not (self.folder / METRICS_FILE).is_file():
+            return f"{name}, not finished)"
+        test = self.metrics["test"]
+        return f"{name}, test accuracy {test['accuracy']:.3f} on {test['pictures']} pictures)"
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -45,7 +56,7 @@ class Run:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """Return what run.json tells: recipe, seed, versions, machine, data, command."""
+        """Return what run.json holds: recipe, seed, versions, machine, data, command."""
         return _read_json(self.folder / RUN_FILE)
 
     @property
@@ -56,7 +67,7 @@ class Run:
 
     @property
     def interrupted(self) -> bool:
-        """Say whether Ctrl-C ended its training early. Its classifier is what had been learnt; a resume goes on."""
+        """Say whether Ctrl-C ended its training early. Its classifier is what had been learned; a resume goes on."""
         return bool(self.record.get("interrupted"))
 
     @property
@@ -98,7 +109,7 @@ def write_split(dataset: Dataset, path: Path) -> None:
 
 
 def read_seen(folder: Path) -> frozenset[str]:
-    """Return the SHA-256 of every picture that a run trained on or chose by; empty where there is no split.csv."""
+    """Return the SHA-256 of every training and validation picture of a run; empty where there is no split.csv."""
     path = folder / SPLIT_FILE
     if not path.is_file():
         return frozenset()
@@ -132,5 +143,14 @@ def _processor() -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """Read a run's file. Raises OutputError where it isn't there or isn't whole."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        hint = "Give the folder of a run that `pawlab train` made."
+        raise OutputError(f"can't read {path}: {error.strerror or error}. {hint}") from error
+    except ValueError as error:
+        raise OutputError(f"{path} is damaged: it isn't JSON. Train anew.") from error
+    if not isinstance(values, dict):
+        raise OutputError(f"{path} is damaged: it holds no JSON object. Train anew.")
     return values

@@ -1,17 +1,23 @@
-"""A run under way: what was asked for, on which pictures, and how long it takes."""
+"""A run under way: what was requested, on which pictures, and how long it takes."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from pawlab.datasets.dataset import Dataset
+from pawlab.errors import OutputError
+from pawlab.features.source import FeatureSource
 from pawlab.images import ResizeMode
 from pawlab.progress import Progress
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import machine, versions
+from pawlab.trainers.fitted import Settings
+
+_OLD_NAMES = {"fit": "resize_mode"}
 
 
 @dataclass(frozen=True)
@@ -20,12 +26,12 @@ class Request:
 
     data: str
     recipe: str
-    seed: int
-    epochs: int | None
-    weights: str | None
-    resize_mode: ResizeMode | None
-    report: bool
-    tensorboard: bool
+    seed: int = 0
+    epochs: int | None = None
+    weights: str | None = None
+    resize_mode: ResizeMode | None = None
+    report: bool = True
+    tensorboard: bool = False
     backbone: str | None = None
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
     directory: str = ""  # the working folder, from which relative paths count
@@ -35,6 +41,17 @@ class Request:
         _require_whole("seed", self.seed, 0)
         if self.epochs is not None:
             _require_whole("epochs", self.epochs, 1)
+
+    @staticmethod
+    def from_record(record: dict[str, Any], path: Path) -> "Request":
+        """Read it from what run.json holds. Raises OutputError where that is no request."""
+        values: Any = record.get("request", record.get("order"))  # its name until 0.1
+        known = {field.name for field in fields(Request)}
+        try:
+            return Request(**{_OLD_NAMES.get(name, name): value for name, value in values.items()})
+        except (AttributeError, TypeError, ValueError) as error:
+            needed = ", ".join(sorted(known))
+            raise OutputError(f"{path} is damaged: it should hold a request with {needed}. Train anew.") from error
 
 
 def _require_whole(name: str, value: Any, least: int) -> None:
@@ -72,7 +89,7 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Context:
-    """What every step of a run needs. `recipe`: as it was ordered; `dataset`: its splits assigned."""
+    """What every step of a run needs. `recipe`: as requested; `dataset`: its splits assigned."""
 
     request: Request
     recipe: Recipe
@@ -80,8 +97,19 @@ class Context:
     watch: Stopwatch
     progress: Progress
 
+    @property
+    def source(self) -> FeatureSource:
+        """Return where its features come from."""
+        return FeatureSource(self.progress)
+
+    def settings(self, folder: Path) -> Settings:
+        """Return how to train in a folder."""
+        request = self.request
+        weights = None if request.weights is None else Path(request.weights)
+        return Settings(folder, request.seed, request.epochs, weights, request.tensorboard, self.progress)
+
     def beginning(self) -> dict[str, Any]:
-        """Return what run.json can tell before anything is fitted."""
+        """Return what run.json holds before anything is fitted."""
         return {
             "request": asdict(self.request),
             "seed": self.request.seed,

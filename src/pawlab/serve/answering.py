@@ -9,7 +9,7 @@ from threading import Lock
 
 from PIL import Image
 
-from pawlab.classifier import Classifier, Prediction
+from pawlab.classifier import Classifier, NoPrediction, Result
 from pawlab.errors import ModelError, PictureError
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.images import PictureInfo, Pixels, Preprocess, decode, inspect
@@ -38,12 +38,12 @@ class Answerer:
         except (ModelError, ValueError):  # no convolution, a layer that is unknown, no softmax at the end
             return None
 
-    def predict(self, upload: Upload) -> Prediction:
+    def predict(self, upload: Upload) -> Result:
         """Return the answer for an upload; where it can't be read, the answer carries the error."""
         try:
             pixels = self._decode(upload.data, inspect(upload.data), self.classifier.card.preprocess)
         except PictureError as error:
-            return Prediction(upload.name, None, 0.0, {}, sure=False, error=str(error))
+            return NoPrediction(upload.name, str(error))
         return replace(self.classifier.predict(pixels), picture=upload.name)
 
     def heat_map(self, upload: Upload, label: str | None) -> bytes:

@@ -1,13 +1,19 @@
-"""What fitting hands over, whatever was fitted: a head on frozen features, or a whole network."""
+"""What every trainer takes and what it gives, whatever was fitted: a linear probe, or a whole network."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.datasets.dataset import Skipped
+from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.evaluation.history import Epoch
+from pawlab.features.source import FeatureSource
+from pawlab.images import PictureInfo
+from pawlab.progress import Progress, silent
+from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
 
 if TYPE_CHECKING:
@@ -15,14 +21,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """How to train, beside what the recipe says.
+
+    `folder`: the run's working folder, for history, checkpoints and pixels that don't fit in memory. `epochs`: instead
+    of the recipe's own number. `weights`: a file with the weights of the recipe's backbone; "random" leaves it
+    untrained, for tests of the wiring.
+    """
+
+    folder: Path
+    seed: int = 0
+    epochs: int | None = None
+    weights: Any = None
+    tensorboard: bool = False
+    progress: Progress = silent
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A fitted model and how it came about.
 
-    `graph`: from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes). `history`: one row an epoch;
-    `best_epoch`: whose weights these are. `skipped`: training and validation pictures that can't be decoded.
-    `validation`: float32 (n, classes), probabilities of the validation pictures that can be, in order. `seconds`: wall
-    time by stage. `choices`: what was chosen on validation. `features`: float32 (n, d), a frozen network's for training
-    and validation pictures, in this order; None where fitting didn't compute them.
+    `graph`: from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes). `history`: one row per epoch;
+    `best_epoch`: whose weights these are. `skipped`: training and validation pictures that can't be decoded; `infos`:
+    size and format of the others by SHA-256. `validation`: float32 (n, classes), probabilities of the validation
+    pictures that can be decoded, in order. `seconds`: wall time by stage. `choices`: what was chosen on validation.
+    `features`: float32 (n, d), a frozen network's for training and validation pictures, in this order; None where
+    fitting didn't compute them.
     """
 
     graph: "ModelProto"
@@ -35,3 +59,7 @@ class Fitted:
     choices: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     features: NDArray[np.float32] | None = None
+    infos: Mapping[str, PictureInfo] = field(default_factory=dict, repr=False)
+
+
+Trainer = Callable[[Dataset, Recipe, FeatureSource, Settings], Fitted]

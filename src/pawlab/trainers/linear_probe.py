@@ -1,56 +1,52 @@
-"""Features -> fitted head -> one ONNX graph with the backbone.
+"""Linear probe: logistic regression on a frozen network's features. The default trainer, and all else that is linear.
 
-The head is multinomial logistic regression on standardised features. With features x, training mean m and standard
-deviation s, weights W and bias b, its logits are
+Features are standardised first. With features x, training mean m and standard deviation s, weights W and bias b, the
+logits are
 
     ((x - m) / s) W + b  =  x (W / s) + (b - (m / s) W)
 
-so in the graph standardisation costs nothing: it is folded into one matrix and one vector. The strength C of the L2
-penalty is the one with the smallest validation loss; accuracy would tie between many. The test set plays no part.
+so standardisation is folded into one matrix and one vector and costs nothing in the graph. C, the inverse strength of
+the L2 penalty, is the one with the smallest validation loss; accuracy would tie between many. The test set plays no
+part.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.backbones.load import backbone_graph
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.splits import require_trainable
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.metrics import score
-from pawlab.features.extract import extract_features
-from pawlab.graphs.builder import drop_unused
-from pawlab.progress import Progress, silent
+from pawlab.features.source import FeatureSource
+from pawlab.graphs.edit import add_linear_classifier
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
-from pawlab.trainers.fitted import Fitted
-from pawlab.trainers.scaling import mean_and_deviation
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
+from pawlab.trainers.fitted import Fitted, Settings
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.integer[Any]]
 
 C_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
 _MOST_ITERATIONS = 1000
+_PRIOR_PICTURES = 10
 
 
 @dataclass(frozen=True)
-class Head:
-    """A linear classifier on raw features. `weights`: float32 (d, classes); `bias`: float32 (classes,).
+class LinearProbe:
+    """A linear classifier on raw features.
 
-    `strength`: the C that was chosen; `losses`: validation loss in nats for each C tried.
+    `weights`: float32 (d, classes); `bias`: float32 (classes,). `C`: of its penalty; `losses`: validation loss in nats
+    for each C tried, where it was chosen.
     """
 
     weights: Matrix
     bias: Matrix
-    strength: float
-    losses: dict[float, float]
+    C: float
+    losses: dict[float, float] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:
@@ -65,108 +61,99 @@ class Head:
         return result
 
 
-def fit_head(train: Matrix, train_labels: Labels, validation: Matrix, validation_labels: Labels) -> Head:
-    """Fit on `train` (n, d) and choose the strength on `validation` (m, d). Labels are class positions from 0.
+def choose_probe(train: Matrix, train_labels: Labels, validation: Matrix, validation_labels: Labels) -> LinearProbe:
+    """Fit on `train` (n, d) with each C of C_GRID and return the probe with the smallest loss on `validation` (m, d).
 
-    Every class must have a training picture. The same arrays give the same bits.
+    Labels are class positions from 0; every class must have a training picture. The same arrays give the same bits.
     """
+    scale = mean_and_deviation(train)
+    probes = [fit_probe(train, train_labels, C, scale) for C in C_GRID]
+    losses = {probe.C: _loss(probe, validation, validation_labels) for probe in probes}
+    best = min(probes, key=lambda probe: (losses[probe.C], probe.C))
+    return LinearProbe(best.weights, best.bias, best.C, losses)
+
+
+def fit_probe(
+    features: Matrix,
+    labels: Labels,
+    C: float,  # noqa: N803
+    scale: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+) -> LinearProbe:
+    """Fit logistic regression on features (n, d), standardised by `scale` (mean, deviation), or else by their own.
+
+    Labels (n,) are of two classes or more, class positions from 0 without gaps.
+    """
+    from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    mean, deviation = mean_and_deviation(train)
-    standardised = (train - mean) / deviation
-    standardised_validation = (validation - mean) / deviation
+    mean, deviation = scale or mean_and_deviation(features)
     with threadpool_limits(1):  # sums in one order on every machine, and faster than threads at this size
-        fits = {strength: _fit(standardised, train_labels, strength) for strength in C_GRID}
-        losses = {
-            strength: _loss(weights, bias, standardised_validation, validation_labels)
-            for strength, (weights, bias) in fits.items()
-        }
-    best = min(losses, key=lambda strength: (losses[strength], strength))
-    weights, bias = fits[best]
-    folded = weights / deviation[:, np.newaxis]
-    return Head(folded.astype(np.float32), (bias - mean @ folded).astype(np.float32), best, losses)
-
-
-def _fit(features: NDArray[np.float64], labels: Labels, strength: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return weights (d, classes) and bias (classes,). Two classes share one boundary, half of it on each side."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=strength, max_iter=_MOST_ITERATIONS).fit(features, labels)
+        model = LogisticRegression(C=C, max_iter=_MOST_ITERATIONS).fit((features - mean) / deviation, labels)
     weights, bias = model.coef_.T, model.intercept_
-    if weights.shape[1] == 1:
-        return np.hstack([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
-    return weights, bias
+    if weights.shape[1] == 1:  # two classes share one boundary: half of it on each side
+        weights, bias = np.hstack([-weights / 2, weights / 2]), np.concatenate([-bias / 2, bias / 2])
+    folded = weights / deviation[:, np.newaxis]
+    return LinearProbe(folded.astype(np.float32), (bias - mean @ folded).astype(np.float32), C)
 
 
-def _loss(weights: NDArray[Any], bias: NDArray[Any], features: NDArray[np.float64], labels: Labels) -> float:
+def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what to subtract from features (n, d) and what to divide them by, each float64 (d,).
+
+    The deviation comes from a variance shrunk towards the mean of all features' variances, v, as though ten more
+    pictures had been seen in which each feature varied by v:
+
+        (n var + 10 v) / (n + 10)
+
+    Without it, a feature that hardly varied in a few training pictures gets a tiny deviation, and whatever it does in
+    the next picture drowns all others: of photos of cats and dogs, three per class to train on, 68% were classified
+    correctly, with it 93%. From a hundred pictures on it makes no difference.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    variance = features.var(axis=0, dtype=np.float64)
+    shrunk = (len(features) * variance + _PRIOR_PICTURES * variance.mean()) / (len(features) + _PRIOR_PICTURES)
+    deviation = np.sqrt(shrunk)
+    deviation[deviation < 1e-6] = 1.0  # where nothing varies at all, leave it where it is
+    return mean, deviation
+
+
+def _loss(probe: LinearProbe, features: Matrix, labels: Labels) -> float:
+    """Return the mean cross-entropy in nats, from logits in float64: no probability is rounded to 0."""
     from scipy.special import log_softmax
 
-    logs = log_softmax(features @ weights + bias, axis=1)
-    return float(-logs[np.arange(len(labels)), labels].mean())
+    logits = features.astype(np.float64) @ probe.weights.astype(np.float64) + probe.bias
+    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
-def join(backbone: bytes, head: Head) -> "ModelProto":
-    """Return one graph from `pictures` to `probabilities`: the backbone's, with the head on its `features`."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    model = onnx.load_from_string(backbone)
-    graph = model.graph
-    graph.initializer.extend(
-        [numpy_helper.from_array(head.weights, "head_weights"), numpy_helper.from_array(head.bias, "head_bias")]
-    )
-    graph.node.extend(
-        [
-            helper.make_node("Gemm", ["features", "head_weights", "head_bias"], ["logits"], name="head"),
-            helper.make_node("Softmax", ["logits"], ["probabilities"], name="softmax", axis=1),
-        ]
-    )
-    del graph.output[:]
-    graph.output.append(
-        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", int(head.bias.shape[0])])
-    )
-    drop_unused(graph)
-    onnx.checker.check_model(model)
-    return model
-
-
-def train_head(dataset: Dataset, recipe: Recipe, weights: Path | None = None, progress: Progress = silent) -> Fitted:
-    """Fit the recipe's head on the frozen backbone's features. Test pictures aren't touched.
+def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Settings) -> Fitted:
+    """Fit a probe on the features of the recipe's frozen backbone: a `Trainer`. Test pictures aren't touched.
 
     Raises WeightsError where the backbone's weights can't be had, DataError where too few pictures can be decoded.
     """
-    preprocess = recipe.preprocess
     started = perf_counter()
-    graph = backbone_graph(str(recipe.backbone), (preprocess.height, preprocess.width), weights, progress)
-    wanted = dataset.split("train") + dataset.split("validation")
-    extracted = extract_features(wanted, graph, preprocess, progress)
-    readable = dataset.without(extracted.broken)
+    graph = source.backbone(str(recipe.backbone), recipe.preprocess, settings.weights)
+    extracted = source.features(dataset.split("train") + dataset.split("validation"), graph, recipe.preprocess)
+    readable = dataset.without(extracted.skipped)
     require_trainable(readable)
     features_done = perf_counter()
 
     labels = np.array(readable.class_indices(extracted.pictures))
-    in_train = np.array([picture.split == "train" for picture in extracted.pictures])
-    train, train_labels = extracted.features[in_train], labels[in_train]
-    validation, validation_labels = extracted.features[~in_train], labels[~in_train]
-    head = fit_head(train, train_labels, validation, validation_labels)
-    fitted_at = perf_counter()
-
-    return Fitted(
-        graph=join(graph.path.read_bytes(), head),
-        history=(_only_epoch(head, train, train_labels, validation, validation_labels, fitted_at - features_done),),
-        best_epoch=1,
-        parameters=Parameters(total=graph.backbone.parameters + head.parameters, trainable=head.parameters),
-        skipped=extracted.broken,
-        seconds={"features": features_done - started, "fit": perf_counter() - features_done},
-        validation=head.probabilities(validation),
-        choices={"strength": head.strength, "validation_loss_by_strength": {str(c): v for c, v in head.losses.items()}},
-        features=extracted.features,
+    in_train = len(readable.split("train"))
+    train, validation = extracted.features[:in_train], extracted.features[in_train:]
+    probe = choose_probe(train, labels[:in_train], validation, labels[in_train:])
+    seconds = perf_counter() - features_done
+    before, after = (
+        score(probe.probabilities(some), own)
+        for some, own in ((train, labels[:in_train]), (validation, labels[in_train:]))
     )
-
-
-def _only_epoch(
-    head: Head, train: Matrix, train_labels: Labels, validation: Matrix, validation_labels: Labels, seconds: float
-) -> Epoch:
-    before = score(head.probabilities(train), train_labels)
-    after = score(head.probabilities(validation), validation_labels)
-    return Epoch(1, before.loss, before.accuracy, after.loss, after.accuracy, seconds)
+    return Fitted(
+        graph=add_linear_classifier(graph.path.read_bytes(), probe.weights, probe.bias),
+        history=(Epoch(1, before.loss, before.accuracy, after.loss, after.accuracy, seconds),),
+        best_epoch=1,
+        parameters=Parameters(total=graph.backbone.parameters + probe.parameters, trainable=probe.parameters),
+        skipped=extracted.skipped,
+        seconds={"features": features_done - started, "fit": perf_counter() - features_done},
+        validation=probe.probabilities(validation),
+        choices={"C": probe.C, "validation_loss_by_C": {str(C): loss for C, loss in probe.losses.items()}},
+        features=extracted.features,
+        infos=extracted.infos,
+    )

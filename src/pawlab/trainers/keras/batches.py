@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split
 from pawlab.errors import OutputError, PictureError
-from pawlab.images import Pixels, Preprocess, decode
+from pawlab.images import PictureInfo, Pixels, Preprocess, read
 from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress
 from pawlab.trainers.keras.randomness import shuffled
@@ -27,7 +27,7 @@ IN_MEMORY_BYTES = 2 * 1024**3  # 27,000 pictures of 160 x 160; beyond that they 
 
 
 @dataclass(frozen=True)
-class Part:
+class Decoded:
     """The decoded pictures of one split. `pixels`: uint8 (n, h, w, 3); `labels`: int32 (n,), class positions."""
 
     pixels: Pixels
@@ -52,19 +52,22 @@ class Feed:
     counts: tuple[int, int]
 
 
-def load_parts(
+def decode_splits(
     dataset: Dataset, preprocess: Preprocess, folder: Path, progress: Progress
-) -> tuple[Part, Part, tuple[Skipped, ...]]:
-    """Decode the training and validation pictures; return both, and those that can't be decoded.
+) -> tuple[Decoded, Decoded, tuple[Skipped, ...], dict[str, PictureInfo]]:
+    """Decode the training and validation pictures.
+
+    Returns both, the pictures that can't be decoded, and size and format of the others by SHA-256.
 
     What doesn't fit in memory is written to `folder`. Raises OutputError where it has no room either.
     """
-    train, train_broken = _load(dataset, "train", preprocess, folder, progress)
-    validation, validation_broken = _load(dataset, "validation", preprocess, folder, progress)
-    return train, validation, (*train_broken, *validation_broken)
+    infos: dict[str, PictureInfo] = {}
+    train, train_skipped = _load(dataset, "train", preprocess, folder, progress, infos)
+    validation, validation_skipped = _load(dataset, "validation", preprocess, folder, progress, infos)
+    return train, validation, (*train_skipped, *validation_skipped), infos
 
 
-def picture_feed(train: Part, validation: Part, batch_size: int, seed: int) -> Feed:
+def picture_feed(train: Decoded, validation: Decoded, batch_size: int, seed: int) -> Feed:
     """Return the feed of a network that takes the pictures themselves."""
 
     def training(epoch: int) -> Iterator[Batch]:
@@ -110,39 +113,44 @@ def room_for(shape: tuple[int, ...], dtype: type[np.generic], file: Path, in_mem
 
 
 def _load(
-    dataset: Dataset, split: Split, preprocess: Preprocess, folder: Path, progress: Progress
-) -> tuple[Part, list[Skipped]]:
+    dataset: Dataset,
+    split: Split,
+    preprocess: Preprocess,
+    folder: Path,
+    progress: Progress,
+    infos: dict[str, PictureInfo],
+) -> tuple[Decoded, list[Skipped]]:
     pictures = dataset.split(split)
     pixels = room_for((len(pictures), preprocess.height, preprocess.width, 3), np.uint8, folder / f"{split}-pixels.npy")
     good: list[Picture] = []
-    broken: list[Skipped] = []
+    skipped: list[Skipped] = []
     decoder = _Decoder(preprocess)
     with progress(f"Decoding {split} pictures", len(pictures)) as advance:
         for picture, decoded in zip(pictures, map_in_threads(decoder, pictures), strict=True):
             advance(1)
             if isinstance(decoded, str):
-                broken.append(Skipped(picture.name, decoded))
+                skipped.append(Skipped(picture.name, decoded))
             else:
-                pixels[len(good)] = decoded
+                pixels[len(good)], infos[picture.sha256] = decoded
                 good.append(picture)
     labels = np.array(dataset.class_indices(good), dtype=np.int32)
-    return Part(pixels[: len(good)], labels), broken
+    return Decoded(pixels[: len(good)], labels), skipped
 
 
 @dataclass(frozen=True)
 class _Decoder:
-    """Picture -> its pixels, or the reason why it can't be decoded."""
+    """Picture -> its pixels and header, or the reason why it can't be decoded."""
 
     preprocess: Preprocess
 
-    def __call__(self, picture: Picture) -> Pixels | str:
+    def __call__(self, picture: Picture) -> tuple[Pixels, PictureInfo] | str:
         try:
-            return decode(picture.path, self.preprocess)
+            return read(picture.path, self.preprocess)
         except PictureError as error:
             return str(error)
 
 
-def _batches(part: Part, order: Sequence[int] | NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
+def _batches(part: Decoded, order: Sequence[int] | NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
         yield part.pixels[rows], part.labels[rows]

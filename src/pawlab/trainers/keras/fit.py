@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from pawlab.backbones.load import Random
 from pawlab.datasets.dataset import Dataset
 from pawlab.errors import RecipeError
 from pawlab.evaluation.history import Epoch, write_history
-from pawlab.progress import Progress, silent
+from pawlab.features.source import FeatureSource
+from pawlab.progress import Progress
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters
-from pawlab.trainers.fitted import Fitted
+from pawlab.trainers.fitted import Fitted, Settings
 from pawlab.trainers.keras import checkpoint
 from pawlab.trainers.keras.architectures import reseed
 from pawlab.trainers.keras.network import Network, prepare
@@ -36,23 +36,12 @@ class _Plan:
     tensorboard: bool
 
 
-def train_keras(
-    dataset: Dataset,
-    recipe: Recipe,
-    *,
-    folder: Path,
-    seed: int = 0,
-    epochs: int | None = None,
-    weights: Path | Random | None = None,
-    progress: Progress = silent,
-    tensorboard: bool = False,
-) -> Fitted:
-    """Train a recipe's network and return its best epoch. Test pictures aren't touched.
+def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Settings) -> Fitted:
+    """Train a recipe's network and return its best epoch: a `Trainer`. Test pictures aren't touched.
 
-    `dataset`: its splits assigned. `folder`: the run's working folder. It gets history.csv after each epoch; the state
-    from which a killed run resumes when this is called again with the same arguments; TensorBoard's logs, in
-    tensorboard/, where asked for; and pixels that don't fit in memory. `epochs`: instead of the recipe's own number.
-    `weights`: of the frozen network, where the recipe has one; "random" leaves it untrained, for tests of the wiring.
+    `settings.folder` gets history.csv after each epoch; the state from which a killed run resumes when this is called
+    again with the same arguments; TensorBoard's logs, in tensorboard/, where asked for; and pixels that don't fit in
+    memory. `source` isn't used: a frozen network's maps change with each augmentation.
 
     KeyboardInterrupt ends training after the last whole epoch, and `interrupted` says so; before there is one, it is
     passed on. Raises MissingExtraError, WeightsError, DataError, OutputError, and RecipeError where `folder` holds the
@@ -60,22 +49,25 @@ def train_keras(
     """
     start_tensorflow(f"the recipe {recipe.name}")
     started = perf_counter()
-    network = prepare(dataset, recipe, folder, seed, weights, progress)
-    plan = _Plan(folder, seed, epochs or recipe.epochs, recipe.early_stopping, tensorboard)
+    network = prepare(dataset, recipe, settings)
+    plan = _Plan(
+        settings.folder, settings.seed, settings.epochs or recipe.epochs, recipe.early_stopping, settings.tensorboard
+    )
     prepared = perf_counter()
-    history, interrupted = _train(network, plan, progress)
+    history, interrupted = _train(network, plan, settings.progress)
     best = checkpoint.best_epoch(history)
-    checkpoint.load_weights(folder, best, network.model)
-    answers = network.answers()
+    checkpoint.load_weights(settings.folder, best, network.model)
+    predicted = network.predict_validation()
     return Fitted(
-        graph=network.export(answers),
+        graph=network.export(predicted),
         history=history,
         best_epoch=best,
         parameters=count_parameters(recipe, network.classes),
         skipped=network.skipped,
         seconds={"features": prepared - started, "fit": perf_counter() - prepared},
-        validation=answers,
+        validation=predicted,
         interrupted=interrupted,
+        infos=network.infos,
     )
 
 
@@ -109,7 +101,7 @@ def _require_finite(row: Epoch, recipe: Recipe) -> None:
     if not row.is_finite:
         raise RecipeError(
             f"the loss of the recipe '{recipe.name}' is no finite number in epoch {row.epoch}. "
-            f"A learning_rate below {recipe.learning_rate} may mend that, in a new run."
+            f"A learning_rate below {recipe.learning_rate} may fix that, in a new run."
         )
 
 

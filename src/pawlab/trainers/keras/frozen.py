@@ -1,6 +1,6 @@
 """Recipes with a frozen network: it runs in ONNX Runtime on all cores, and only what follows it is trained.
 
-A frozen network's answer to a validation picture never changes, so it is computed once. Training pictures are
+A frozen network's map of a validation picture never changes, so it is computed once. Training pictures are
 flipped and turned anew each epoch, as the recipe says, so theirs are computed each epoch, while Keras trains on the
 batch before.
 """
@@ -8,23 +8,20 @@ batch before.
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.backbones.load import BackboneGraph
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.images import Pixels
 from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress
 from pawlab.recipes.recipe import Layer
 from pawlab.trainers.keras.augmentation import augment
-from pawlab.trainers.keras.batches import Batch, Feed, Part, in_order, one_ahead, room_for
+from pawlab.trainers.keras.batches import Batch, Decoded, Feed, in_order, one_ahead, room_for
 from pawlab.trainers.keras.randomness import generator, shuffled
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
 
 FeatureMaps = NDArray[np.float32]  # (n, y, x, channels)
 
@@ -32,8 +29,8 @@ _TOGETHER = 4  # pictures that a thread takes at a time; with one, threads wait 
 
 
 def feature_feed(
-    train: Part,
-    validation: Part,
+    train: Decoded,
+    validation: Decoded,
     before: Sequence[Layer],
     graph: BackboneGraph,
     batch_size: int,
@@ -46,7 +43,7 @@ def feature_feed(
     `before`: the layers before the network: scaling and augmentation. Validation's features go to `folder` where they
     don't fit in memory.
     """
-    session = open_session(graph.path)
+    session = open_graph(graph.path)
     features = _validation_features(session, before, validation, folder, progress)
 
     def training(epoch: int) -> Iterator[Batch]:
@@ -67,9 +64,7 @@ def feature_feed(
 class _TrainingFeatures:
     """Training pictures' places -> their feature maps in one epoch. Each picture has random numbers of its own."""
 
-    def __init__(
-        self, session: "InferenceSession", before: Sequence[Layer], train: Part, seed: int, epoch: int
-    ) -> None:
+    def __init__(self, session: Graph, before: Sequence[Layer], train: Decoded, seed: int, epoch: int) -> None:
         self.session = session
         self.before = before
         self.train = train
@@ -85,7 +80,7 @@ class _TrainingFeatures:
 
 
 def _validation_features(
-    session: "InferenceSession", before: Sequence[Layer], part: Part, folder: Path, progress: Progress
+    session: Graph, before: Sequence[Layer], part: Decoded, folder: Path, progress: Progress
 ) -> NDArray[np.float32]:
     def feature_map(pixels: Pixels) -> NDArray[np.float32]:
         one: NDArray[np.float32] = _feature_maps(session, before, pixels[np.newaxis].astype(np.float32))[0]
@@ -102,16 +97,16 @@ def _validation_features(
     return features
 
 
-def _feature_maps(session: "InferenceSession", before: Sequence[Layer], values: NDArray[np.float32]) -> FeatureMaps:
+def _feature_maps(session: Graph, before: Sequence[Layer], values: NDArray[np.float32]) -> FeatureMaps:
     for layer in before:
         if layer.kind == "rescale":
             values = values * np.float32(layer.options["scale"]) + np.float32(layer.options["offset"])
-    maps: FeatureMaps = session.run(["feature_map"], {"pictures": values})[0]
+    maps: FeatureMaps = session.run(["feature_map"], values)[0]
     return maps
 
 
 def _batches(
-    maps: Iterator[NDArray[np.float32]], train: Part, order: NDArray[np.int64], batch_size: int
+    maps: Iterator[NDArray[np.float32]], train: Decoded, order: NDArray[np.int64], batch_size: int
 ) -> Iterator[Batch]:
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]

@@ -1,29 +1,31 @@
 """Dataset + recipe -> a network ready to train: pictures decoded, model built, and the two joined by a feed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pawlab.backbones.load import BackboneGraph, Random, backbone_graph
+from pawlab.backbones.load import BackboneGraph, Weights, backbone_graph
 from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.splits import require_trainable
 from pawlab.errors import RecipeError
+from pawlab.images import PictureInfo
 from pawlab.progress import Progress
 from pawlab.recipes.recipe import Layer, Recipe
+from pawlab.trainers.fitted import Settings
 from pawlab.trainers.keras.architectures import Model, build, compile_for
-from pawlab.trainers.keras.batches import Feed, Part, load_parts, picture_feed
+from pawlab.trainers.keras.batches import Decoded, Feed, decode_splits, picture_feed
 from pawlab.trainers.keras.frozen import feature_feed
-from pawlab.trainers.keras.steps import compiled_answer
-from pawlab.trainers.keras.to_onnx import Probabilities, require_same_answers, to_onnx, to_probabilities
+from pawlab.trainers.keras.steps import compiled_prediction
+from pawlab.trainers.keras.to_onnx import Probabilities, require_same_predictions, to_onnx, to_probabilities
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 # what a recipe tells people; two recipes that differ in nothing else train the same network
 _DESCRIPTION = ("title", "source", "purpose", "known_quirks", "published", "measured", "epochs", "early_stopping")
-_COMPARED_PICTURES = 32  # by which an exported graph is held against Keras
+_COMPARED_PICTURES = 32  # by which an exported graph is compared with Keras
 
 
 @dataclass(frozen=True)
@@ -39,34 +41,34 @@ class Network:
     model: Model
     backbone: BackboneGraph | None
     feed: Feed
-    validation: Part
+    validation: Decoded
     skipped: tuple[Skipped, ...]
+    infos: Mapping[str, PictureInfo]
     identity: dict[str, Any]
 
-    def answers(self) -> Probabilities:
+    def predict_validation(self) -> Probabilities:
         """Return Keras's probabilities for the validation pictures: float32 (n, classes)."""
-        answer = compiled_answer(self.model, self.feed)
-        outputs = [answer(inputs).numpy() for inputs, _ in self.feed.validation()]
+        predict = compiled_prediction(self.model, self.feed)
+        outputs = [predict(inputs).numpy() for inputs, _ in self.feed.validation()]
         return to_probabilities(np.concatenate(outputs), self.recipe, self.classes)
 
-    def export(self, answers: Probabilities) -> "ModelProto":
-        """Return the classifier's graph. Raises RuntimeError where its answers aren't Keras's."""
+    def export(self, expected: Probabilities) -> "ModelProto":
+        """Return the classifier's graph. Raises RuntimeError where its predictions aren't Keras's."""
         path = None if self.backbone is None else self.backbone.path
         graph = to_onnx(self.model, self.recipe, self.classes, path)
         some = slice(_COMPARED_PICTURES)
-        require_same_answers(graph, self.validation.pixels[some], answers[some])
+        require_same_predictions(graph, self.validation.pixels[some], expected[some])
         return graph
 
 
-def prepare(
-    dataset: Dataset, recipe: Recipe, folder: Path, seed: int, weights: Path | Random | None, progress: Progress
-) -> Network:
-    """Decode the pictures and build the recipe's network for them. What doesn't fit in memory goes to `folder`."""
+def prepare(dataset: Dataset, recipe: Recipe, settings: Settings) -> Network:
+    """Decode the pictures and build the recipe's network for them. What doesn't fit in memory goes to the folder."""
+    folder, seed, progress = settings.folder, settings.seed, settings.progress
     classes = len(dataset.classes)
     adapted = recipe.for_classes(classes)
-    backbone = _frozen_network(adapted, weights, progress)
-    train, validation, broken = load_parts(dataset, adapted.preprocess, folder, progress)
-    readable = dataset.without(broken)
+    backbone = _frozen_network(adapted, settings.weights, progress)
+    train, validation, skipped, infos = decode_splits(dataset, adapted.preprocess, folder, progress)
+    readable = dataset.without(skipped)
     require_trainable(readable)
     if backbone is None:
         feed = picture_feed(train, validation, adapted.batch_size, seed)
@@ -77,7 +79,7 @@ def prepare(
         model = build(after, feed.input_shape, seed)
     compile_for(model, adapted)
     identity = _identity(readable, adapted, seed, backbone)
-    return Network(adapted, classes, model, backbone, feed, validation, broken, identity)
+    return Network(adapted, classes, model, backbone, feed, validation, skipped, infos, identity)
 
 
 def split_at_backbone(recipe: Recipe) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
@@ -86,7 +88,7 @@ def split_at_backbone(recipe: Recipe) -> tuple[tuple[Layer, ...], tuple[Layer, .
     return recipe.layers[:place], recipe.layers[place + 1 :]
 
 
-def _frozen_network(recipe: Recipe, weights: Path | Random | None, progress: Progress) -> BackboneGraph | None:
+def _frozen_network(recipe: Recipe, weights: Weights, progress: Progress) -> BackboneGraph | None:
     for layer in recipe.layers:
         if layer.kind == "backbone":
             size = (recipe.preprocess.height, recipe.preprocess.width)

@@ -44,7 +44,7 @@ def compiled_steps(model: Model, feed: Feed) -> tuple[Step, Step]:
     return train, test
 
 
-def compiled_answer(model: Model, feed: Feed) -> Callable[[Any], Any]:
+def compiled_prediction(model: Model, feed: Feed) -> Callable[[Any], Any]:
     """Return the function from a batch's inputs to the model's outputs, as in prediction."""
     import tensorflow as tf
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.graphs.builder import GraphBuilder, chain
+from pawlab.graphs.builder import FLOAT32, GraphBuilder
+from pawlab.graphs.edit import chain, rename_input
 from pawlab.graphs.from_keras import convert
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.runtime import open_graph
 from pawlab.images import Pixels
 from pawlab.recipes.recipe import Layer, Recipe
 
@@ -24,7 +25,8 @@ def to_probabilities(outputs: NDArray[Any], recipe: Recipe, classes: int) -> Pro
     """Return (n, classes) float32 for a recipe's outputs (n, units).
 
     One sigmoid is the probability of the second class. Logits become a softmax. Where a recipe has more outputs than
-    classes, the spare ones are left out first: that is the softmax over all of them, given that the answer is a class.
+    classes, the spare ones are left out first: that is the softmax over all of them, given that it is one of the
+    classes.
     """
     if _is_sigmoid(recipe):
         return np.hstack([1 - outputs, outputs]).astype(np.float32)
@@ -42,17 +44,16 @@ def to_onnx(model: Any, recipe: Recipe, classes: int, backbone: Path | None) -> 
     `backbone`: the graph of the frozen network, where the model is only what follows it. Layers that compute in float64
     do so in float32 here.
     """
-    answer = _answer_graph(recipe, classes, units=model.output.shape[1])
+    output = _output_graph(recipe, classes, units=model.output.shape[1])
     if backbone is None:
-        return chain(convert(model, ["outputs"], "pictures", np.uint8, prefix="net_"), answer)
+        return chain(convert(model, ["outputs"], "pictures", np.uint8, prefix="net_"), output)
     head = convert(model, ["outputs"], "feature_map", np.float32, prefix="net_")
-    return chain(chain(chain(_scaling_graph(recipe), _renamed(backbone)), head), answer)
+    return chain(_scaling_graph(recipe), _renamed(backbone), head, output)
 
 
-def require_same_answers(graph: "ModelProto", pixels: Pixels, expected: Probabilities) -> None:
-    """Compare a graph's answers to pictures (n, h, w, 3) with Keras's. Raises RuntimeError where they differ."""
-    session = open_session(graph.SerializeToString())
-    given = session.run(["probabilities"], {"pictures": np.ascontiguousarray(pixels)})[0]
+def require_same_predictions(graph: "ModelProto", pixels: Pixels, expected: Probabilities) -> None:
+    """Compare a graph's predictions for pictures (n, h, w, 3) with Keras's. Raises RuntimeError where they differ."""
+    (given,) = open_graph(graph.SerializeToString()).run(["probabilities"], np.ascontiguousarray(pixels))
     off = float(np.abs(given - expected).max())
     if not off <= LARGEST_DIFFERENCE:
         raise RuntimeError(
@@ -73,9 +74,9 @@ def _last_dense(recipe: Recipe) -> Layer:
     return [layer for layer in recipe.layers if layer.kind == "dense"][-1]
 
 
-def _answer_graph(recipe: Recipe, classes: int, units: int) -> "ModelProto":
+def _output_graph(recipe: Recipe, classes: int, units: int) -> "ModelProto":
     """See `to_probabilities`."""
-    graph = GraphBuilder("answer_")
+    graph = GraphBuilder("output_")
     outputs = graph.input("outputs", np.float32, ("n", units))
     if _is_sigmoid(recipe):
         other = graph.add("Sub", graph.constant(1.0), outputs)
@@ -86,14 +87,14 @@ def _answer_graph(recipe: Recipe, classes: int, units: int) -> "ModelProto":
     else:
         probabilities = outputs
     graph.output(probabilities, "probabilities", np.float32, ("n", classes))
-    return graph.model("answer")
+    return graph.model("output")
 
 
 def _scaling_graph(recipe: Recipe) -> "ModelProto":
     """Return the recipe's scaling, from `pictures` uint8 to `scaled_pictures` float32."""
     shape = ("n", recipe.preprocess.height, recipe.preprocess.width, 3)
     graph = GraphBuilder("scaling_")
-    values = graph.add("Cast", graph.input("pictures", np.uint8, shape), to=_FLOAT32)
+    values = graph.add("Cast", graph.input("pictures", np.uint8, shape), to=FLOAT32)
     for layer in recipe.layers:
         if layer.kind == "rescale":
             values = graph.add("Mul", values, graph.constant(layer.options["scale"]))
@@ -102,17 +103,10 @@ def _scaling_graph(recipe: Recipe) -> "ModelProto":
     return graph.model("scaling")
 
 
-_FLOAT32 = 1  # onnx.TensorProto.FLOAT
-
-
 def _renamed(backbone: Path) -> "ModelProto":
     """Return the frozen network's graph with `scaled_pictures` for its input, so that `pictures` is free."""
     import onnx
 
     model = onnx.load(backbone)
-    model.graph.input[0].name = "scaled_pictures"
-    for node in model.graph.node:
-        for position, name in enumerate(node.input):
-            if name == "pictures":
-                node.input[position] = "scaled_pictures"
+    rename_input(model, "scaled_pictures")
     return model

@@ -1,0 +1,121 @@
+"""What training pictures look like to a pretrained network: the centres that `evaluation.out_of_distribution` measures
+by.
+
+Centres are up to 256 k-means centres of the training pictures' features scaled to length 1 (spherical k-means, Dhillon
+and Modha 2001), or the pictures themselves where there are no more. The limit keeps a stated share of pictures that the
+centres haven't seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.datasets.dataset import Picture
+from pawlab.evaluation.out_of_distribution import Features, directions, ood_score
+from pawlab.graphs.edit import with_outputs
+from pawlab.graphs.runtime import Graph, open_graph
+from pawlab.images import Preprocess, decode
+from pawlab.parallel import map_in_threads
+from pawlab.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+KEPT_SHARE = 0.995  # of the pictures that the centres haven't seen which count as like the training pictures
+
+_CENTRES = 256  # of 1,280 numbers each: 1.3 MB in the classifier's file
+_ROUNDS = 20  # of k-means; it has converged by then, and needn't be perfect
+_ENOUGH = 200  # scores, so that the share of 1 in 200 beyond the limit is more than a guess
+_FOLDS = 5
+_FEW = 100  # pictures: then each is left out alone
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Centres:
+    """`centres`: float32 (k, d), rows of length 1. `limit`: the `ood_score` above which a picture is unlike them."""
+
+    centres: Features
+    limit: float
+
+
+def fit_centres(train: Features, validation: Features) -> Centres:
+    """Find centres of training features (n, d), and the limit that keeps KEPT_SHARE of validation features (m, d).
+
+    Where validation pictures are few, training pictures join them, each scored against centres made without it. The
+    same arrays give the same bits.
+    """
+    from threadpoolctl import threadpool_limits
+
+    distinct = _distinct(directions(train))
+    with threadpool_limits(1):  # sums in one order
+        centres = _cluster(distinct)
+        scores = ood_score(validation, centres)
+        if len(scores) < _ENOUGH:
+            scores = np.concatenate([scores, _held_out(distinct)])
+    return Centres(centres, float(np.quantile(scores, KEPT_SHARE, method="higher")) + _ROUNDING)
+
+
+def picture_features(
+    model: "ModelProto", pictures: Sequence[Picture], preprocess: Preprocess, progress: Progress = silent
+) -> Features:
+    """Return features (n, d) for pictures that can be decoded, as a finished graph computes them.
+
+    Raises ValueError where the graph holds no pretrained network.
+    """
+    compute = _FeaturesIn(model, preprocess)
+    rows = []
+    with progress("Computing features", len(pictures)) as advance:
+        for row in map_in_threads(compute, pictures):
+            rows.append(row)
+            advance(1)
+    return np.stack(rows)
+
+
+class _FeaturesIn:
+    """Picture -> its features in a graph."""
+
+    def __init__(self, model: "ModelProto", preprocess: Preprocess) -> None:
+        self._model = model
+        self._preprocess = preprocess
+
+    def __call__(self, picture: Picture) -> Features:
+        pixels = decode(picture.path, self._preprocess)
+        features: Features = self._graph.run(["features"], pixels[np.newaxis])[0][0]
+        return features
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return open_graph(with_outputs(self._model, ["features"]).SerializeToString())
+
+
+def _distinct(rows: Features) -> Features:
+    """Drop repeated pictures: one would make its copy look familiar."""
+    return np.stack(list({row.tobytes(): row for row in rows}.values()))
+
+
+def _cluster(rows: Features) -> Features:
+    """Start from pictures spread evenly over the training set, so that every class has its share, and nothing is
+    random.
+    """
+    from sklearn.cluster import KMeans
+
+    if len(rows) <= _CENTRES:
+        return rows
+    start = rows[np.linspace(0, len(rows) - 1, _CENTRES).round().astype(int)]
+    found: NDArray[Any] = KMeans(_CENTRES, init=start, n_init=1, max_iter=_ROUNDS).fit(rows).cluster_centers_
+    return directions(found.astype(np.float32))
+
+
+def _held_out(rows: Features) -> NDArray[np.float32]:
+    """Return each training picture's score against centres made without it."""
+    number = len(rows)
+    if number < 2:
+        return np.empty(0, np.float32)
+    folds = np.arange(number) % (number if number <= _FEW else _FOLDS)
+    parts = [ood_score(rows[folds == fold], _cluster(rows[folds != fold])) for fold in np.unique(folds)]
+    return np.concatenate(parts)
