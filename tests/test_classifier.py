@@ -7,10 +7,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from pawlab.classifier import Card, Classifier, Prediction, save_classifier
+from pawlab.classifier import Card, Classifier, NoPrediction, save_classifier
 from pawlab.errors import ModelError, PictureError
-from pawlab.graphs.runtime import open_session
 from pawlab.images import Preprocess, decode
+from sessions import open_session
 
 CARD = Card(("blue", "green", "red"), Preprocess(4, 6), "test", "0.1.0", threshold=0.6)
 
@@ -90,10 +90,10 @@ def test_a_broken_picture_in_a_list_fails_alone(model: Path, tmp_path: Path) -> 
     good = paint(tmp_path / "good.png", (0, 0, 250))
     first, second, third = Classifier.load(model).predict([good, tmp_path / "broken.jpg", tmp_path / "absent.png"])
     assert first.label == "blue"
-    assert second == Prediction(
-        str(tmp_path / "broken.jpg"), None, 0.0, {}, sure=False,
-        error="isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)",
-    )  # fmt: skip
+    assert second == NoPrediction(
+        str(tmp_path / "broken.jpg"), "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
+    )
+    assert (second.label, second.probability, second.probabilities, second.sure) == (None, 0.0, {}, False)
     assert third.error == "can't be read: No such file or directory"
 
 

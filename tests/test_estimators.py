@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import validate_data
@@ -20,13 +20,15 @@ from sklearn.utils.validation import validate_data
 import pawlab
 from own_networks import cells_network
 from pawlab.backbones.load import backbone_graph
+from pawlab.datasets.dataset import SPLITS
+from pawlab.datasets.discover import discover
 from pawlab.datasets.sample import sample_files
 from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.estimators import PictureClassifier, PictureFeatures
 from pawlab.features import extract
 from pawlab.features.extract import extract_features
 from pawlab.images import Preprocess
-from pawlab.trainers.linear_probe import C_GRID
+from pawlab.trainers.linear_probe import choose_probe, fit_probe, mean_and_deviation
 
 SMALL = 64  # pixels: quick, and enough to tell warm circles from cold squares
 Labelled = tuple[list[str], list[str]]
@@ -68,38 +70,72 @@ def test_image_sizes(shapes: Labelled) -> None:
 
 def test_the_classifier_equals_scikit_learn_on_those_features(shapes: Labelled) -> None:
     paths, labels = shapes
-    features = features_of(paths, Preprocess(SMALL, SMALL)).astype(np.float64)
-    expected = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=1000)).fit(
-        features[:20], labels[:20]
-    )
+    features = features_of(paths, Preprocess(SMALL, SMALL))
+    mean, deviation = mean_and_deviation(features[:20])
+    scaler = FunctionTransformer(lambda rows: (rows - mean) / deviation)
+    expected = make_pipeline(scaler, LogisticRegression(C=0.003, max_iter=1000)).fit(features[:20], labels[:20])
     classifier = PictureClassifier(image_size=SMALL, C=0.003).fit(paths[:20], labels[:20])
     np.testing.assert_allclose(
-        classifier.predict_proba(paths[20:]), expected.predict_proba(features[20:]), rtol=0, atol=1e-12
+        classifier.predict_proba(paths[20:]), expected.predict_proba(features[20:]), rtol=0, atol=1e-5
     )
     assert list(classifier.predict(paths[20:])) == list(expected.predict(features[20:]))
     assert classifier.score(paths[20:], labels[20:]) == expected.score(features[20:], labels[20:])
     assert list(classifier.classes_) == ["cold-squares", "warm-circles"]
 
 
-def test_auto_takes_the_strength_that_does_best_on_a_fifth_by_content(
+def test_on_the_same_split_it_gives_the_numbers_of_a_run(tmp_path: Path) -> None:
+    """The sample is hard enough that probabilities differ from 0 and 1."""
+    run = pawlab.train("sample", out=tmp_path / "run", report=False)
+    pictures = {split: discover("sample").split(split) for split in SPLITS}
+    paths = {split: [str(picture.path) for picture in some] for split, some in pictures.items()}
+    labels = {split: [picture.label for picture in some] for split, some in pictures.items()}
+    classifier = PictureClassifier().fit(
+        paths["train"], labels["train"], validation=(paths["validation"], labels["validation"])
+    )
+    assert run.record["chosen_on_validation"]["C"] == classifier.C_
+    assert run.metrics["calibration"]["temperature"] == pytest.approx(classifier.temperature_, rel=1e-4)
+    predicted = run.classifier.predict(paths["test"])
+    expected = [[one.probabilities[name] for name in run.classifier.classes] for one in predicted]
+    np.testing.assert_allclose(classifier.predict_proba(paths["test"]), expected, atol=1e-4)
+    assert classifier.score(paths["test"], labels["test"]) == run.metrics["test"]["accuracy"] < 1
+
+
+def test_with_three_pictures_per_class_it_is_no_weaker_than_a_run(shapes: Labelled) -> None:
+    """The deviation of a handful of pictures is shrunk in both."""
+    paths, labels = shapes
+    classifier = PictureClassifier(image_size=SMALL, C=0.01).fit(paths[:6], labels[:6])
+    probe = fit_probe(features_of(paths[:6], Preprocess(SMALL, SMALL)), np.array([0, 1] * 3), 0.01)
+    np.testing.assert_array_equal(classifier.probe_.weights, probe.weights)
+
+
+def test_auto_takes_the_C_that_does_best_on_a_fifth_by_content(  # noqa: N802
     shapes: Labelled, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Copies stay together: a picture that is among those held out isn't among those fitted on, under no label."""
     paths, labels = [*shapes[0], *shapes[0][::-1]], [*shapes[1], *shapes[1][::-1]]
-    seen = []
-    fit = pawlab.estimators._fit_head
+    chosen = []
+    choose = choose_probe
 
-    def watched(features: Any, labels: Any, strength: float) -> Any:
-        seen.append((features.copy(), strength))
-        return fit(features, labels, strength)
+    def watched(*arrays: Any) -> Any:
+        chosen.append(arrays)
+        return choose(*arrays)
 
-    monkeypatch.setattr("pawlab.estimators._fit_head", watched)
+    monkeypatch.setattr("pawlab.estimators.choose_probe", watched)
     classifier = PictureClassifier(image_size=SMALL).fit(paths, labels)
-    tried, last = seen[:-1], seen[-1]
-    assert [strength for _, strength in tried] == list(C_GRID)
-    assert {len(features) for features, _ in tried} == {48}
-    assert len(np.unique(tried[0][0], axis=0)) == 24
-    assert (len(last[0]), last[1]) == (60, classifier.C_)
+    ((train, _, held_out, _),) = chosen
+    assert (len(train), len(held_out)) == (48, 12)
+    assert len(np.unique(train, axis=0)) + len(np.unique(held_out, axis=0)) == 30
+    again = fit_probe(
+        features_of(paths, Preprocess(SMALL, SMALL)), np.searchsorted(classifier.classes_, labels), classifier.C_
+    )
+    np.testing.assert_array_equal(classifier.probe_.weights, again.weights)
+
+
+def test_the_former_name_of_resize_mode_works_with_a_warning(shapes: Labelled) -> None:
+    expected = PictureFeatures(image_size=(SMALL, 48), resize_mode="pad").transform(shapes[0][:2])
+    with pytest.warns(DeprecationWarning, match=r"^PictureFeatures\(fit_mode=...\) is now resize_mode=...$"):
+        found = PictureFeatures(image_size=(SMALL, 48), fit_mode="pad").transform(shapes[0][:2])
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_clone_and_a_pickle_answer_alike(shapes: Labelled) -> None:
@@ -110,8 +146,9 @@ def test_a_clone_and_a_pickle_answer_alike(shapes: Labelled) -> None:
         "image_size": SMALL,
         "resize_mode": "crop",
         "C": 0.01,
+        "fit_mode": "deprecated",
     }
-    assert repr(classifier) == "PictureClassifier(C=0.01, resize_mode='crop', image_size=64)"
+    assert repr(classifier) == "PictureClassifier(C=0.01, image_size=64, resize_mode='crop')"
     classifier.fit(paths, labels)
     again = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(again.predict_proba(paths), classifier.predict_proba(paths))
@@ -239,7 +276,7 @@ class ClassifierOfNumbers(_Drawing, PictureClassifier):
     def __init__(self, C: Any = 1.0) -> None:  # noqa: N803
         super().__init__(C=C)
 
-    def fit(self, X: Any, y: Any) -> Any:  # noqa: N803
+    def fit(self, X: Any, y: Any, validation: Any = None) -> Any:  # noqa: N803
         return super().fit(*self._drawn(X, y, reset=True))
 
     def predict_proba(self, X: Any) -> Any:  # noqa: N803

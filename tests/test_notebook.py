@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import pawlab
-from pawlab.classifier import Prediction, Predictions
+from pawlab.classifier import NoPrediction, Prediction, Predictions
 from pawlab.notebook import MOST_SHOWN
 from pawlab.runs.record import Run, write_json
 
@@ -74,7 +74,7 @@ def test_a_prediction_shows_picture_label_and_bars(tmp_path: Path) -> None:
 def test_doubt_and_failure_are_said() -> None:
     doubtful = replace(prediction(sure=False), reason="no class is likely enough")
     assert "not sure: \ncats\n 75.0%\nno class is likely enough\n" in Page(doubtful._repr_html_()).text
-    broken = Prediction("cut.jpg", None, 0.0, {}, sure=False, error="can't be decoded: truncated")
+    broken = NoPrediction("cut.jpg", "can't be decoded: truncated")
     page = Page(broken._repr_html_())
     assert "error\n: can't be decoded: truncated" in page.text
     assert "cut.jpg" in page.text

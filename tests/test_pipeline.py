@@ -15,10 +15,12 @@ import pawlab
 from pawlab import pipeline as workflow
 from pawlab.classifier import Classifier
 from pawlab.errors import DataError, MissingExtraError, OutputError, RecipeError
+from pawlab.features import source
 from pawlab.features.extract import extract_features
 from pawlab.runs.record import Run
-from pawlab.trainers import linear_probe as heads
+from pawlab.trainers import linear_probe
 from pawlab.trainers.fitted import Fitted
+from pawlab.trainers.table import TRAINERS
 from quick_training import SMALL
 
 
@@ -147,7 +149,7 @@ def computed(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(extracted.computed)
         return extracted
 
-    monkeypatch.setattr(heads, "extract_features", counted)
+    monkeypatch.setattr(source, "extract_features", counted)
     return counts
 
 
@@ -164,7 +166,7 @@ def test_the_test_pictures_are_not_touched_before_the_score(
             (data / name).unlink()
         return extract_features(*arguments, **named)
 
-    monkeypatch.setattr(heads, "extract_features", extract_without_tests)
+    monkeypatch.setattr(source, "extract_features", extract_without_tests)
     with pytest.raises(DataError, match=f"none of the {len(tests)} pictures can be read"):
         workflow.train(data, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -353,11 +355,11 @@ def test_a_run_that_begins_while_another_trains_takes_the_next_name(
     seconds: list[Run] = []
 
     def train_another_meanwhile(*arguments: Any) -> Fitted:
-        monkeypatch.setattr(workflow, "train_head", heads.train_head)
+        monkeypatch.setitem(TRAINERS, "linear_probe", linear_probe.fit)
         seconds.append(workflow.train(learnable_folder, seed=1, report=False))
-        return heads.train_head(*arguments)
+        return linear_probe.fit(*arguments)
 
-    monkeypatch.setattr(workflow, "train_head", train_another_meanwhile)
+    monkeypatch.setitem(TRAINERS, "linear_probe", train_another_meanwhile)
     first = workflow.train(learnable_folder, report=False)
     name = f"{learnable_folder.name}-fast"
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [name, f"{name}-2"]
@@ -372,7 +374,7 @@ def test_a_run_that_cannot_be_fitted_leaves_no_name_behind(
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workflow, "train_head", interrupted)
+    monkeypatch.setitem(TRAINERS, "linear_probe", interrupted)
     with pytest.raises(KeyboardInterrupt):
         workflow.train(learnable_folder)
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 import pytest
 
 from pawlab.backbones.table import BACKBONES, Backbone, find_backbone
+from pawlab.errors import RecipeError
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,6 @@ def test_each_row_says_where_it_comes_from(row: Backbone) -> None:
 
 
 @pytest.mark.parametrize(("name", "cut"), [("resnet", None), ("inception_v3", "mixed77"), ("mobilenet_v2", "mixed7")])
-def test_what_is_not_in_the_table_is_a_key_error(name: str, cut: str | None) -> None:
-    with pytest.raises(KeyError):
+def test_what_is_not_in_the_table_is_refused(name: str, cut: str | None) -> None:
+    with pytest.raises(RecipeError, match=f"^there is no backbone '{name}'"):
         find_backbone(name, cut)

@@ -11,9 +11,9 @@ from pawlab.backbones import efficientnet_lite
 from pawlab.backbones.efficientnet_lite import BACKBONE, EPSILON, STAGES, Weights, build_graph, fold, load_weights
 from pawlab.errors import WeightsError
 from pawlab.graphs.builder import GraphBuilder
-from pawlab.graphs.runtime import open_session
 from pawlab.images import Preprocess, decode
 from pawlab.parallel import map_in_threads
+from sessions import open_session
 
 Array = NDArray[Any]
 

@@ -15,7 +15,7 @@ from pawlab.backbones.load import backbone_graph
 from pawlab.backbones.table import BACKBONES, Backbone, find_backbone
 from pawlab.errors import MissingExtraError, WeightsError
 from pawlab.graphs import from_keras as keras_to_onnx
-from pawlab.graphs.runtime import open_session
+from sessions import open_session
 
 Keras = Any
 MOBILENET = find_backbone("mobilenet_v2")

@@ -9,7 +9,7 @@ from pawlab.backbones import efficientnet_lite
 from pawlab.backbones import load as graphs
 from pawlab.backbones.load import backbone_graph
 from pawlab.errors import OutputError, RecipeError, WeightsError
-from pawlab.graphs.runtime import open_session
+from sessions import open_session
 
 NAME = "efficientnet_lite0"
 SIZE = (224, 224)

@@ -12,9 +12,10 @@ from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
 from pawlab.backbones.own import read_own
 from pawlab.errors import PawlabError, RecipeError, WeightsError
 from pawlab.features.extract import features_by_content
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.edit import add_linear_classifier
 from pawlab.images import Preprocess
-from pawlab.trainers.linear_probe import Head, join
+from pawlab.trainers.linear_probe import LinearProbe
+from sessions import open_session
 
 FLOATS: Value = ("y", TensorProto.FLOAT, ["n", "d"])
 RNG = np.random.default_rng(0)
@@ -100,13 +101,14 @@ def test_features_are_kept_under_the_networks_own_checksum(tmp_path: Path) -> No
     path.with_suffix(".toml").write_text(SCALING.replace("0.4", "0.45"), encoding="utf-8")
     other = features_by_content({"one": PICTURES[0]}, backbone_graph(str(path), (16, 16)), Preprocess(16, 16))
     assert other.computed == 1
-    assert not np.allclose(other.found["one"], first.found["one"])
+    assert not np.allclose(other.features, first.features)
 
 
 def test_a_head_joins_it(tmp_path: Path) -> None:
     graph = backbone_graph(str(cells_network(tmp_path / "net.onnx", opset=12)), (16, 16))
-    head = Head(RNG.normal(size=(48, 3)).astype(np.float32), np.zeros(3, np.float32), 1.0, {})
-    session = open_session(join(graph.path.read_bytes(), head).SerializeToString())
+    head = LinearProbe(RNG.normal(size=(48, 3)).astype(np.float32), np.zeros(3, np.float32), 1.0)
+    joined = add_linear_classifier(graph.path.read_bytes(), head.weights, head.bias)
+    session = open_session(joined.SerializeToString())
     (given,) = session.run(["probabilities"], {"pictures": PICTURES})
     np.testing.assert_allclose(given, head.probabilities(answers(graph)), atol=1e-6)
 

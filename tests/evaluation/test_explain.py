@@ -11,9 +11,9 @@ from pawlab import pipeline as workflow
 from pawlab.errors import PawlabError
 from pawlab.evaluation.explain import Explainer, Heatmap, heatmap, overlay, write_explanation
 from pawlab.graphs.anatomy import Anatomy, find_anatomy
-from pawlab.graphs.runtime import open_session
 from pawlab.images import decode
 from pawlab.runs.record import Run
+from sessions import open_session
 
 BLUE, RED = "cold-squares", "warm-circles"
 
@@ -81,7 +81,7 @@ def test_grad_cam_follows_the_networks_own_slopes(recipe: str, learnable_folder:
     explainer = Explainer(run.classifier)
     anatomy = find_anatomy(onnx.load(run.folder / "model.onnx"))
     pixels = decode(learnable_folder / RED / "00.png", run.classifier.card.preprocess)[np.newaxis]
-    values = dict(zip(explainer._names, explainer._session.run(explainer._names, {"pictures": pixels}), strict=True))
+    values = dict(zip(explainer._names, explainer._graph.run(explainer._names, pixels), strict=True))
     channels = values[str(anatomy.feature_map)]
     tail = open_session(tail_of(run, anatomy))
     random = np.random.default_rng(0)

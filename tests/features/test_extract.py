@@ -9,9 +9,9 @@ import pytest
 from pawlab.backbones.load import BackboneGraph, backbone_graph
 from pawlab.datasets.dataset import Picture
 from pawlab.features.extract import Extracted, extract_features
-from pawlab.features.store import FeatureCache
-from pawlab.graphs.runtime import open_session
-from pawlab.images import Preprocess, decode
+from pawlab.features.store import FeatureStore
+from pawlab.images import PictureInfo, Preprocess, decode
+from sessions import open_session
 
 SMALL = Preprocess(64, 64)
 
@@ -48,9 +48,10 @@ def test_a_second_call_computes_only_what_is_new(pictures: list[Picture], graph:
     assert extract_features(pictures, graph, Preprocess(64, 64, "pad")).computed == len(pictures)
 
 
-def test_a_broken_cache_is_computed_again(pictures: list[Picture], graph: BackboneGraph) -> None:
+def test_a_broken_store_is_computed_again(pictures: list[Picture], graph: BackboneGraph) -> None:
     first = extract_features(pictures, graph, SMALL)
-    FeatureCache(graph.checksum, SMALL).path.write_bytes(b"not a database at all" * 99)
+    for file in ("rows.f32", "index.bin"):
+        (FeatureStore(graph.checksum, SMALL, 1280).folder / file).write_bytes(b"nothing that was written" * 99)
     second = extract_features(pictures, graph, SMALL)
     assert second.computed == len(pictures)
     np.testing.assert_array_equal(second.features, first.features)
@@ -62,8 +63,8 @@ def test_broken_pictures_are_left_out_and_named(pictures: list[Picture], graph: 
     extracted = extract_features([pictures[0], labelled(cut), pictures[1]], graph, SMALL)
     assert extracted.pictures == (pictures[0], pictures[1])
     assert extracted.features.shape == (2, 1280)
-    assert [item.name for item in extracted.broken] == ["cut.png"]
-    assert "truncated" in extracted.broken[0].reason
+    assert [item.name for item in extracted.skipped] == ["cut.png"]
+    assert "truncated" in extracted.skipped[0].reason
 
 
 def test_the_same_content_is_computed_once(pictures: list[Picture], graph: BackboneGraph, tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_the_same_content_is_computed_once(pictures: list[Picture], graph: Backb
 def test_a_run_that_is_killed_keeps_what_it_had(
     pictures: list[Picture], graph: BackboneGraph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawlab.features.extract._ROWS_A_WRITE", 2)
+    monkeypatch.setattr("pawlab.features.extract._ROWS_PER_WRITE", 2)
 
     def five_then_killed(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         for number, item in enumerate(items):
@@ -89,3 +90,28 @@ def test_a_run_that_is_killed_keeps_what_it_had(
         extract_features(pictures, graph, SMALL, map_batches=five_then_killed)
     resumed: Extracted = extract_features(pictures, graph, SMALL)
     assert resumed.computed == len(pictures) - 4
+
+
+def test_size_and_format_come_with_the_features(pictures: list[Picture], graph: BackboneGraph) -> None:
+    infos = [extract_features(pictures, graph, SMALL).infos for _ in range(2)]  # computed, then from the store
+    assert infos[0] == infos[1] == {picture.sha256: PictureInfo(96, 96, "PNG") for picture in pictures}
+
+
+def test_features_from_the_store_are_a_view_of_the_mapped_file(pictures: list[Picture], graph: BackboneGraph) -> None:
+    features = extract_features(pictures, graph, SMALL).features
+    assert isinstance(features, np.memmap)
+    assert not features.flags.owndata
+
+
+def test_without_a_store_features_are_the_same(
+    pictures: list[Picture], graph: BackboneGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = extract_features(pictures, graph, SMALL)
+    monkeypatch.setattr(FeatureStore, "folder", property(lambda self: tmp_path / "file"), raising=False)
+    monkeypatch.setattr(
+        FeatureStore, "__init__", lambda self, checksum, preprocess, width: setattr(self, "width", width)
+    )
+    (tmp_path / "file").write_text("not a folder")
+    extracted = extract_features(pictures, graph, SMALL)
+    np.testing.assert_array_equal(extracted.features, expected.features)
+    assert (extracted.pictures, extracted.infos) == (expected.pictures, expected.infos)

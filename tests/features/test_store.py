@@ -1,82 +1,125 @@
+import hashlib
 import multiprocessing
-import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pawlab.features.store import FeatureCache
-from pawlab.images import Preprocess
+from pawlab.features.store import Features, FeatureStore
+from pawlab.images import PictureInfo, Preprocess
 
 SQUARE = Preprocess(224, 224)
+INFO = PictureInfo(640, 480, "JPEG")
+WIDTH = 8
 
 
-def row(number: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    return np.full(8, number, dtype=np.float32)
+def key(number: int) -> str:
+    return hashlib.sha256(str(number).encode()).hexdigest()
+
+
+def row(number: int) -> Features:
+    return np.full(WIDTH, number, dtype=np.float32)
+
+
+def store_in(folder: Path, backbone: str = "backbone", preprocess: Preprocess = SQUARE) -> FeatureStore:
+    return FeatureStore(backbone, preprocess, WIDTH, folder)
+
+
+def write(store: FeatureStore, numbers: Sequence[int]) -> bool:
+    return store.append([key(number) for number in numbers], [row(number) for number in numbers], [INFO] * len(numbers))
+
+
+def numbers_in(store: FeatureStore, asked: Sequence[int]) -> list[int]:
+    """Return those that are there, each checked to be its own."""
+    snapshot = store.open()
+    rows = snapshot.find([key(number) for number in asked])
+    there = [number for number, place in zip(asked, rows, strict=True) if place >= 0]
+    np.testing.assert_array_equal(
+        snapshot.take(rows[rows >= 0]), np.array([row(number) for number in there]).reshape(-1, WIDTH)
+    )
+    return there
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> FeatureCache:
-    return FeatureCache("backbone", SQUARE, tmp_path)
+def store(tmp_path: Path) -> FeatureStore:
+    return store_in(tmp_path)
 
 
-def test_what_was_written_is_read_and_the_rest_is_absent(cache: FeatureCache) -> None:
-    cache.write([("a", row(1)), ("b", row(2))])
-    found = cache.read(["a", "b", "c"])
-    assert sorted(found) == ["a", "b"]
-    np.testing.assert_array_equal(found["b"], row(2))
+def test_what_was_written_is_read_and_the_rest_is_absent(store: FeatureStore) -> None:
+    assert numbers_in(store, [1, 2]) == []
+    assert write(store, [1, 2])
+    assert write(store, [3])
+    assert numbers_in(store, [3, 1, 7, 2]) == [3, 1, 2]
 
 
-def test_more_keys_than_one_query_takes(cache: FeatureCache) -> None:
-    cache.write((str(number), row(number)) for number in range(1234))
-    assert len(cache.read([str(number) for number in range(1300)])) == 1234
+def test_rows_one_behind_the_other_are_not_copied(store: FeatureStore) -> None:
+    write(store, range(100))
+    snapshot = store.open()
+    rows = snapshot.find([key(number) for number in range(20, 60)])
+    assert snapshot.take(rows).base is not None
+    assert np.shares_memory(snapshot.take(rows), snapshot.rows)
+    assert not np.shares_memory(snapshot.take(rows[::-1]), snapshot.rows)
 
 
-def test_another_backbone_or_preprocess_shares_nothing(cache: FeatureCache, tmp_path: Path) -> None:
-    cache.write([("a", row(1))])
-    assert FeatureCache("other", SQUARE, tmp_path).read(["a"]) == {}
-    assert FeatureCache("backbone", Preprocess(224, 224, "crop"), tmp_path).read(["a"]) == {}
-    assert FeatureCache("backbone", Preprocess(288, 224), tmp_path).read(["a"]) == {}
+def test_size_and_format_stand_beside(store: FeatureStore) -> None:
+    store.append([key(1), key(2)], [row(1), row(2)], [INFO, PictureInfo(1, 70_000, "PNG")])
+    snapshot = store.open()
+    assert snapshot.infos(snapshot.find([key(2), key(1)])) == [PictureInfo(1, 70_000, "PNG"), INFO]
 
 
-def test_a_damaged_row_counts_as_absent(cache: FeatureCache) -> None:
-    cache.write([("a", row(1)), ("b", row(2))])
-    with sqlite3.connect(cache.path) as connection:
-        connection.execute("UPDATE features SET value = zeroblob(32) WHERE key = 'a'")
-    connection.close()
-    assert sorted(cache.read(["a", "b"])) == ["b"]
-    cache.write([("a", row(1))])
-    assert sorted(cache.read(["a", "b"])) == ["a", "b"]
+def test_another_backbone_or_preprocess_shares_nothing(store: FeatureStore, tmp_path: Path) -> None:
+    write(store, [1])
+    assert numbers_in(store_in(tmp_path, "other"), [1]) == []
+    assert numbers_in(store_in(tmp_path, preprocess=Preprocess(224, 224, "crop")), [1]) == []
+    assert numbers_in(store_in(tmp_path, preprocess=Preprocess(288, 224)), [1]) == []
 
 
-def test_a_file_that_is_no_database_is_made_anew(cache: FeatureCache) -> None:
-    cache.path.write_bytes(b"this is no database" * 100)
-    assert cache.read(["a"]) == {}
-    cache.write([("a", row(1))])
-    assert sorted(cache.read(["a"])) == ["a"]
+@pytest.mark.parametrize(
+    "what", ["pawlab.features.store.DECODER_VERSION", "PIL.__version__", "onnxruntime.__version__"]
+)
+def test_another_decoder_or_runtime_shares_nothing(
+    store: FeatureStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    write(store, [1])
+    monkeypatch.setattr(what, "another")
+    assert numbers_in(store_in(tmp_path), [1]) == []
 
 
-def test_a_database_cut_off_in_the_middle_is_made_anew(cache: FeatureCache) -> None:
-    cache.write((str(number), row(number)) for number in range(2000))
-    whole = cache.path.read_bytes()
-    cache.path.write_bytes(whole[: len(whole) // 2])
-    cache.read([str(number) for number in range(2000)])
-    cache.write([("a", row(1))])
-    cache.write([("a", row(1))])  # the first may be what finds the damage out
-    assert "a" in cache.read(["a"])
+@pytest.mark.parametrize("name", ["rows.f32", "index.bin"])
+def test_any_flipped_bit_makes_its_row_absent(store: FeatureStore, name: str) -> None:
+    write(store, range(3))
+    path = store.folder / name
+    whole = path.read_bytes()
+    for place in range(0, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << place % 8)]) + whole[place + 1 :])
+        assert len(numbers_in(store, range(3))) == 2
 
 
-def test_a_cache_that_cannot_be_used_costs_time_but_no_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["rows.f32", "index.bin"])
+def test_a_file_cut_off_anywhere_keeps_its_whole_rows_and_is_written_on(store: FeatureStore, name: str) -> None:
+    write(store, range(4))
+    path = store.folder / name
+    whole = path.read_bytes()
+    size = len(whole) // 4
+    for length in range(0, len(whole)):
+        path.write_bytes(whole[:length])
+        assert numbers_in(store, range(4)) == list(range(length // size))
+    write(store, [9])
+    assert numbers_in(store, [0, 1, 2, 9]) == [0, 1, 2, 9]
+
+
+def test_a_store_that_cannot_be_used_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    cache = FeatureCache("backbone", SQUARE, tmp_path / "file")
-    cache.write([("a", row(1))])
-    assert cache.read(["a"]) == {}
+    store = store_in(tmp_path / "file")
+    assert not write(store, [1])
+    assert numbers_in(store, [1]) == []
 
 
 def _write_many(folder: Path, first: int) -> None:
-    cache = FeatureCache("backbone", SQUARE, folder)
+    store = store_in(folder)
     for number in range(first, first + 40):
-        cache.write([(str(number), row(number))])
+        write(store, [number])
 
 
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
@@ -87,13 +130,4 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
     for writer in writers:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0, 0]
-    assert len(FeatureCache("backbone", SQUARE, tmp_path).read([str(number) for number in range(60)])) == 60
-
-
-@pytest.mark.parametrize("what", ["pawlab.features.store.DECODER_VERSION", "PIL.__version__"])
-def test_another_decoder_shares_nothing(
-    cache: FeatureCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    cache.write([("a", row(1))])
-    monkeypatch.setattr(what, "another")
-    assert FeatureCache("backbone", SQUARE, tmp_path).read(["a"]) == {}
+    assert numbers_in(store_in(tmp_path), range(60)) == list(range(60))

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawlab.graphs.builder import GraphBuilder, chain
+from pawlab.graphs.builder import GraphBuilder
+from pawlab.graphs.edit import chain
 from pawlab.graphs.from_keras import convert, difference, largest_difference
-from pawlab.graphs.runtime import open_session
+from sessions import open_session
 
 Keras = Any
 SHAPE = (31, 40, 3)  # one side odd, one even

@@ -10,12 +10,12 @@ import pytest
 from pawlab.backbones.load import backbone_graph
 from pawlab.errors import ModelError
 from pawlab.graphs.builder import GraphBuilder
-from pawlab.graphs.runtime import open_session
+from pawlab.graphs.edit import add_linear_classifier
 from pawlab.graphs.to_keras import to_keras
 from pawlab.images import Preprocess
 from pawlab.recipes import PUBLISHED
 from pawlab.recipes.recipe import Recipe
-from pawlab.trainers.linear_probe import Head, join
+from sessions import open_session
 
 pytestmark = pytest.mark.usefixtures("keras")
 
@@ -174,8 +174,7 @@ def test_what_other_outputs_need_is_left_out() -> None:
 
 def test_the_default_network_is_the_same_in_keras() -> None:
     graph = backbone_graph("efficientnet_lite0", (64, 64))
-    head = Head(weights(1280, 3) / 10, weights(3), 1.0, {})
-    model = join(graph.path.read_bytes(), head)
+    model = add_linear_classifier(graph.path.read_bytes(), weights(1280, 3) / 10, weights(3))
     pictures = RNG.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     expected = open_session(model.SerializeToString()).run(["probabilities"], {"pictures": pictures})[0]
     given = np.asarray(to_keras(model, (64, 64))(pictures.astype(np.float32), training=False))

@@ -42,7 +42,6 @@ from pawlab.report.report import Material, write_report
 from pawlab.report.shown import data_uri, whole
 from pawlab.runs import finish as results
 from pawlab.runs.record import Run
-from pawlab.trainers.keras.augmentation import augment
 
 PLOTS = ("augmentation", "calibration", "confusion", "history", "predictions", "samples")
 OVERFITTED = tuple(Epoch(n, 0.1, 0.5 + n / 20, 0.7, 0.6, 1.0) for n in range(1, 11))
@@ -276,7 +275,7 @@ def made_page(material: Material, folder: Path) -> Page:
     """Write the page alone, which is quick, and check it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plots, "save_png", lambda figure, path: None)
-        write_report(material, folder, augment)
+        write_report(material, folder)
     return assert_sound(html_of(folder))
 
 
@@ -350,7 +349,7 @@ def test_the_plots_in_files_hold_the_runs_numbers(tmp_path: Path, monkeypatch: p
     saved: dict[str, Any] = {}
     monkeypatch.setattr(plots, "save_png", lambda figure, path: saved.update({path.stem: figure.axes}))
     material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=2)
-    write_report(material, tmp_path, augment)
+    write_report(material, tmp_path)
     assert sorted(saved) == list(PLOTS)
     validation = next(line for line in saved["history"][0].lines if line.get_label() == "validation")
     assert list(validation.get_ydata()) == [epoch.val_accuracy for epoch in HISTORY]
@@ -385,7 +384,7 @@ def test_pictures_that_vanish_are_missed_and_said_so(tmp_path: Path) -> None:
     missing = [attributes for _, attributes in page.tags if attributes.get("class") == "missing"]
     assert len(missing) > 20
     assert all(attributes["aria-label"].endswith("(can't be shown)") for attributes in missing)
-    write_report(material, tmp_path, augment)
+    write_report(material, tmp_path)
     for name in PLOTS:
         assert (tmp_path / "plots" / f"{name}.png").is_file()
 
@@ -529,7 +528,7 @@ def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
         told.append((title, total, unit))
         yield told.append
 
-    write_report(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path, augment, progress)
+    write_report(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path, progress)
     assert told == [("Writing the report", 4, "parts"), 1, 1, 1, 1]
 
 

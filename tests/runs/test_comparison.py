@@ -16,8 +16,9 @@ from pawlab.pipeline import compare
 from pawlab.recipes import RECIPES, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import Run
+from pawlab.trainers import linear_probe
 from pawlab.trainers.fitted import Fitted
-from pawlab.trainers.linear_probe import train_head
+from pawlab.trainers.table import TRAINERS
 from quick_training import SMALL, interrupting
 
 
@@ -150,12 +151,12 @@ def test_a_recipe_whose_weights_cannot_be_had_is_left_out_with_a_line(
     def train_all_but_accurate(dataset: Dataset, recipe: Recipe, *rest: Any) -> Fitted:
         if recipe.name == "accurate":
             raise WeightsError("no weights here.")
-        return train_head(dataset, recipe, *rest)
+        return linear_probe.fit(dataset, recipe, *rest)
 
-    monkeypatch.setattr(workflow, "train_head", train_all_but_accurate)
+    monkeypatch.setitem(TRAINERS, "linear_probe", train_all_but_accurate)
     compared = compare(learnable_folder, ["accurate", "fast"], tmp_path / "out", report=False)
     assert [item.recipe.name for item in compared] == ["fast"]
-    assert caplog.messages == ["pawlab: accurate was left out: no weights here."]
+    assert caplog.messages == ["pawlab: accurate was skipped: no weights here."]
     assert not (tmp_path / "out" / "accurate").exists()
 
 
@@ -165,7 +166,7 @@ def test_where_no_recipe_is_left_it_says_why(
     def train_none(dataset: Dataset, recipe: Recipe, *rest: Any) -> Fitted:
         raise WeightsError(f"no weights for {recipe.name}.")
 
-    monkeypatch.setattr(workflow, "train_head", train_none)
+    monkeypatch.setitem(TRAINERS, "linear_probe", train_none)
     with pytest.raises(WeightsError, match=r"no weights for fast\."):
         compare(learnable_folder, ["accurate", "fast"], tmp_path / "out", report=False)
 

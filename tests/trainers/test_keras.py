@@ -24,15 +24,15 @@ from pawlab.images import Preprocess
 from pawlab.progress import Advance, silent
 from pawlab.recipes import find_recipe, layers
 from pawlab.recipes.recipe import Recipe
+from pawlab.trainers.fitted import Settings
 from pawlab.trainers.keras import batches as pipeline
 from pawlab.trainers.keras import checkpoint, fit
 from pawlab.trainers.keras.architectures import build, compile_for, reseed
 from pawlab.trainers.keras.batches import Decoded, decode_splits, one_ahead, picture_feed
-from quick_training import train_keras
 from pawlab.trainers.keras.network import prepare
 from pawlab.trainers.keras.randomness import shuffled
-from pawlab.trainers.keras.to_onnx import require_same_answers, to_onnx, to_probabilities
-from quick_training import interrupting
+from pawlab.trainers.keras.to_onnx import require_same_predictions, to_onnx, to_probabilities
+from quick_training import interrupting, train_keras
 
 Array = NDArray[Any]
 SMALL = Preprocess(height=48, width=48)
@@ -95,10 +95,10 @@ def test_an_error_in_the_thread_that_makes_batches_is_not_lost() -> None:
 def test_pictures_that_do_not_fit_in_memory_are_mapped_and_the_same(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train, validation, _ = decode_splits(dataset, SMALL, tmp_path, silent)
+    train, validation, *_ = decode_splits(dataset, SMALL, tmp_path, silent)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(pipeline, "IN_MEMORY_BYTES", 0)
-    mapped, mapped_validation, _ = decode_splits(dataset, SMALL, tmp_path, silent)
+    mapped, mapped_validation, *_ = decode_splits(dataset, SMALL, tmp_path, silent)
     assert isinstance(mapped.pixels, np.memmap)
     assert {path.name for path in tmp_path.iterdir()} == {"train-pixels.npy", "validation-pixels.npy"}
     assert np.array_equal(mapped.pixels, train.pixels)
@@ -109,10 +109,10 @@ def test_a_picture_that_cannot_be_decoded_is_set_aside_with_its_reason(dataset: 
     first = dataset.split("train")[0]
     (tmp_path / "cut.png").write_bytes(first.path.read_bytes()[:200])
     pictures = tuple(replace(p, path=tmp_path / "cut.png") if p == first else p for p in dataset.pictures)
-    train, _, broken = decode_splits(replace(dataset, pictures=pictures), SMALL, tmp_path, silent)
-    assert [item.name for item in broken] == [first.name]
-    assert broken[0].reason.startswith("can't be decoded")
-    whole, _, _ = decode_splits(dataset, SMALL, tmp_path, silent)
+    train, _, skipped, _ = decode_splits(replace(dataset, pictures=pictures), SMALL, tmp_path, silent)
+    assert [item.name for item in skipped] == [first.name]
+    assert skipped[0].reason.startswith("can't be decoded")
+    whole, *_ = decode_splits(dataset, SMALL, tmp_path, silent)
     assert np.array_equal(train.pixels, whole.pixels[1:])
     assert np.array_equal(train.labels, whole.labels[1:])
 
@@ -126,7 +126,7 @@ def test_an_epoch_ends_with_the_weights_that_keras_fit_ends_with(
 ) -> None:
     recipe = small(name)
     fitted = train_keras(dataset, recipe, folder=tmp_path, epochs=1)
-    train, validation, _ = decode_splits(dataset, SMALL, tmp_path, silent)
+    train, validation, *_ = decode_splits(dataset, SMALL, tmp_path, silent)
     model = build(recipe.layers, (48, 48, 3), seed=0)
     compile_for(model, recipe)
     reseed(model, 0, 1)
@@ -169,7 +169,7 @@ def test_head_and_frozen_network_answer_as_the_whole_network_in_keras(
     whole = build(recipe.layers, (160, 160, 3), seed=0, backbone=network)
     for variable, value in zip(whole.trainable_weights, weights_after(tmp_path, 1), strict=False):
         variable.assign(value)
-    _, validation, _ = decode_splits(dataset, recipe.preprocess, tmp_path, silent)
+    _, validation, *_ = decode_splits(dataset, recipe.preprocess, tmp_path, silent)
     outputs = whole(validation.pixels.astype(np.float32), training=False).numpy()
     assert np.ptp(outputs[:, 0]) > 0.01, "pictures must differ, or equality says nothing"
     assert np.abs(to_probabilities(outputs, recipe, 2) - fitted.validation).max() < 1e-4
@@ -180,7 +180,7 @@ def test_training_features_change_with_the_epoch_and_only_with_it(
     lively_mobilenet: tuple[Any, Path], dataset: Dataset, tmp_path: Path
 ) -> None:
     def features(seed: int, epoch: int) -> tuple[Array, Array]:
-        network = prepare(dataset, find_recipe("c4"), tmp_path, seed, lively_mobilenet[1], silent)
+        network = prepare(dataset, find_recipe("c4"), Settings(tmp_path, seed, weights=lively_mobilenet[1]))
         inputs, labels = zip(*network.feed.training(epoch), strict=True)
         return np.concatenate(inputs), np.concatenate(labels)
 
@@ -204,7 +204,7 @@ from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits
 from pawlab.images import Preprocess
 from pawlab.recipes import find_recipe, layers
-from pawlab.trainers.keras.fit import train_keras
+from quick_training import train_keras
 
 @contextmanager
 def deadly(title, total, unit="pictures"):
@@ -358,7 +358,7 @@ def test_early_stopping_is_the_recipe_s_choice() -> None:
 
 def test_weights_for_a_recipe_without_a_pretrained_network_are_refused(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(RecipeError) as caught:
-        prepare(dataset, small("a1"), tmp_path, 0, tmp_path / "weights.h5", silent)
+        prepare(dataset, small("a1"), Settings(tmp_path, weights=tmp_path / "weights.h5"))
     assert str(caught.value) == ("the recipe 'a1' has no pretrained network that takes weights. Leave --weights out.")
 
 
@@ -427,7 +427,7 @@ def test_the_exported_graph_answers_as_keras_for_any_number_of_classes(
     pixels = random_part(6).pixels
     expected = to_probabilities(model(pixels, training=False).numpy(), recipe, classes)
     assert expected.shape == (6, classes)
-    require_same_answers(to_onnx(model, recipe, classes, backbone=None), pixels, expected)
+    require_same_predictions(to_onnx(model, recipe, classes, backbone=None), pixels, expected)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -440,7 +440,7 @@ def test_sigmoid_and_softmax_outputs_are_exported(keras: ModuleType, classes: in
     pixels = random_part(6).pixels
     expected = to_probabilities(model(pixels, training=False).numpy(), recipe, classes)
     assert expected.sum(axis=1) == pytest.approx(1, abs=1e-5)
-    require_same_answers(to_onnx(model, recipe, classes, backbone=None), pixels, expected)
+    require_same_predictions(to_onnx(model, recipe, classes, backbone=None), pixels, expected)
 
 
 def test_an_export_that_answers_otherwise_is_refused() -> None:
@@ -451,9 +451,9 @@ def test_an_export_that_answers_otherwise_is_refused() -> None:
     graph.output(share, "probabilities", np.float32, ("n", 1))
     pixels = random_part(3).pixels
     right = (pixels.reshape(3, -1).mean(axis=1, keepdims=True) / 255).astype(np.float32)
-    require_same_answers(graph.model("mean"), pixels, right)
+    require_same_predictions(graph.model("mean"), pixels, right)
     with pytest.raises(RuntimeError) as caught:
-        require_same_answers(graph.model("mean"), pixels, right + np.float32(0.001))
+        require_same_predictions(graph.model("mean"), pixels, right + np.float32(0.001))
     assert str(caught.value) == (
         "exported to ONNX, the model's probabilities differ from Keras's by 1.0e-03, more than 1e-04"
     )

@@ -19,8 +19,8 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, summarise
 from pawlab.trainers.fitted import Fitted
 from pawlab.trainers.keras.architectures import build, compile_for
-from quick_training import train_keras
 from pawlab.trainers.keras.network import split_at_backbone
+from quick_training import train_keras
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras saving weights
 TrainSmall = Callable[[Recipe, Path], Fitted]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pawlab.classifier import Prediction
+from pawlab.classifier import Result
 from pawlab.serve.answering import Answerer
 from pawlab.serve.limits import Limits
 
@@ -94,7 +94,7 @@ class State:
     status: Literal["ok", "ready"]
 
 
-def answer_of(prediction: Prediction) -> Answer:
+def answer_of(prediction: Result) -> Answer:
     """Return a prediction as the service tells it."""
     found = prediction.error is None
     return Answer(

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from miscalibrated import predictions
+from pawlab.evaluation.calibration import calibration_error, tempered
+from pawlab.evaluation.metrics import cross_entropy
+from pawlab.trainers.finish import KEPT_SHARE, confidence_threshold, fit_temperature
+
+
+@pytest.mark.parametrize("classes", [2, 20])
+@pytest.mark.parametrize("overconfidence", [0.4, 1.0, 3.0])
+def test_the_temperature_is_what_the_logits_are_too_large_by(classes: int, overconfidence: float) -> None:
+    probabilities, labels = predictions(0, 8000, classes, overconfidence)
+    assert fit_temperature(probabilities, labels) == pytest.approx(overconfidence, rel=0.08)
+
+
+def test_an_overconfident_model_is_calibrated_on_pictures_that_it_was_not_fitted_to() -> None:
+    temperature = fit_temperature(*predictions(0, 800, 3, overconfidence=3.0))
+    held_out, labels = predictions(1, 5000, 3, overconfidence=3.0)
+    calm = tempered(held_out, temperature)
+    assert calibration_error(held_out, labels) > 0.15
+    assert calibration_error(calm, labels) < 0.03
+    assert cross_entropy(calm, labels) < cross_entropy(held_out, labels) - 0.2
+    np.testing.assert_array_equal(calm.argmax(axis=1), held_out.argmax(axis=1))
+
+
+@pytest.mark.parametrize("pictures", [1, 5, 20])
+def test_few_right_answers_do_not_make_it_sure_of_everything(pictures: int) -> None:
+    """By likelihood alone the temperature would fall to its lower bound, 0.08."""
+    probabilities = np.tile(np.array([[0.9, 0.1]]), (pictures, 1))
+    assert 0.4 < fit_temperature(probabilities, np.zeros(pictures, int)) < 1
+
+
+def test_one_confident_mistake_among_five_does_not_make_it_unsure_of_everything() -> None:
+    """By likelihood alone the temperature would rise above 5."""
+    probabilities = np.array([[0.999, 0.001]] * 5)
+    assert 1 < fit_temperature(probabilities, np.array([0, 0, 0, 0, 1])) < 2.5
+
+
+def test_on_average_few_pictures_do_no_harm() -> None:
+    """A model that is calibrated already, tempered by five pictures at a time, stays nearly as good."""
+    held_out, labels = predictions(1, 4000, 2, overconfidence=1.0)
+    before = cross_entropy(held_out, labels)
+    after = [
+        cross_entropy(tempered(held_out, fit_temperature(*predictions(seed, 5, 2, 1.0))), labels)
+        for seed in range(10, 40)
+    ]
+    assert np.mean(after) < before + 0.01
+    assert max(after) < before + 0.1
+
+
+def test_certainty_in_float32_stays_a_number() -> None:
+    probabilities = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], dtype=np.float32)
+    temperature = fit_temperature(probabilities, np.array([0, 1, 1]))
+    assert 1 < temperature < 13
+    assert np.isfinite(tempered(probabilities, temperature)).all()
+
+
+@pytest.mark.parametrize("classes", [2, 20])
+def test_the_threshold_keeps_the_stated_share_of_right_answers(classes: int) -> None:
+    probabilities, labels = predictions(0, 4000, classes, overconfidence=1.0)
+    threshold = confidence_threshold(probabilities, labels)
+    right = probabilities.argmax(axis=1) == labels
+    sure = probabilities.max(axis=1) >= threshold
+    assert KEPT_SHARE <= sure[right].mean() < 1
+    assert sure[~right].mean() < sure[right].mean()
+
+
+def test_the_threshold_of_few_pictures_stays_near_an_even_chance() -> None:
+    assert confidence_threshold(np.array([[0.98, 0.02]]), np.array([0])) == pytest.approx(0.5 + 0.48 / 11)
+    assert confidence_threshold(np.array([[0.98, 0.02]]), np.array([1])) == 0.5  # none right: nothing is known
+    assert confidence_threshold(np.tile([[1.0, 0.0]], (5000, 1)), np.zeros(5000, int)) == 0.9  # never higher
