@@ -1,9 +1,16 @@
-"""The layers that recipes are made of: one function a kind. Options carry Keras's names where Keras has the layer.
+"""The layers that recipes are made of: one function per kind. Options carry Keras's names where Keras has the layer.
 
 Shapes are those of one picture: (height, width, channels), or (features,) once flat.
 """
 
+from typing import Literal
+
 from pawlab.recipes.recipe import Layer
+
+Activation = Literal["linear", "relu", "relu6", "sigmoid", "silu", "softmax", "tanh"]
+Dtype = Literal["float32", "float64"]
+FillMode = Literal["nearest", "reflect"]
+FlipMode = Literal["horizontal", "vertical", "horizontal_and_vertical"]
 
 AUGMENTATION = frozenset({"flip", "rotate", "shift", "shear", "zoom"})  # kinds that act in training only
 
@@ -22,32 +29,32 @@ def rescale(scale: float, offset: float = 0.0) -> Layer:
     return Layer("rescale", {"scale": scale, "offset": offset})
 
 
-def flip(mode: str = "horizontal_and_vertical") -> Layer:
+def flip(mode: FlipMode = "horizontal_and_vertical") -> Layer:
     """Mirror a picture or not, each way in `mode` with an even chance."""
     return Layer("flip", {"mode": mode})
 
 
-def rotate(lower: float, upper: float, fill_mode: str = "reflect") -> Layer:
+def rotate(lower: float, upper: float, fill_mode: FillMode = "reflect") -> Layer:
     """Turn counter-clockwise by a random share of a full turn between `lower` and `upper`."""
     return Layer("rotate", {"lower": lower, "upper": upper, "fill_mode": fill_mode})
 
 
-def shift(height_factor: float, width_factor: float, fill_mode: str = "reflect") -> Layer:
+def shift(height_factor: float, width_factor: float, fill_mode: FillMode = "reflect") -> Layer:
     """Move by up to these shares of the height and width, either way."""
     return Layer("shift", {"height_factor": height_factor, "width_factor": width_factor, "fill_mode": fill_mode})
 
 
-def shear(x_factor: float, fill_mode: str = "reflect") -> Layer:
+def shear(x_factor: float, fill_mode: FillMode = "reflect") -> Layer:
     """Slant: each row moves sideways by up to `x_factor` pixels for a pixel of height, either way."""
     return Layer("shear", {"x_factor": x_factor, "fill_mode": fill_mode})
 
 
-def zoom(height_factor: float, width_factor: float, fill_mode: str = "reflect") -> Layer:
+def zoom(height_factor: float, width_factor: float, fill_mode: FillMode = "reflect") -> Layer:
     """Stretch or shrink height and width by up to these shares, independently."""
     return Layer("zoom", {"height_factor": height_factor, "width_factor": width_factor, "fill_mode": fill_mode})
 
 
-def conv(filters: int, kernel_size: int = 3, activation: str | None = "relu", dtype: str = "float32") -> Layer:
+def conv(filters: int, kernel_size: int = 3, activation: Activation | None = "relu", dtype: Dtype = "float32") -> Layer:
     """Convolution with a bias, stride 1, no padding: (h, w, c) -> (h - k + 1, w - k + 1, filters)."""
     return Layer("conv", {"filters": filters, "kernel_size": kernel_size, "activation": activation, "dtype": dtype})
 
@@ -77,7 +84,7 @@ def flatten() -> Layer:
     return Layer("flatten")
 
 
-def dense(units: int, activation: str | None = None, dtype: str = "float32") -> Layer:
+def dense(units: int, activation: Activation | None = None, dtype: Dtype = "float32") -> Layer:
     """Fully connected, with a bias: (d,) -> (units,)."""
     return Layer("dense", {"units": units, "activation": activation, "dtype": dtype})
 
@@ -88,5 +95,5 @@ def standardise() -> Layer:
 
 
 def logistic_regression() -> Layer:
-    """One logit a class: weights by maximum likelihood with an L2 penalty, fitted in one go."""
+    """One logit per class: weights by maximum likelihood with an L2 penalty, fitted in one go."""
     return Layer("logistic_regression")

@@ -12,43 +12,34 @@
     ...
 
     [[layers]]
-    kind = "dense"      # the last: one output a class, so its units may be left out
+    kind = "dense"      # the last: one output per class, so its units may be left out
 
 The layers and their options are those of `recipes.layers`; the rest has the names of `Recipe`'s fields, most of it a
-default. All mistakes are told together. A Python file is run as it stands: it can do whatever the user can.
+default. All mistakes are reported together. A Python file is run as it stands: it can do whatever the user can.
 """
 
-import json
-import re
 import runpy
-from collections.abc import Callable, Collection, Iterator
+import warnings
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pawlab.backbones.table import find_backbone
 from pawlab.errors import RecipeError
-from pawlab.images import Preprocess, ResizeMode
+from pawlab.images import Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.own_layers import Mistakes, guess, is_number, is_whole, read_layers
 from pawlab.recipes.recipe import Layer, Loss, Recipe
-from pawlab.recipes.summary import effect
+from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
 ENDINGS = (".toml", ".py")
+MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
 
 Values = dict[str, Any]
 
-_TEXTS = ("name", "title", "source", "purpose")
-_DEFAULTS: Values = {"batch_size": 32, "learning_rate": 0.001, "early_stopping": 0, "optimizer": "adam"}
-_TRAINING = ("epochs", *_DEFAULTS)
-_OPTIMIZERS = ("adam", "rmsprop")
-_UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is trained in epochs
-_FACTS = ("known_quirks", "published", "measured")  # of no consequence
-_KEYS = (*_TEXTS, "preprocess", "layers", "trainer", "loss", *_TRAINING, *_FACTS)
-
-_HEAD_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
-_HEAD_LOSS: Loss = "cross-entropy + L2, C chosen on validation"
+_PROBE_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
+_PROBE_LOSS: Loss = "cross-entropy + L2, C chosen on validation"
 _LOSSES: dict[str | None, Loss] = {
     "sigmoid": "binary cross-entropy",
     "softmax": "sparse categorical cross-entropy",
@@ -78,40 +69,58 @@ def read_recipe(path: Path, taken: Collection[str]) -> Recipe:
 
 def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     """Return the recipe with these values, in the form of `Recipe.to_dict`. Raises RecipeError, naming `where`."""
-    mistakes: Mistakes = [f"there is no '{key}'{guess(key, _KEYS)}" for key in values if key not in _KEYS]
-    preprocess = _preprocess(values.get("preprocess"), mistakes)
-    layers = read_layers(values.get("layers"), mistakes)
-    texts = _texts(values, taken, mistakes)
-    is_head = any(layer.kind in ("standardise", "logistic_regression") for layer in layers)
-    training = _training(values, is_head, mistakes)
-    facts = _facts(values, mistakes)
+    from pawlab.recipes.schema import read_layers, read_values
+
+    values = _with_new_names(values)
+    layers, mistakes = read_layers(values.pop("layers", None))
+    is_probe = any(layer.kind in ("standardise", "logistic_regression") for layer in layers)
+    found, more = read_values(values, in_epochs=not is_probe)
+    mistakes = more + mistakes
+    if found.get("name") in taken:
+        mistakes.append(f"the name '{found['name']}' is that of a built-in recipe; choose another")
+    given = {key: found.pop(key, None) for key in ("loss", "trainer")}
     if not mistakes:
-        mistakes += [*_arrangement(layers, is_head), *_shapes(layers, preprocess)]
+        mistakes += [*_arrangement(layers, is_probe), *_shapes(layers, found["preprocess"])]
     if not mistakes:
-        loss = _loss(layers, is_head)
-        mistakes += _contradictions(values, {"loss": loss, "trainer": "linear_probe" if is_head else "keras"})
+        follows: Values = {"loss": _loss(layers, is_probe), "trainer": "linear_probe" if is_probe else "keras"}
+        for key, value in follows.items():
+            if given[key] not in (None, "", value):
+                mistakes.append(f"{key} follows from the layers: it is '{value}'; leave it out")
+        recipe = Recipe(**found, **follows, layers=tuple(layers) if is_probe else _with_scaling(layers))
+        if count_parameters(recipe).total > MOST_PARAMETERS:
+            mistakes.append(f"it has more than {MOST_PARAMETERS:,} parameters; take smaller layers or a pool more")
     if mistakes:
         raise RecipeError(f"{where}: {'; '.join(mistakes)}.")
-    return Recipe(
-        **texts,
-        preprocess=preprocess,
-        layers=tuple(layers) if is_head else _with_scaling(layers),
-        trainer="linear_probe" if is_head else "keras",
-        loss=loss,
-        **training,
-        **facts,
-    )
+    return recipe
+
+
+def _with_new_names(values: Values) -> Values:
+    """Take the keys of former versions, with a warning."""
+    values = dict(values)
+    for old, new in (("oddities", "known_quirks"),):
+        if old in values:
+            _warn_of(old, new)
+            values[new] = values.pop(old)
+    preprocess = values.get("preprocess")
+    if isinstance(preprocess, dict) and "fit" in preprocess:
+        _warn_of("fit", "resize_mode")
+        values["preprocess"] = {"resize_mode" if key == "fit" else key: value for key, value in preprocess.items()}
+    return values
+
+
+def _warn_of(old: str, new: str) -> None:
+    warnings.warn(f"in recipes, {old} is now {new}", DeprecationWarning, stacklevel=5)
 
 
 def _parse(path: Path) -> Values:
     try:
         return read_toml(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecipeError(f"{path} can't be read: {' '.join(str(error).split())}") from error
 
 
 def _run(path: Path) -> Values:
-    """Run the user's file. Whatever it raises is the file's mistake, and told with its line; so is `sys.exit`."""
+    """Run the user's file. Whatever it raises is the file's mistake, and said with its line; so is `sys.exit`."""
     try:
         recipe = runpy.run_path(str(path)).get("RECIPE")
     except (Exception, SystemExit) as error:
@@ -120,21 +129,17 @@ def _run(path: Path) -> Values:
     if not isinstance(recipe, Recipe):
         found = "none" if recipe is None else type(recipe).__name__
         raise RecipeError(f"{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines {found}.")
-    return _values_of(recipe)
+    return values_of(recipe)
 
 
-def _values_of(recipe: Recipe) -> Values:
+def values_of(recipe: Recipe) -> Values:
     """Return what `Recipe.to_dict` does, also where values aren't of the type they should have."""
     values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
     if isinstance(recipe.preprocess, Preprocess):
         values["preprocess"] = asdict(recipe.preprocess)
     if isinstance(recipe.layers, list | tuple):
-        values["layers"] = [layer.to_dict() if _is_layer(layer) else layer for layer in recipe.layers]
+        values["layers"] = [layer.to_dict() if isinstance(layer, Layer) else layer for layer in recipe.layers]
     return values
-
-
-def _is_layer(value: Any) -> bool:
-    return isinstance(value, Layer) and isinstance(value.options, dict)
 
 
 def _line(error: BaseException, path: Path) -> int | str:
@@ -149,101 +154,18 @@ def _line(error: BaseException, path: Path) -> int | str:
     return lines[-1]
 
 
-def _preprocess(values: Any, mistakes: Mistakes) -> Preprocess:
-    if not isinstance(values, dict):
-        wanted = "with height and width in pixels"
-        mistakes.append(
-            f"[preprocess] is missing, {wanted}"
-            if values is None
-            else f"preprocess is a table {wanted}, not {values!r}"
-        )
-        return Preprocess(1, 1)
-    known = ("height", "width", "fit")
-    mistakes += [f"preprocess has no '{key}'{guess(key, known)}" for key in values if key not in known]
-    wrong = [key for key in ("height", "width") if not is_whole(values.get(key), 1)]
-    for key in wrong:
-        problem = f": {key} is a number of pixels from 1, not {values[key]!r}" if key in values else f" lacks {key}"
-        mistakes.append(f"preprocess{problem}")
-    fit = values.get("fit", "squash")
-    if fit not in get_args(ResizeMode):
-        mistakes.append(f"preprocess: fit is squash, crop or pad, not {fit!r}")
-        fit = "squash"
-    return Preprocess(1, 1) if wrong else Preprocess(values["height"], values["width"], fit)
-
-
-def _texts(values: Values, taken: Collection[str], mistakes: Mistakes) -> Values:
-    texts = {key: values.get(key, "") for key in _TEXTS}
-    mistakes += [f"{key} is text, not {text!r}" for key, text in texts.items() if not isinstance(text, str)]
-    name = str(texts["name"])
-    if not re.fullmatch(r"\w[\w.+-]*", name):
-        mistakes.append(f"the name {name!r} has more in it than letters, digits and . _ + -")
-    if name in taken:
-        mistakes.append(f"the name '{name}' is that of a built-in recipe; choose another")
-    return {**texts, "title": texts["title"] or name}
-
-
-def _training(values: Values, is_head: bool, mistakes: Mistakes) -> Values:
-    """Return what says how to train in epochs: nothing for a head, which is fitted in one go."""
-    given = {key: values[key] for key in _TRAINING if key in values}
-    if is_head:
-        needless = [key for key, value in given.items() if value not in _UNUSED]
-        mistakes += [f"{key} has no meaning for logistic regression; leave it out" for key in needless]
-        return {}
-    found = {**_DEFAULTS, **given}
-    if "epochs" not in found:
-        mistakes.append("epochs is missing")
-    for key, fewest in (("epochs", 1), ("batch_size", 1), ("early_stopping", 0)):
-        if key in found and not is_whole(found[key], fewest):
-            mistakes.append(f"{key} is a whole number from {fewest}, not {found[key]!r}")
-    rate = found["learning_rate"]
-    if not is_number(rate) or rate <= 0:
-        mistakes.append(f"learning_rate is a number above 0, not {rate!r}")
-    if found["optimizer"] not in _OPTIMIZERS:
-        mistakes.append(f"optimizer is {' or '.join(_OPTIMIZERS)}, not {found['optimizer']!r}")
-    return found if mistakes else {**found, "learning_rate": float(rate)}  # Keras takes no whole number for it
-
-
-def _facts(values: Values, mistakes: Mistakes) -> Values:
-    """Return what a recipe tells beside the model, as JSON has it, since that is how a run keeps it."""
-    found = {key: _table(key, values.get(key, {}), mistakes) for key in ("published", "measured")}
-    settled = found["published"].get("val_stable")
-    if settled is not None and not _is_list(settled, is_number, 2):
-        mistakes.append(f"published: val_stable is two numbers, the lowest and the highest accuracy, not {settled!r}")
-    known_quirks = values.get("known_quirks", ())
-    if not _is_list(known_quirks, lambda value: isinstance(value, str)):
-        mistakes.append(f"known_quirks is a list of text, not {known_quirks!r}")
-        known_quirks = ()
-    return {**found, "known_quirks": tuple(known_quirks)}
-
-
-def _table(key: str, value: Any, mistakes: Mistakes) -> Values:
-    if not isinstance(value, dict):
-        mistakes.append(f"{key} is a table, not {value!r}")
-        return {}
-    try:
-        table: Values = json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError):  # it holds a date, nan, or any object
-        mistakes.append(f"{key} may hold text, finite numbers, true, false, lists and tables; write all else as text")
-        return {}
-    return table
-
-
-def _is_list(value: Any, is_right: Callable[[Any], bool], length: int | None = None) -> bool:
-    return isinstance(value, list | tuple) and len(value) == (length or len(value)) and all(map(is_right, value))
-
-
-def _arrangement(layers: list[Layer], is_head: bool) -> Iterator[str]:
-    """Tell which layers stand where they can't."""
+def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
+    """Yield which layers stand where they can't."""
     kinds = [layer.kind for layer in layers]
-    if is_head:
-        if tuple(kinds) != _HEAD_KINDS:
-            yield f"logistic regression goes with the layers {', '.join(_HEAD_KINDS)}, no others"
+    if is_probe:
+        if tuple(kinds) != _PROBE_KINDS:
+            yield f"logistic regression goes with the layers {', '.join(_PROBE_KINDS)}, no others"
         elif layers[0].options["cut"] is not None or not layers[0].options["include_preprocessing"]:
             yield "before logistic regression the backbone takes no options but its name"
         return
     last = _last_but_dropout(layers)
     if last.kind != "dense":
-        yield f"the last layer is dense, with an output a class, not {last.kind}"
+        yield f"the last layer is dense, with an output per class, not {last.kind}"
     elif (units := last.options["units"]) > 1 and last.options["activation"] == "sigmoid":
         yield f"the last layer has {units} units and a sigmoid; a sigmoid goes with 1"
     elif units > 2 and last.options["activation"] == "softmax":
@@ -266,7 +188,7 @@ def _around_the_backbone(layers: list[Layer], kinds: list[str]) -> Iterator[str]
 
 
 def _shapes(layers: list[Layer], preprocess: Preprocess) -> Iterator[str]:
-    """Tell the first layer that doesn't fit what it is given."""
+    """Yield the first layer that doesn't fit what it is given."""
     shape: tuple[int, ...] = (preprocess.height, preprocess.width, 3)
     for number, layer in enumerate(layers, start=1):
         given = " x ".join(map(str, shape))
@@ -287,21 +209,15 @@ def _smallest_picture(layer: Layer) -> int:
     return find_backbone(layer.options["name"], layer.options["cut"]).smallest_image
 
 
-def _loss(layers: list[Layer], is_head: bool) -> Loss:
-    if is_head:
-        return _HEAD_LOSS
+def _loss(layers: list[Layer], is_probe: bool) -> Loss:
+    if is_probe:
+        return _PROBE_LOSS
     return _LOSSES.get(_last_but_dropout(layers).options["activation"], _LOGITS_LOSS)
 
 
 def _last_but_dropout(layers: list[Layer]) -> Layer:
-    """Return the layer that gives the answer; dropout behind it, however odd, plays no part in prediction."""
+    """Return the layer that gives the output; dropout behind it plays no part in prediction."""
     return next((layer for layer in reversed(layers) if layer.kind != "dropout"), layers[-1])
-
-
-def _contradictions(values: Values, found: dict[str, str]) -> Iterator[str]:
-    for key, value in found.items():
-        if values.get(key) not in (None, "", value):
-            yield f"{key} follows from the layers: it is '{value}'; leave it out"
 
 
 def _with_scaling(layers: list[Layer]) -> tuple[Layer, ...]:

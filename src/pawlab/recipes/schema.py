@@ -1,0 +1,186 @@
+"""What a recipe file may say, checked by pydantic: the only module that imports it, since that takes 0.1 s.
+
+The options of a kind of layer are the parameters of its function in `recipes.layers`, so a new kind needs nothing here.
+"""
+
+import inspect
+import json
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, Literal, get_type_hints
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from pawlab.backbones.table import BACKBONES
+from pawlab.errors import did_you_mean
+from pawlab.images import Preprocess, ResizeMode
+from pawlab.recipes import layers as functions
+from pawlab.recipes.recipe import Layer
+
+Mistakes = list[str]
+Values = dict[str, Any]
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+_Count = Annotated[int, Field(ge=1)]
+_Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
+_TYPES = {int: _Count, float: _Number}
+_SHARE = Annotated[float, Field(ge=0, lt=1)]
+_UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is trained in epochs
+
+
+def _facts(table: Values) -> Values:
+    """Return what a recipe says beside the model as JSON has it, since that is how a run keeps it."""
+    try:
+        facts: Values = json.loads(json.dumps(table, allow_nan=False))
+    except (TypeError, ValueError) as error:  # it holds a date, nan, or any object
+        raise ValueError(
+            "may hold text, finite numbers, true, false, lists and tables; write all else as text"
+        ) from error
+    stable = facts.get("val_stable", [0.0, 1.0])
+    if not (isinstance(stable, list) and len(stable) == 2 and all(type(value) in (int, float) for value in stable)):
+        raise ValueError("has val_stable, two numbers: the lowest and the highest accuracy")
+    return facts
+
+
+class _Preprocess(BaseModel):
+    model_config = _STRICT
+    height: _Count
+    width: _Count
+    resize_mode: ResizeMode = "squash"
+
+
+class _Head(BaseModel):
+    """All of a recipe but its layers and how it is trained in epochs."""
+
+    model_config = _STRICT
+    name: Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
+    title: str = ""
+    source: str = ""
+    purpose: str = ""
+    preprocess: _Preprocess
+    trainer: Any = None
+    loss: Any = None
+    known_quirks: Annotated[list[str], Field(strict=False)] = []
+    published: Annotated[Values, AfterValidator(_facts)] = {}
+    measured: Annotated[Values, AfterValidator(_facts)] = {}
+
+
+class _InEpochs(_Head):
+    epochs: _Count
+    batch_size: _Count = 32
+    learning_rate: Annotated[float, Field(gt=0, le=1e300)] = 0.001
+    early_stopping: Annotated[int, Field(ge=0)] = 0
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+
+
+KINDS = {
+    name: function
+    for name, function in inspect.getmembers(functions, inspect.isfunction)
+    if function.__module__ == functions.__name__
+}
+
+
+def read_values(values: Values, in_epochs: bool) -> tuple[Values, Mistakes]:
+    """Return a recipe's fields but its layers, with their defaults, and what is wrong with them."""
+    mistakes = []
+    if not in_epochs:
+        own = _InEpochs.model_fields.keys() - _Head.model_fields.keys()
+        unused = [key for key in values if key in own and values[key] not in _UNUSED]
+        mistakes += [f"{key} has no meaning for logistic regression; leave it out" for key in unused]
+        values = {key: value for key, value in values.items() if key not in own}
+    try:
+        read = (_InEpochs if in_epochs else _Head).model_validate(values)
+    except ValidationError as error:
+        return {}, [*_said(error, _InEpochs.model_fields.keys()), *mistakes]
+    found = {
+        **dict(read),
+        "known_quirks": tuple(read.known_quirks),
+        "preprocess": Preprocess(**dict(read.preprocess)),
+        "title": read.title or read.name,
+    }
+    return found, mistakes
+
+
+def read_layers(tables: Any) -> tuple[list[Layer], Mistakes]:
+    """Return the layers of these tables, `{"kind": ..., option: value, ...}` each, and what is wrong with them.
+
+    The last dense layer may leave out its units: one for each class, or one with a sigmoid.
+    """
+    if not tables:
+        return [], ["there are no [[layers]]"]
+    if not isinstance(tables, list | tuple):
+        return [], [f"layers are tables that begin with [[layers]] each, not {tables!r}"]
+    dense = [number for number, table in enumerate(tables) if isinstance(table, dict) and table.get("kind") == "dense"]
+    layers: list[Layer] = []
+    mistakes: Mistakes = []
+    for number, table in enumerate(tables, start=1):
+        if dense and number - 1 == dense[-1]:
+            table = {"units": 1 if table.get("activation") == "sigmoid" else 2, **table}
+        kind = table.get("kind") if isinstance(table, dict) else None
+        if not isinstance(kind, str) or kind not in KINDS:
+            mistakes.append(f"layer {number} is {table!r}; its kind is one of {', '.join(KINDS)}{_guess(kind, KINDS)}")
+            continue
+        options = {name: value for name, value in table.items() if name != "kind"}
+        try:
+            layers.append(KINDS[kind](**dict(_options_of(kind, options.get("name")).model_validate(options))))
+        except ValidationError as error:
+            known = inspect.signature(KINDS[kind]).parameters
+            mistakes += [f"layer {number} ({kind}): {said}" for said in _said(error, known)]
+    return layers, mistakes
+
+
+def _options_of(kind: str, name: Any) -> type[BaseModel]:
+    """Return the model of a kind's options, from the parameters of its function."""
+    function = KINDS[kind]
+    hints = get_type_hints(function)
+    options: dict[str, Any] = {}
+    for option, parameter in inspect.signature(function).parameters.items():
+        hint = _SHARE if option == "rate" else _TYPES.get(hints[option], hints[option])
+        if kind == "backbone" and option == "name":
+            hint = Literal[tuple(row.name for row in BACKBONES if row.cut is None)]
+        if option == "cut":
+            hint = Literal[(None, *(row.cut for row in BACKBONES if row.cut and row.name == name))]
+        options[option] = (hint, ... if parameter.default is inspect.Parameter.empty else parameter.default)
+    return create_model(kind, __config__=_STRICT, **options)
+
+
+def _said(error: ValidationError, known: Collection[str]) -> Iterator[str]:
+    """Yield each mistake in a few plain words."""
+    for item in error.errors(include_url=False):
+        where = ": ".join(str(part) for part in item["loc"] if isinstance(part, str))
+        context, value = item.get("ctx", {}), f"{item['input']!r}"[:80]
+        if item["type"] == "extra_forbidden":
+            key = str(item["loc"][-1])
+            yield f"there is no '{key}'{_guess(key, known)}"
+        elif item["type"] == "value_error":
+            yield f"{where} {context['error']}"
+        else:
+            yield f"{where} {_WORDS.get(item['type'], item['msg']).format(**context)}" + (
+                "" if item["type"] == "missing" else f", not {value}"
+            )
+
+
+def _guess(given: Any, known: Collection[str]) -> str:
+    """Return ` (did you mean 'x'?)`, or nothing."""
+    hint = did_you_mean(str(given), list(known)).strip() if given else ""
+    return f" (d{hint[1:]})" if hint else ""
+
+
+_WORDS = {
+    "missing": "is missing",
+    "string_type": "is text",
+    "string_pattern_mismatch": "has nothing in it but letters, digits and . _ + -",
+    "int_type": "is a whole number",
+    "int_from_float": "is a whole number",
+    "float_type": "is a number",
+    "finite_number": "is a finite number",
+    "bool_type": "is true or false",
+    "literal_error": "is {expected}",
+    "greater_than_equal": "is {ge} or more",
+    "greater_than": "is above {gt}",
+    "less_than_equal": "is at most {le}",
+    "less_than": "is below {lt}",
+    "list_type": "is a list of text",
+    "dict_type": "is a table",
+    "model_type": "is a table with height and width in pixels",
+    "model_attributes_type": "is a table with height and width in pixels",
+}
