@@ -1,5 +1,6 @@
 """Folders of files with pictures' names, for tests of what is found where; nothing here is ever decoded."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,10 @@ def many(count: int, label: str, split: Split | None = None) -> Iterator[Row]:
     for number in range(count):
         name = f"{label}/{number:04}.jpg"
         yield (f"{split}/{name}" if split else name), label, f"{label}-{split}-{number}", split
+
+
+def labelled(path: Path) -> Picture:
+    return Picture(path, path.name, path.parent.name, hashlib.sha256(path.read_bytes()).hexdigest(), "train")
 
 
 class Bar:

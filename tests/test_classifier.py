@@ -1,4 +1,11 @@
+import copy
+import hashlib
 import json
+import multiprocessing
+import pickle
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +14,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from pawlab.classifier import Card, Classifier, NoPrediction, save_classifier
-from pawlab.errors import ModelError, PictureError
+from pawlab.classifier import Card, Classifier, NoPrediction, SeenPictures, save_classifier
+from pawlab.errors import ModelError, PawlabError, PictureError
 from pawlab.images import Preprocess, decode
 from sessions import open_session
 
@@ -50,13 +57,14 @@ def test_file_answers_from_its_own_metadata_alone(model: Path) -> None:
     """Nothing but the file is needed to know what its outputs mean."""
     values = json.loads(open_session(model).get_modelmeta().custom_metadata_map["pawlab"])
     assert values == {
-        "format": 1,
+        "format": 2,
         "classes": ["blue", "green", "red"],
-        "preprocess": {"height": 4, "width": 6, "fit": "squash"},
+        "preprocess": {"height": 4, "width": 6, "resize_mode": "squash"},
         "recipe": "test",
         "version": "0.1.0",
         "threshold": 0.6,
         "ood_threshold": None,
+        "seen": None,
     }
 
 
@@ -169,7 +177,7 @@ def test_class_names_must_match_the_outputs(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
     graph = colour_graph()
     save_classifier(graph, CARD, tmp_path / "model.onnx")
-    newer = json.loads(CARD.to_json()) | {"format": 2, "version": "9.0"}
+    newer = json.loads(CARD.to_json()) | {"format": 3, "version": "9.0"}
     graph.metadata_props[0].value = json.dumps(newer)
     (tmp_path / "model.onnx").write_bytes(graph.SerializeToString())
     with pytest.raises(ModelError) as caught:
@@ -177,3 +185,50 @@ def test_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path / 'model.onnx'} can't be used: it was made by a newer pawlab (9.0). Update pawlab, or train anew."
     )
+
+
+def test_a_file_of_the_former_format_is_read(tmp_path: Path) -> None:
+    graph = colour_graph()
+    save_classifier(graph, CARD, tmp_path / "model.onnx")
+    old = json.loads(CARD.to_json()) | {"format": 1, "preprocess": {"height": 4, "width": 6, "fit": "pad"}}
+    del old["ood_threshold"], old["seen"]
+    graph.metadata_props[0].value = json.dumps(old | {"unfamiliarity_threshold": None})
+    (tmp_path / "model.onnx").write_bytes(graph.SerializeToString())
+    assert Classifier.load(tmp_path).card == replace(CARD, preprocess=Preprocess(4, 6, "pad"))
+
+
+def test_a_card_knows_what_was_seen() -> None:
+    contents = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(1000)]
+    seen = SeenPictures.of(contents[:600] * 2)
+    card = Card.from_json(replace(CARD, seen=seen).to_json())
+    assert card.seen == seen
+    assert (seen.count, seen.complete) == (600, True)
+    assert [content in seen for content in contents] == [True] * 600 + [False] * 400
+
+
+def test_beyond_a_hundred_thousand_a_card_says_that_it_does_not_know() -> None:
+    seen = SeenPictures.of(f"{number:064x}"[::-1] for number in range(100_001))
+    assert (seen.count, seen.complete, seen.prefixes) == (100_001, False, b"")
+
+
+def test_a_classifier_can_be_pickled_copied_and_sent_to_other_processes(model: Path, tmp_path: Path) -> None:
+    path = paint(tmp_path / "x.png", (10, 90, 60))
+    classifier = Classifier.load(model)
+    expected = classifier.predict(path)
+    for again in (pickle.loads(pickle.dumps(classifier)), copy.deepcopy(classifier)):
+        assert again.predict(path) == expected
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(classifier.predict, path).result() == expected
+
+
+def test_it_shows_what_it_is(model: Path) -> None:
+    classifier = Classifier.load(model)
+    assert repr(classifier) == (f"Classifier('{classifier.path}', recipe test, 4 x 6 pixels, classes blue, green, red)")
+
+
+def test_a_runtime_that_cannot_be_imported_is_no_damaged_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(
+        PawlabError, match=r"^ONNX Runtime can't be imported: .* pip install --force-reinstall onnxrunt"
+    ):
+        Classifier.load(model)

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 from zipfile import ZipFile
@@ -22,6 +23,7 @@ from pawlab.images import (
     decode,
     inspect,
     looks_like_picture,
+    read,
 )
 from picture_files import (
     BLUE,
@@ -310,14 +312,14 @@ def test_a_size_that_the_picture_has_changes_nothing() -> None:
 
 
 def test_preprocess_refuses_what_makes_no_picture() -> None:
-    with pytest.raises(ValueError, match=r"^fit is one of squash, crop, pad, not 'stretch'$"):
+    with pytest.raises(ValueError, match=r"^resize_mode is one of squash, crop, pad, not 'stretch'$"):
         Preprocess(10, 10, "stretch")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^a picture has at least one pixel each way, not 0 x 10$"):
         Preprocess(0, 10)
 
 
 def test_preprocess_as_plain_data() -> None:
-    assert Preprocess(160, 150).to_dict() == {"height": 160, "width": 150, "fit": "squash"}
+    assert Preprocess(160, 150).to_dict() == {"height": 160, "width": 150, "resize_mode": "squash"}
     assert Preprocess(**Preprocess(160, 150, "pad").to_dict()) == Preprocess(160, 150, "pad")
 
 
@@ -581,3 +583,23 @@ def test_real_photos_equal_pillows_own_way(cats_and_dogs: Path) -> None:
         assert np.array_equal(decode(file), np.asarray(upright))
         reference = np.asarray(upright.resize((64, 64), Image.Resampling.BILINEAR)).astype(int)
         assert np.abs(decode(file, Preprocess(64, 64)) - reference).mean() < 4
+
+
+def test_the_former_name_of_resize_mode_works_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match=r"^Preprocess\(fit=...\) is now resize_mode=...$"):
+        old = Preprocess(10, 20, fit="pad")
+    assert old == Preprocess(10, 20, "pad") == Preprocess.from_dict({"height": 10, "width": 20, "fit": "pad"})
+    with pytest.warns(DeprecationWarning, match=r"^Preprocess.fit is now resize_mode$"):
+        assert old.fit == "pad"
+
+
+def test_the_former_name_of_the_module_works_with_a_warning() -> None:
+    with pytest.warns(DeprecationWarning, match=r"^pawlab.pictures is now pawlab.images$"):
+        assert import_module("pawlab.pictures").decode is decode
+
+
+def test_pixels_and_header_come_from_one_opening() -> None:
+    data = encode(quadrants(), "JPEG", exif=exif(6))
+    pixels, info = read(data, Preprocess(40, 30))
+    assert np.array_equal(pixels, decode(data, Preprocess(40, 30)))
+    assert info == inspect(data)

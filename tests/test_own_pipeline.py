@@ -51,7 +51,7 @@ def test_a_run_with_ones_own_recipe_keeps_it_in_full(learnable_folder: Path, tmp
     run = pawlab.train(learnable_folder, path, tmp_path / "run", report=False)
     assert pawlab.load(run.folder).card.recipe == "small"
     path.unlink()
-    assert _chosen(Request(**run.record["order"])).preprocess.height == 64
+    assert _chosen(Request.from_record(run.record, run.folder)).preprocess.height == 64
 
 
 def test_a_recorded_recipe_is_never_a_file_to_be_run(tmp_path: Path) -> None:
@@ -130,5 +130,7 @@ def test_the_command_line_takes_them(
     recipe.write_text(HEAD.replace("name =", "nome ="), encoding="utf-8")
     code, out, said = run_program("train", learnable_folder, "--recipe", recipe)
     assert (code, out) == (2, "")
-    assert said.startswith(f"pawlab: {recipe}: layer 1 (backbone) lacks name; layer 1 (backbone) has no option 'nome'")
+    assert said.startswith(
+        f"pawlab: {recipe}: layer 1 (backbone) name is missing; layer 1 (backbone) has no option 'nome'"
+    )
     assert said.count("\n") == 1

@@ -14,7 +14,7 @@ from PIL import Image
 import pawlab
 from pawlab import pipeline as workflow
 from pawlab.classifier import Classifier
-from pawlab.errors import DataError, MissingExtraError, OutputError, RecipeError
+from pawlab.errors import DataError, MissingExtraError, OutputError, PawlabError, RecipeError
 from pawlab.features import source
 from pawlab.features.extract import extract_features
 from pawlab.runs.record import Run
@@ -178,15 +178,42 @@ def test_evaluate_leaves_out_what_the_run_has_seen(run: Run, learnable_folder: P
     assert evaluation.score.to_dict() == run.metrics["test"]
 
 
-def test_evaluate_on_pictures_that_were_all_seen_takes_them(run: Run, learnable_folder: Path, tmp_path: Path) -> None:
+def test_evaluate_refuses_pictures_that_were_all_seen_unless_asked_to(
+    run: Run, learnable_folder: Path, tmp_path: Path
+) -> None:
     for row in rows_of(run.folder / "split.csv"):
         if row["split"] == "train":
             target = tmp_path / row["path"]
             target.parent.mkdir(exist_ok=True)
             shutil.copy(learnable_folder / row["path"], target)
-    evaluation, left_out = workflow.evaluate_data(run.folder, tmp_path)
-    assert left_out == 0
-    assert evaluation.score.pictures == sum(run.metrics["counts"]["train"].values())
+    with pytest.raises(DataError, match=r"^all 42 pictures of .* were used in training or validation: their score"):
+        workflow.evaluate_data(run.folder, tmp_path)
+    evaluation, excluded = workflow.evaluate_data(run.folder, tmp_path, include_seen=True)
+    assert (excluded, evaluation.seen, evaluation.to_dict()["seen_in_training"]) == (0, 42, 42)
+    assert evaluation.score.pictures == sum(run.metrics["counts"]["train"].values()) == 42
+
+
+def test_a_moved_model_knows_what_it_has_seen(run: Run, learnable_folder: Path, tmp_path: Path) -> None:
+    shutil.copy(run.folder / "model.onnx", tmp_path / "moved.onnx")
+    moved, excluded = workflow.evaluate_data(tmp_path / "moved.onnx", learnable_folder)
+    assert excluded == sum(sum(run.metrics["counts"][split].values()) for split in ("train", "validation"))
+    assert moved.score == workflow.evaluate_data(run.folder, learnable_folder)[0].score
+
+
+@pytest.mark.parametrize("options", [{"epochs": 7}, {"tensorboard": True}, {"epochs": 7, "tensorboard": True}])
+def test_options_about_epochs_are_refused_where_there_are_none(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(PawlabError, match=r"^the recipe fast is fitted in one go: .* no effect. Leave (it|them) out.$"):
+        workflow.train(tmp_path, **options)
+
+
+def test_a_run_may_be_named_by_text_and_one_that_is_missing_is_said_so(run: Run, tmp_path: Path) -> None:
+    assert Run(str(run.folder)).metrics == run.metrics  # type: ignore[arg-type]
+    with pytest.raises(
+        OutputError, match=r"^can't read .*metrics.json: .* Give the folder of a run that `pawlab train`"
+    ):
+        Run(tmp_path / "missing").metrics  # noqa: B018
+    assert repr(run) == f"Run('{run.folder}', test accuracy 1.000 on {run.metrics['test']['pictures']} pictures)"
+    assert repr(Run(tmp_path / "missing")) == f"Run('{tmp_path / 'missing'}', not finished)"
 
 
 def test_evaluate_refuses_classes_that_it_does_not_know(run: Run, learnable_folder: Path, tmp_path: Path) -> None:
@@ -228,10 +255,10 @@ def test_without_out_the_run_gets_the_first_free_name(
     assert folders == [Path("runs") / name, Path("runs") / f"{name}-2"]
 
 
-def test_fit_is_kept_in_the_classifier(learnable_folder: Path, tmp_path: Path) -> None:
+def test_the_resize_mode_is_kept_in_the_classifier(learnable_folder: Path, tmp_path: Path) -> None:
     padded = workflow.train(learnable_folder, out=tmp_path / "run", resize_mode="pad")
     assert padded.classifier.card.preprocess.resize_mode == "pad"
-    assert padded.record["recipe"]["preprocess"]["fit"] == "pad"
+    assert padded.record["recipe"]["preprocess"]["resize_mode"] == "pad"
 
 
 def test_an_unknown_recipe_is_told_before_anything_is_read(tmp_path: Path) -> None:

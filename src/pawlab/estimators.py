@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
@@ -26,7 +27,6 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
 from pawlab.datasets.splits import position
 from pawlab.errors import DataError, PictureError, RecipeError
-from pawlab.evaluation.calibration import tempered
 from pawlab.features.extract import features_by_content
 from pawlab.images import Preprocess, ResizeMode, Source, decode, read_file
 from pawlab.trainers.finish import fit_temperature
@@ -181,9 +181,9 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Iterable[Source]) -> NDArray[np.float64]:  # noqa: N803
         """Return float64 (n, classes), in the order of `classes_`."""
         check_is_fitted(self)
-        raw = self.probe_.probabilities(self._extractor().transform(X))
-        probabilities = tempered(raw, self.temperature_).astype(np.float64)
-        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
+        logits = self.probe_.logits(self._extractor().transform(X).astype(np.float64))
+        probabilities: NDArray[np.float64] = softmax(logits / self.temperature_, axis=1)
+        return probabilities
 
     def _extractor(self) -> PictureFeatures:
         return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=_mode(self))

@@ -83,7 +83,6 @@ def train(
     """
     watch = Stopwatch()
     requested = choose_recipe(recipe)
-    require_effect(requested, {"epochs": epochs is not None, "tensorboard": tensorboard})
     if backbone is not None:
         requested = with_own_backbone(requested, Path(backbone), _path(_text(weights)), progress)
     request = Request(
@@ -99,6 +98,7 @@ def train(
         own_recipe=None if requested in RECIPES else requested.to_dict(),
         directory=str(Path.cwd()),
     )
+    require_effect(requested, {"epochs": epochs is not None, "tensorboard": tensorboard})
     if out is not None:
         choose_folder(out, "", "", overwrite)  # whether it can be written is known before the work
     return _run(request, _dataset(request, watch, progress), out, overwrite, watch, progress)

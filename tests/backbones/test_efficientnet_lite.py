@@ -137,10 +137,10 @@ def test_the_graph_says_what_it_takes_and_gives(whole: Any) -> None:
     ]
 
 
-def test_the_graph_is_readable_by_older_runtimes(weights: Weights) -> None:
+def test_the_graph_is_of_the_one_opset(weights: Weights) -> None:
     model = build_graph(weights)
-    assert model.ir_version == 8
-    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 17)]
+    assert model.ir_version == 10
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 21)]
 
 
 def test_a_picture_has_the_same_bits_in_any_batch(whole: Any) -> None:

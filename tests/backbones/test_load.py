@@ -90,7 +90,7 @@ def test_several_at_once_each_get_a_whole_graph(cache: Path) -> None:
 
 def test_the_checksum_names_weights_version_and_what_is_computed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checksum = backbone_graph(NAME, SIZE).checksum
-    assert checksum == "cc30ec37ebb1c3623cd30cfc6837e4ec67e186a263059956d706c235404cec7f"
+    assert checksum == "7ddef4d9236d00f2eed610f69677b06ddbefda1a6149531c98b852b96781f99f"
     assert backbone_graph(NAME, SIZE, include_preprocessing=False).checksum != checksum
     monkeypatch.setattr(graphs, "GRAPH_VERSION", graphs.GRAPH_VERSION + 1)
     assert backbone_graph(NAME, SIZE).checksum != checksum

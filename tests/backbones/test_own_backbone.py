@@ -95,11 +95,11 @@ def test_weights_may_lie_in_a_file_beside(tmp_path: Path) -> None:
 
 def test_features_are_kept_under_the_networks_own_checksum(tmp_path: Path) -> None:
     path = cells_network(tmp_path / "net.onnx")
-    first = features_by_content({"one": PICTURES[0]}, backbone_graph(str(path), (16, 16)), Preprocess(16, 16))
-    again = features_by_content({"one": PICTURES[0]}, backbone_graph(str(path), (16, 16)), Preprocess(16, 16))
+    first = features_by_content({64 * "1": PICTURES[0]}, backbone_graph(str(path), (16, 16)), Preprocess(16, 16))
+    again = features_by_content({64 * "1": PICTURES[0]}, backbone_graph(str(path), (16, 16)), Preprocess(16, 16))
     assert (first.computed, again.computed) == (1, 0)
     path.with_suffix(".toml").write_text(SCALING.replace("0.4", "0.45"), encoding="utf-8")
-    other = features_by_content({"one": PICTURES[0]}, backbone_graph(str(path), (16, 16)), Preprocess(16, 16))
+    other = features_by_content({64 * "1": PICTURES[0]}, backbone_graph(str(path), (16, 16)), Preprocess(16, 16))
     assert other.computed == 1
     assert not np.allclose(other.features, first.features)
 
@@ -126,7 +126,7 @@ def pooled(given: str = "x") -> list[Any]:
 X: Value = ("x", TensorProto.FLOAT, ["n", 3, 16, 16])
 
 DESCRIPTIONS = [
-    ("", "doesn't tell how pixels become its numbers. Write into {toml} what it was trained with, such as"),
+    ("", "doesn't say how pixels become its numbers. Write into {toml} what it was trained with, such as"),
     ('pixels = "0-1"\nmean = 0.5', "0.225]. Missing: std."),
     (SCALING + 'colors = "RGB"', "{toml} says 'colors'. It may say: pixels, mean, std, image_size, output, layout."),
     (SCALING + "image_sise = 16", "{toml} says 'image_sise'. Did you mean 'image_size'? It may say: "),
@@ -141,7 +141,7 @@ DESCRIPTIONS = [
         SCALING + 'layout = "NHWC"',
         "the input of {path}, (?, 3, 16, 16), isn't that of pictures with three colours in the",
     ),
-    (SCALING + 'output = "z"', "{path} has no output 'z'. Mend {toml}: one of y."),
+    (SCALING + 'output = "z"', "{path} has no output 'z'. Correct {toml}: one of y."),
     ("pixels = ", "{toml} can't be read: "),
 ]
 

@@ -102,14 +102,14 @@ def test_predict_csv(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
 
 
 def test_predict_parquet_reads_back(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
-    import duckdb
-
+    parquet = pytest.importorskip("pyarrow.parquet")
     out = tmp_path / "a.parquet"
     code, text, err = pawlab("predict", run.folder, warm, tmp_path / "absent.png", "--format", "parquet", "--out", out)
     assert (code, text, err) == (0, "", "1 of 2 pictures could not be read.\n")
-    with duckdb.connect() as database:
-        rows = database.read_parquet(str(out)).project("label, sure, probability > 0.9").fetchall()
-    assert rows == [("warm-circles", True, True), (None, False, None)]
+    rows = parquet.read_table(out).to_pylist()
+    assert [(row["label"], row["sure"]) for row in rows] == [("warm-circles", True), (None, False)]
+    assert rows[0]["probability"] > 0.9
+    assert rows[1]["probability"] is None
 
 
 def test_predict_writes_a_file_whole(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:

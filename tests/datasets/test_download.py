@@ -440,7 +440,7 @@ def tiny(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnownDa
     cached_path(f"{site.address}/tiny.zip").unlink()
     site.asked.clear()
     monkeypatch.delenv("PAWLAB_DATA_DIR", raising=False)
-    tiny = KnownData("tiny", 2, ("cats", "dogs"), 40, "ours", "here", f"{site.address}/tiny.zip", fingerprint)
+    tiny = KnownData("tiny", 2, ("cats", "dogs"), 40, "ours", "here", fingerprint, f"{site.address}/tiny.zip")
     monkeypatch.setattr(known, "KNOWN_DATA", (tiny,))
     return tiny
 
@@ -492,5 +492,5 @@ def test_the_table_is_complete() -> None:
         assert entry.licence
         assert entry.origin
         assert entry.pictures > 0
-        assert (entry.url is None) == (entry.fingerprint is None)
+        assert len(entry.fingerprint) == 64
         assert json.loads(json.dumps(entry.to_dict()))["name"] == entry.name

@@ -1,12 +1,12 @@
+import importlib
 import sys
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits, count_overlap
-from pawlab.errors import DataError
+from pawlab.errors import DataError, MissingExtraError
 from picture_folders import content, layout, left_out, make, write
 
 PICTURES = ("a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg")
@@ -21,10 +21,10 @@ def table(folder: Path, text: str, name: str = "labels.csv", encoding: str = "ut
     return write(folder / name, text.encode(encoding))
 
 
-def parquet(folder: Path, query: str, name: str = "labels.parquet") -> Path:
-    with duckdb.connect() as connection:
-        connection.sql(query).write_parquet(str(folder / "made.parquet"))
-    return (folder / "made.parquet").rename(folder / name)
+def parquet(folder: Path, columns: dict[str, list[object]], name: str = "labels.parquet") -> Path:
+    pyarrow = pytest.importorskip("pyarrow")
+    importlib.import_module("pyarrow.parquet").write_table(pyarrow.table(columns), folder / name)
+    return folder / name
 
 
 def sentence(path: Path) -> str:
@@ -92,12 +92,13 @@ def test_an_empty_split_column_is_none(folder: Path) -> None:
 
 
 def test_parquet(folder: Path) -> None:
-    query = """
-        SELECT 7 AS id, label, path, split
-        FROM (VALUES ('a/1.jpg', 0, 'train'), ('b/3.jpg', 1, 'train'), ('a/2.jpg', 0, 'test'))
-        AS rows(path, label, split)
-    """
-    assert layout(discover(parquet(folder, query))) == {
+    columns = {
+        "id": [7, 7, 7],
+        "label": [0, 1, 0],
+        "path": ["a/1.jpg", "b/3.jpg", "a/2.jpg"],
+        "split": ["train", "train", "test"],
+    }
+    assert layout(discover(parquet(folder, columns))) == {
         "a/1.jpg": ("0", "train"),
         "a/2.jpg": ("0", "test"),
         "b/3.jpg": ("1", "train"),
@@ -106,19 +107,24 @@ def test_parquet(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system can't have such names")
 def test_a_parquet_name_is_no_pattern(folder: Path) -> None:
-    query = "SELECT * FROM (VALUES ('a/1.jpg', '{0}'), ('b/3.jpg', 'dogs')) AS rows(path, label)"
-    parquet(folder, query.format("wrong"), "labels a.parquet")
-    right = parquet(folder, query.format("cats"), "labels ?.parquet")
+    parquet(folder, {"path": ["a/1.jpg", "b/3.jpg"], "label": ["wrong", "dogs"]}, "labels a.parquet")
+    right = parquet(folder, {"path": ["a/1.jpg", "b/3.jpg"], "label": ["cats", "dogs"]}, "labels ?.parquet")
     assert discover(right).classes == ("cats", "dogs")
 
 
 def test_parquet_rows_beyond_one_chunk_are_counted_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pawlab.datasets.tables._ROWS", 2)
-    rows = "('a/1.jpg', 'cats'), ('a/2.jpg', 'cats'), ('b/3.jpg', 'dogs'), ('b/4.jpg', 'dogs')"
-    query = f"SELECT * FROM (VALUES {rows}) AS rows(path, label)"
-    assert layout(discover(parquet(folder, query))) == FOUR
-    path = parquet(folder, query.replace("'b/4.jpg', 'dogs'", "'b/4.jpg', NULL"))
+    paths, labels = ["a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg"], ["cats", "cats", "dogs", "dogs"]
+    assert layout(discover(parquet(folder, {"path": paths, "label": labels}))) == FOUR
+    path = parquet(folder, {"path": paths, "label": [*labels[:3], None]})
     assert sentence(path) == "row 4 of labels.parquet has no label. Fill it in, or remove the row."
+
+
+def test_without_pyarrow_the_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError) as caught:
+        discover(write(folder / "labels.parquet", b"PAR1"))
+    assert str(caught.value) == "reading labels.parquet needs the extra 'parquet': pip install 'pawlab[parquet]'"
 
 
 def test_missing_columns_are_named(folder: Path) -> None:
@@ -133,7 +139,7 @@ def test_missing_columns_are_named(folder: Path) -> None:
         "labels.csv has no column path and no column label; its columns are: none. "
         "A table needs path and label, and may have split."
     )
-    assert sentence(parquet(folder, "SELECT 'a/1.jpg' AS path, 1 AS class")) == (
+    assert sentence(parquet(folder, {"path": ["a/1.jpg"], "class": [1]})) == (
         "labels.parquet has no column label; its columns are: path, class. "
         "A table needs path and label, and may have split."
     )

@@ -15,13 +15,13 @@ def climbing(count: int) -> list[tuple[float, float]]:
     return [(0.5, 0.1)] * count
 
 
-def test_settled_is_the_last_quarter_of_the_epochs() -> None:
+def test_the_window_is_the_last_quarter_of_the_epochs() -> None:
     late = [(0.9, 0.60), (0.9, 0.64), (0.9, 0.61), (0.9, 0.62), (0.9, 0.63), (0.9, 0.62)]
     assert judge(history(*climbing(18), *late), 0.5).stable_range == (0.60, 0.64)
     assert judge(history(*climbing(18), *late), 0.5).epochs == 6
 
 
-def test_settled_is_at_least_five_epochs_where_there_are_five() -> None:
+def test_the_window_is_at_least_five_epochs_where_there_are_five() -> None:
     assert judge(history(*climbing(3), *[(0.9, 0.6)] * 5), 0.5).stable_range == (0.6, 0.6)
     assert judge(history((0.5, 0.4), (0.6, 0.7)), 0.5).stable_range == (0.4, 0.7)
 
@@ -49,23 +49,58 @@ def test_two_sentences_for_epochs() -> None:
         history(*climbing(15), *[(0.956, 0.55), (0.956, 0.6), (0.956, 0.58), (0.956, 0.58), (0.956, 0.6)]), 0.5
     )
     assert verdict.sentences == (
-        "Validation accuracy settled between 55.0% and 60.0% over the last 5 epochs, "
+        "Validation accuracy was between 55.0% and 60.0% over the last 5 epochs, "
         "on average 8.2 points better than always guessing the largest class.",
         "Training accuracy is 37.4 points higher: it overfits.",
     )
 
 
-def test_two_sentences_for_a_head_without_epochs() -> None:
-    verdict = judge(history((0.985, 0.99)), 0.5)
+def test_a_probe_fitted_in_one_go_is_not_judged_by_its_gap() -> None:
+    verdict = judge(history((1.0, 0.80)), 0.5, pictures=(2000, 800), one_shot=True)
+    assert verdict.overfit is None
     assert verdict.sentences == (
-        "Validation accuracy is 99.0%, 49.0 points better than always guessing the largest class.",
-        "Training accuracy is 0.5 points lower: no sign of overfitting.",
+        "Validation accuracy is 80.0%, 30.0 points better than always guessing the largest class.",
+        "Training accuracy is 20.0 points higher: for a probe fitted in one go, that says little about overfitting.",
     )
+
+
+def test_one_epoch_is_too_few() -> None:
+    verdict = judge(history((1.0, 0.80)), 0.5)
+    assert verdict.overfit is None
+    assert verdict.sentences[1].endswith("higher: one epoch is too few to tell whether it overfits.")
+
+
+@pytest.mark.parametrize(
+    ("values", "trend"),
+    [
+        ([0.60, 0.65, 0.70, 0.75, 0.80], "rising"),
+        ([0.80, 0.74, 0.71, 0.66, 0.60], "falling"),
+        ([0.62, 0.60, 0.64, 0.61, 0.63], "level"),
+        ([0.700, 0.701, 0.702, 0.703, 0.704], "level"),  # without doubt, but less than a point
+        ([0.6, 0.8], "level"),
+    ],
+)
+def test_a_curve_that_still_climbs_is_told_from_a_level_one(values: list[float], trend: str) -> None:
+    assert judge(history(*((0.9, value) for value in values)), 0.5).trend == trend
+
+
+def test_a_curve_that_still_climbs_is_said_so() -> None:
+    rows = history(*((0.9, value) for value in (0.60, 0.65, 0.70, 0.75, 0.80)))
+    assert judge(rows, 0.5).sentences[0] == (
+        "Validation accuracy was still rising, from 60.0% to 80.0% over the last 5 epochs, "
+        "on average 20.0 points better than always guessing the largest class."
+    )
+
+
+def test_chance_is_one_sided() -> None:
+    """With 100 and 100 pictures at 0.5, 95% of gaps by chance stay below 1.645 standard errors, 0.1163."""
+    assert judge(history(*[(0.56, 0.44)] * 5), 0.4, pictures=(100, 100)).overfit
+    assert not judge(history(*[(0.555, 0.445)] * 5), 0.4, pictures=(100, 100)).overfit
 
 
 def test_two_sentences_where_nothing_moves() -> None:
     assert judge(history(*[(1.0, 1.0)] * 5), 0.5).sentences == (
-        "Validation accuracy settled at 100.0% over the last 5 epochs, "
+        "Validation accuracy was 100.0% over the last 5 epochs, "
         "on average 50.0 points better than always guessing the largest class.",
         "Training accuracy is the same: no sign of overfitting.",
     )
@@ -74,8 +109,8 @@ def test_two_sentences_where_nothing_moves() -> None:
 @pytest.mark.parametrize(
     ("training", "validation", "said"),
     [
-        (0.5, 0.5, "Training accuracy is the same: it has learnt no more than to guess."),
-        (0.515, 0.51, "Training accuracy is 0.5 points higher: it has learnt no more than to guess."),
+        (0.5, 0.5, "Training accuracy is the same: it is no better than guessing."),
+        (0.515, 0.51, "Training accuracy is 0.5 points higher: it is no better than guessing."),
         (0.51, 0.53, "Training accuracy is 2.0 points lower: no sign of overfitting."),
         (0.54, 0.5, "Training accuracy is 4.0 points higher: no sign of overfitting."),
     ],
@@ -91,10 +126,12 @@ def test_worse_than_guessing_is_said() -> None:
 
 
 def test_metrics_hold_the_verdict_as_plain_values() -> None:
-    assert judge(history((0.985, 0.99)), 0.5).to_dict() == {
+    verdict = judge(history((0.985, 0.99)), 0.5, one_shot=True)
+    assert verdict.to_dict() == {
         "stable_range": [0.99, 0.99],
+        "trend": "level",
         "over_baseline": 0.49,
         "gap": -0.005,
-        "overfit": False,
-        "sentences": list(judge(history((0.985, 0.99)), 0.5).sentences),
+        "overfit": None,
+        "sentences": list(verdict.sentences),
     }

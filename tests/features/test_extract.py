@@ -1,4 +1,3 @@
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pawlab.datasets.dataset import Picture
 from pawlab.features.extract import Extracted, extract_features
 from pawlab.features.store import FeatureStore
 from pawlab.images import PictureInfo, Preprocess, decode
+from picture_folders import labelled
 from sessions import open_session
 
 SMALL = Preprocess(64, 64)
@@ -19,10 +19,6 @@ SMALL = Preprocess(64, 64)
 @pytest.fixture(scope="module")
 def graph() -> BackboneGraph:
     return backbone_graph("efficientnet_lite0", (64, 64))
-
-
-def labelled(path: Path) -> Picture:
-    return Picture(path, path.name, path.parent.name, hashlib.sha256(path.read_bytes()).hexdigest(), "train")
 
 
 @pytest.fixture

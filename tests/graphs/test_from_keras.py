@@ -216,7 +216,7 @@ def test_chained_graphs_compute_one_after_the_other_and_nothing_else() -> None:
 
 
 def test_graphs_that_nothing_joins_are_refused() -> None:
-    with pytest.raises(ValueError, match="the first graph has no output 'elsewhere' to feed the second"):
+    with pytest.raises(ValueError, match="the graph has no output 'elsewhere' to feed the next part"):
         chain(graph_of("Add", "x", "middle", "first_"), graph_of("Mul", "elsewhere", "y", "second_"))
 
 

@@ -160,7 +160,7 @@ def test_without_its_libraries_a_run_ends_well_and_says_so_in_one_line(
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    assert done.stderr == (f"pawlab: plots and report were left out: {library} can't be imported. Install it again.\n")
+    assert done.stderr == (f"pawlab: plots and report were skipped: {library} can't be imported. Install it again.\n")
     assert "report.html" not in done.stdout
     assert Run(tmp_path / "run").metrics["test"]["accuracy"] == 1.0
     assert not (tmp_path / "run" / "report.html").exists()
@@ -229,9 +229,9 @@ def made_material(
     }
     chosen = find_recipe(recipe)
     stats = describe(dataset)
-    order = {"data": "my photos/", "recipe": recipe, "seed": 7, "epochs": 3, "weights": None, "fit": "crop"}
+    order = {"data": "my photos/", "recipe": recipe, "seed": 7, "epochs": 3, "weights": None, "resize_mode": "crop"}
     record = {
-        "order": order,
+        "request": order,
         "seed": 7,
         "recipe": recipe_document(chosen, len(classes)),
         "chosen_on_validation": {},
@@ -402,7 +402,7 @@ def test_curves_are_told_in_words(tmp_path: Path) -> None:
 
 def test_a_head_shows_what_was_chosen(tmp_path: Path) -> None:
     material = made_material(tmp_path / "data", ["cats", "dogs"])
-    chosen = {"strength": 0.1, "validation_loss_by_strength": {"0.01": 0.3, "0.1": 0.2, "1.0": 0.25}}
+    chosen = {"C": 0.1, "validation_loss_by_C": {"0.01": 0.3, "0.1": 0.2, "1.0": 0.25}}
     record = {**material.record, "chosen_on_validation": chosen}
     page = made_page(replace(material, record=record, history=HISTORY[:1]), tmp_path)
     assert page.all("svg")[0]["aria-label"] == (
@@ -516,7 +516,7 @@ def test_the_interval_of_the_answer_is_that_of_the_test(tmp_path: Path) -> None:
 
 def test_the_command_has_the_options_that_were_given(tmp_path: Path) -> None:
     page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
-    assert 'pawlab train "my photos/" --recipe fast --seed 7 --epochs 3 --fit crop' in page.text
+    assert 'pawlab train "my photos/" --recipe fast --seed 7 --epochs 3 --resize-mode crop' in page.text
     assert 'pawlab predict "runs/made up" photos/' in page.text
 
 

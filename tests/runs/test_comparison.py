@@ -41,12 +41,14 @@ def test_other_data_or_seed_is_refused(learnable_folder: Path, tmp_path: Path) -
     )
 
 
+@pytest.mark.usefixtures("keras")
 def test_another_number_of_epochs_is_refused(learnable_folder: Path, tmp_path: Path) -> None:
-    compare(learnable_folder, ["fast"], tmp_path / "out", epochs=1, report=False)
+    (tmp_path / "small.toml").write_text(SMALL)
+    compare(learnable_folder, [tmp_path / "small.toml"], tmp_path / "out", epochs=1, report=False)
     with pytest.raises(OutputError) as caught:
-        compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+        compare(learnable_folder, [tmp_path / "small.toml"], tmp_path / "out", report=False)
     assert str(caught.value) == (
-        f"{tmp_path / 'out' / 'fast'} holds a run with another number of epochs: 1, not the recipe's own. "
+        f"{tmp_path / 'out' / 'small'} holds a run with another number of epochs: 1, not the recipe's own. "
         "Choose another --out, or delete it."
     )
 
@@ -98,7 +100,7 @@ def test_a_run_goes_on_from_any_folder(learnable_folder: Path, tmp_path: Path, m
     monkeypatch.chdir("/")
     run = workflow.resume(tmp_path / "run")
     assert run.finished
-    assert run.record["order"]["data"] == str(learnable_folder)
+    assert run.record["request"]["data"] == str(learnable_folder)
 
 
 def test_nothing_to_compare(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def theirs(picture: Array, *steps: Any) -> Array:
 
 @pytest.mark.parametrize("fill_mode", ["reflect", "nearest"])
 @pytest.mark.parametrize("turn", [0.05, 0.1, 0.2, 0.25, 0.3, 0.5, -0.3])
-def test_a_turn_is_that_of_keras(keras: ModuleType, picture: Array, turn: float, fill_mode: str) -> None:
+def test_a_turn_is_that_of_keras(keras: ModuleType, picture: Array, turn: float, fill_mode: FillMode) -> None:
     expected = theirs(picture, keras.layers.RandomRotation((turn, turn), fill_mode))
     actual = ours(picture, layers.rotate(turn, turn, fill_mode))
     assert np.abs(actual - expected).max() < HALF_A_STEP
@@ -60,7 +60,7 @@ def test_rounding_makes_no_picture_lighter_or_darker(keras: ModuleType, picture:
 
 
 @pytest.mark.parametrize("fill_mode", ["reflect", "nearest"])
-def test_shift_and_zoom_are_those_of_keras(keras: ModuleType, picture: Array, fill_mode: str) -> None:
+def test_shift_and_zoom_are_those_of_keras(keras: ModuleType, picture: Array, fill_mode: FillMode) -> None:
     moved = theirs(picture, keras.layers.RandomTranslation((0.2, 0.2), (0.1, 0.1), fill_mode=fill_mode))
     assert np.abs(ours(picture, layers.shift(0.2, 0.1, fill_mode)) - moved).max() < HALF_A_STEP
     zoomed = theirs(picture, keras.layers.RandomZoom((0.2, 0.2), (0.15, 0.15), fill_mode=fill_mode))

@@ -260,7 +260,7 @@ def explore(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """ImageStats at pictures before training: counts, baseline, findings."""
+    """Look at pictures before training: counts, baseline, findings."""
     from pawlab import pipeline
 
     found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar)

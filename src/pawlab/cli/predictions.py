@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pawlab.classifier import NoPrediction, Result
+from pawlab.datasets.tables import require_pyarrow
 from pawlab.errors import OutputError
 from pawlab.storage import replacing_file
 
@@ -118,12 +119,8 @@ def _document(prediction: Result, top: int) -> dict[str, Any]:
 
 
 def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:
-    import duckdb
-
-    kinds = {"probability": "DOUBLE", "sure": "BOOLEAN"}
-    declared = ", ".join(f'"{name}" {kinds.get(name.split("_")[0], "VARCHAR")}' for name in names)
-    with duckdb.connect() as database:
-        database.execute(f"CREATE TABLE answers ({declared})")
-        if rows:
-            database.executemany(f"INSERT INTO answers VALUES ({', '.join('?' * len(names))})", rows)
-        database.table("answers").write_parquet(str(path))
+    pyarrow = require_pyarrow("writing Parquet")
+    kinds = {"probability": pyarrow.float64(), "sure": pyarrow.bool_()}
+    schema = pyarrow.schema([(name, kinds.get(name.split("_")[0], pyarrow.string())) for name in names])
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {name: [] for name in names}
+    pyarrow.parquet.write_table(pyarrow.table(columns, schema), path)

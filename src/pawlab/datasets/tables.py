@@ -10,16 +10,13 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 from pawlab.datasets.dataset import Dataset, Skipped, Split
 from pawlab.datasets.folders import SPLIT_NAMES
 from pawlab.datasets.reading import Candidate, is_picture_file, printable, read_dataset
-from pawlab.errors import DataError
+from pawlab.errors import DataError, MissingExtraError
 from pawlab.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 _TEXT = frozenset({".csv", ".tsv"})
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -168,33 +165,29 @@ def _row(number: int, fields: Sequence[str], columns: _Columns) -> _Row:
 
 
 def _parquet_rows(path: Path) -> Iterator[_Row]:
-    import duckdb
-
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
+    """Yield the rows, a few thousand in memory at a time; whatever is no text is written out as such."""
+    pyarrow = require_pyarrow(f"reading {_shown(path)}")
     try:
-        with duckdb.connect(":memory:", config=settings) as connection:
-            yield from _query(connection, path)
-    except duckdb.Error as error:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            columns = _find_columns(file.schema_arrow.names, path)
+            wanted = [index for index in (columns.path, columns.label, columns.split) if index is not None]
+            names = [file.schema_arrow.names[index] for index in wanted]
+            number = 0
+            for batch in file.iter_batches(_ROWS, columns=names):
+                texts = [
+                    ["" if value is None else str(value) for value in batch.column(name).to_pylist()] for name in names
+                ]
+                for number, fields in enumerate(zip(*texts, strict=True), start=number + 1):  # noqa: B020
+                    yield _row(number, fields, _Columns(0, 1, 2 if columns.split is not None else None))
+    except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{_shown(path)} can't be read as Parquet: {printable(reason)[:160]}.") from error
 
 
-def _query(connection: "DuckDBPyConnection", path: Path) -> Iterator[_Row]:
-    source = [_literal(str(path))]
-    connection.execute("SELECT * FROM read_parquet(?) LIMIT 0", source)
-    columns = _find_columns([str(column[0]) for column in connection.description or ()], path)
-    wanted = [index for index in (columns.path, columns.label, columns.split) if index is not None]
-    texts = ", ".join(f"coalesce(CAST(#{index + 1} AS VARCHAR), '')" for index in wanted)
-    connection.execute(f"SELECT {texts} FROM read_parquet(?)", source)
-    number = 0
-    while rows := connection.fetchmany(_ROWS):
-        for number, fields in enumerate(rows, start=number + 1):  # noqa: B020 (counts on through the chunks)
-            yield _row(number, fields, _Columns(0, 1, 2 if columns.split is not None else None))
-
-
-def _literal(path: str) -> str:
-    """Return a path in which nothing is a pattern: DuckDB reads * ? [ in paths as a shell does."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in path)
+def require_pyarrow(what: str) -> ModuleType:
+    """Return the module `pyarrow`, with `pyarrow.parquet`. Raises MissingExtraError, beginning with `what`."""
+    try:
+        import pyarrow.parquet
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(what, "parquet") from error
+    return pyarrow  # type: ignore[no-any-return]

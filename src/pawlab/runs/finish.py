@@ -188,8 +188,10 @@ def _report(material: Material, folder: Path, progress: Progress) -> None:
         write_report(material, folder, progress)
     except (PawlabError, OSError):
         raise
+    except ImportError as error:
+        _log.warning("pawlab: plots and report were skipped: %s can't be imported. Install it again.", error.name)
     except Exception:
-        _log.exception("pawlab: the report was left out; all else is done. This is our own fault: please report it.")
+        _log.exception("pawlab: the report was skipped; all else is done. This is our own fault: please report it.")
 
 
 def _save(fitted: Fitted, finished: Finished, recipe: Recipe, dataset: Dataset, path: Path) -> Classifier:

@@ -53,9 +53,13 @@ class LinearProbe:
         """Return how many numbers were fitted."""
         return int(self.weights.size + self.bias.size)
 
+    def logits(self, features: NDArray[Any]) -> NDArray[Any]:
+        """Return (n, classes) for features (n, d), in their precision."""
+        return np.asarray(features @ self.weights + self.bias)
+
     def probabilities(self, features: Matrix) -> Matrix:
         """Return (n, classes) float32 for features (n, d): what the graph computes."""
-        logits = features @ self.weights + self.bias
+        logits = self.logits(features)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         result: Matrix = exponentials / exponentials.sum(axis=1, keepdims=True)
         return result
@@ -120,7 +124,7 @@ def _loss(probe: LinearProbe, features: Matrix, labels: Labels) -> float:
     """Return the mean cross-entropy in nats, from logits in float64: no probability is rounded to 0."""
     from scipy.special import log_softmax
 
-    logits = features.astype(np.float64) @ probe.weights.astype(np.float64) + probe.bias
+    logits = probe.logits(features.astype(np.float64))
     return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
