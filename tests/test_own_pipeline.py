@@ -131,6 +131,6 @@ def test_the_command_line_takes_them(
     code, out, said = run_program("train", learnable_folder, "--recipe", recipe)
     assert (code, out) == (2, "")
     assert said.startswith(
-        f"pawlab: {recipe}: layer 1 (backbone) name is missing; layer 1 (backbone) has no option 'nome'"
+        f"pawlab: {recipe}: layer 1 (backbone): name is missing; layer 1 (backbone): there is no 'nome'"
     )
     assert said.count("\n") == 1

@@ -42,7 +42,8 @@ class PredictionCard:
 
 def prediction_html(prediction: PredictionCard) -> str:
     """Return a card: thumbnail where the picture is a file, label, bars, and "not sure" where that is so."""
-    return f'<div style="{_CARD}">{_thumbnail(prediction.picture)}<div style="flex:1;min-width:0">{_text_of(prediction)}</div></div>'
+    text = f'<div style="flex:1;min-width:0">{_text_of(prediction)}</div>'
+    return f'<div style="{_CARD}">{_thumbnail(prediction.picture)}{text}</div>'
 
 
 def predictions_html(predictions: Sequence[PredictionCard]) -> str:

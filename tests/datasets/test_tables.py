@@ -1,6 +1,7 @@
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def table(folder: Path, text: str, name: str = "labels.csv", encoding: str = "ut
     return write(folder / name, text.encode(encoding))
 
 
-def parquet(folder: Path, columns: dict[str, list[object]], name: str = "labels.parquet") -> Path:
+def parquet(folder: Path, columns: dict[str, Any], name: str = "labels.parquet") -> Path:
     pyarrow = pytest.importorskip("pyarrow")
     importlib.import_module("pyarrow.parquet").write_table(pyarrow.table(columns), folder / name)
     return folder / name

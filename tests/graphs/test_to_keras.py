@@ -92,8 +92,12 @@ NODES: dict[str, Build] = {
         "AveragePool", value, kernel_shape=[3, 3], strides=[1, 1], auto_pad="SAME_UPPER", count_include_pad=0
     ),
     "global max pool": lambda graph, value: graph.add("GlobalMaxPool", value),
-    "mean over places": lambda graph, value: graph.add("ReduceMean", value, axes=[2, 3], keepdims=0),
-    "mean over places, kept": lambda graph, value: graph.add("ReduceMean", value, axes=[-1, -2], keepdims=1),
+    "mean over places": lambda graph, value: graph.add(
+        "ReduceMean", value, graph.constant([2, 3], np.int64), keepdims=0
+    ),
+    "mean over places, kept": lambda graph, value: graph.add(
+        "ReduceMean", value, graph.constant([-1, -2], np.int64), keepdims=1
+    ),
     "flatten, channels first": lambda graph, value: graph.add("Flatten", value),
     "flatten, channels last": lambda graph, value: graph.add(
         "Flatten", graph.add("Transpose", value, perm=[0, 2, 3, 1])

@@ -359,7 +359,7 @@ ONE_MISTAKE = [
     ("measured = 3" + TOML, "measured is a table, not 3."),
     (
         "measured = 3\nknown_quirks = 3\nepoch = 3" + TOML,
-        "known_quirks is a list of text, not 3; measured is a table, not 3; there is no 'epoch' (did you mean 'epochs'?).",
+        "known_quirks is a list of text, not 3; measured is a table, not 3; there is no 'epoch' (did you mean",
     ),
     (
         "measured = { date = 2024-01-31 }" + TOML,

@@ -204,7 +204,9 @@ from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits
 from pawlab.images import Preprocess
 from pawlab.recipes import find_recipe, layers
-from quick_training import train_keras
+from pawlab.features.source import FeatureSource
+from pawlab.trainers.fitted import Settings
+from pawlab.trainers.keras.fit import fit
 
 @contextmanager
 def deadly(title, total, unit="pictures"):
@@ -214,7 +216,8 @@ def deadly(title, total, unit="pictures"):
     yield advance
 
 recipe = replace(find_recipe("a2"), preprocess=Preprocess(48, 48))
-train_keras(assign_splits(discover(sys.argv[1])), recipe, folder=Path(sys.argv[2]), epochs=4, progress=deadly)
+data = assign_splits(discover(sys.argv[1]))
+fit(data, recipe, FeatureSource(), Settings(Path(sys.argv[2]), epochs=4, progress=deadly))
 """
 
 
@@ -263,7 +266,7 @@ def test_an_interrupt_before_anything_has_been_learnt_is_passed_on(
 
 RAN_AWAY = (
     "the loss of the recipe 'a1' is no finite number in epoch {epoch}. "
-    "A learning_rate below {rate} may mend that, in a new run."
+    "A learning_rate below {rate} may fix that, in a new run."
 )
 
 
@@ -446,7 +449,7 @@ def test_sigmoid_and_softmax_outputs_are_exported(keras: ModuleType, classes: in
 def test_an_export_that_answers_otherwise_is_refused() -> None:
     graph = GraphBuilder()
     pictures = graph.input("pictures", np.uint8, ("n", 48, 48, 3))
-    mean = graph.add("ReduceMean", graph.add("Cast", pictures, to=1), axes=[1, 2, 3], keepdims=0)
+    mean = graph.add("ReduceMean", graph.add("Cast", pictures, to=1), graph.constant([1, 2, 3], np.int64), keepdims=0)
     share = graph.add("Unsqueeze", graph.add("Div", mean, graph.constant(255.0)), graph.constant([1], np.int64))
     graph.output(share, "probabilities", np.float32, ("n", 1))
     pixels = random_part(3).pixels

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pawlab.recipes import layers
+from pawlab.recipes.layers import FillMode
 from pawlab.recipes.recipe import Layer
 from pawlab.trainers.keras.augmentation import augment
 

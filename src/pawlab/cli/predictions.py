@@ -122,5 +122,5 @@ def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Pa
     pyarrow = require_pyarrow("writing Parquet")
     kinds = {"probability": pyarrow.float64(), "sure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name.split("_")[0], pyarrow.string())) for name in names])
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {name: [] for name in names}
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     pyarrow.parquet.write_table(pyarrow.table(columns, schema), path)

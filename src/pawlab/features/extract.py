@@ -39,8 +39,9 @@ class Extracted:
 
 @dataclass(frozen=True)
 class ByContent:
-    """`features`: float32 (m, d); `positions`: the row in them of each content asked for, -1 where it can't be decoded;
-    `infos`: size and format by position in `features`; `failed`: why a content can't be decoded; `computed`: as above."""
+    """`features`: float32 (m, d); `positions`: the row of each content asked for, -1 where it can't be decoded;
+    `infos`: size and format by position in `features`; `failed`: why a content can't be decoded; `computed`:
+    as above."""
 
     features: Features
     positions: Positions

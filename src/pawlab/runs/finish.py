@@ -189,7 +189,10 @@ def _report(material: Material, folder: Path, progress: Progress) -> None:
     except (PawlabError, OSError):
         raise
     except ImportError as error:
-        _log.warning("pawlab: plots and report were skipped: %s can't be imported. Install it again.", error.name)
+        _log.warning(
+            "pawlab: plots and report were skipped: %s can't be imported. Install it again.",
+            str(error.name).partition(".")[0],
+        )
     except Exception:
         _log.exception("pawlab: the report was skipped; all else is done. This is our own fault: please report it.")
 

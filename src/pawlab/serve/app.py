@@ -13,15 +13,15 @@ from fastapi.responses import JSONResponse, Response
 from pawlab import __version__
 from pawlab.classifier import Classifier
 from pawlab.errors import ModelError, PawlabError
-from pawlab.serve import counters, documents
-from pawlab.serve.answering import Answerer
+from pawlab.serve import counters, schema
 from pawlab.serve.assets import Asset, read_assets
-from pawlab.serve.batching import Workers, within
 from pawlab.serve.counters import Counters
-from pawlab.serve.gate import OWN_FAULT, Gate
+from pawlab.serve.errors import RefusedError, error_body
 from pawlab.serve.limits import Limits
-from pawlab.serve.refusals import RefusedError, error_body
+from pawlab.serve.middleware import OWN_FAULT, Middleware
+from pawlab.serve.predictor import Predictor
 from pawlab.serve.uploads import FIELD, MULTIPART, RAW_TYPES, Memory, Upload, read_uploads
+from pawlab.serve.workers import Workers, within
 
 Result = TypeVar("Result")
 
@@ -59,7 +59,7 @@ router = APIRouter()
 def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what the OpenAPI document says of these statuses."""
     said: dict[int | str, dict[str, Any]]
-    said = {status: {"model": documents.Failure, "description": _REFUSALS[status]} for status in statuses}
+    said = {status: {"model": schema.Failure, "description": _REFUSALS[status]} for status in statuses}
     if 503 in said:
         said[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
     return said
@@ -69,7 +69,7 @@ class Service:
     """All that requests share."""
 
     def __init__(self, classifier: Classifier, metrics: dict[str, Any] | None, limits: Limits) -> None:
-        self.answerer = Answerer(classifier, limits)
+        self.predictor = Predictor(classifier, limits)
         self.metrics = metrics
         self.limits = limits
         self.memory = Memory(limits.held_bytes)
@@ -83,12 +83,11 @@ class Service:
         """Read a request's pictures and return what `job` makes of each. Raises RefusedError, and what a job raises."""
         self.workers.require_room(1)
         limits = self.limits if files is None else replace(self.limits, files=files)
-        client = request.client.host if request.client else ""
         with self.memory.hold() as take:
             uploads = await read_uploads(request, limits, take)
             request.state.pictures = len(uploads)
             jobs = [partial(job, upload) for upload in uploads]
-            work = asyncio.create_task(self.workers.run(client, jobs))
+            work = asyncio.create_task(self.workers.run(jobs))
             return await within(self.limits.answer_seconds, work, asyncio.create_task(_departure(request)))
 
 
@@ -100,11 +99,11 @@ async def _departure(request: Request) -> None:
 
 @router.post(
     "/predict",
-    response_model=documents.Answers,
+    response_model=schema.Predictions,
     response_description="The answers, in the order of the pictures.",
     responses={
         **_refusals(400, 401, 403, 408, 413, 415, 503),
-        422: {"model": documents.NoneRead, "description": "None of the pictures could be read."},
+        422: {"model": schema.NoneRead, "description": "None of the pictures could be read."},
     },
     openapi_extra={"requestBody": {"required": True, "content": _PICTURES}},
 )
@@ -115,12 +114,12 @@ async def predict(request: Request) -> Any:
     body itself. A picture that can't be read fails alone: its entry has `error`.
     """
     service = _service(request)
-    predictions = await service.work(request, service.answerer.predict)
+    predictions = await service.work(request, service.predictor.predict)
     service.counters.pictures.update(_result(prediction.error, prediction.sure) for prediction in predictions)
-    answers = [documents.answer_of(prediction) for prediction in predictions]
-    if all(answer.error is not None for answer in answers):
-        return JSONResponse(asdict(documents.NoneRead(_none_read(answers), answers)), 422)
-    return documents.Answers(answers)
+    found = [schema.prediction_of(prediction) for prediction in predictions]
+    if all(item.error is not None for item in found):
+        return JSONResponse(asdict(schema.NoneRead(_none_read(found), found)), 422)
+    return schema.Predictions(found)
 
 
 @router.post(
@@ -140,30 +139,30 @@ async def heatmap(request: Request, label: Annotated[str | None, Query(descripti
     """
     service = _service(request)
     try:
-        drawn = await service.work(request, partial(service.answerer.heat_map, label=label), files=1)
+        drawn = await service.work(request, partial(service.predictor.heat_map, label=label), files=1)
     except PawlabError as error:
         raise RefusedError(404 if isinstance(error, ModelError) else 422, _sentence(str(error))) from error
     return Response(drawn[0], media_type="image/png")
 
 
 @router.get("/model", response_description="What the model says of itself.", responses=_refusals(401, 403))
-def model(request: Request) -> documents.Model:
+def model(request: Request) -> schema.Model:
     """Tell of the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
     service = _service(request)  # in a thread, as it may be the first to ask for heat maps
-    return documents.model_of(service.answerer, service.metrics, service.limits)
+    return schema.model_of(service.predictor, service.metrics, service.limits)
 
 
 @router.get("/health", response_description="It runs.", responses=_refusals(403))
-async def health() -> documents.State:
+async def health() -> schema.State:
     """Say that the service runs."""
-    return documents.State("ok")
+    return schema.State("ok")
 
 
 @router.get("/ready", response_description="There is room.", responses=_refusals(403, 503))
-async def ready(request: Request) -> documents.State:
+async def ready(request: Request) -> schema.State:
     """Say whether there is room for another picture."""
     _service(request).workers.require_room(1)
-    return documents.State("ready")
+    return schema.State("ready")
 
 
 @router.get(
@@ -191,7 +190,7 @@ def create_app(
     limits: Limits | None = None,
     token: str | None = None,
     hosts: frozenset[str] | None = None,
-) -> Gate:
+) -> Middleware:
     """Return the service as an ASGI application.
 
     `metrics`: what /model tells of tests. `token`: what clients must show; None asks for nothing. `hosts`: the names
@@ -214,12 +213,12 @@ def create_app(
         api.add_api_route(address, partial(_serve, asset), include_in_schema=False)
     document = api.openapi()
     if token is not None:
-        _tell_of_token(document)
+        _describe_token(document)
     paths = frozenset(document["paths"]) | set(service.assets) | {"/openapi.json"}
-    return Gate(api, service.counters, paths, _GUARDED, token, hosts)
+    return Middleware(api, service.counters, paths, _GUARDED, token, hosts)
 
 
-def _tell_of_token(document: dict[str, Any]) -> None:
+def _describe_token(document: dict[str, Any]) -> None:
     document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     for path in _GUARDED:
         for operation in document["paths"][path].values():
@@ -242,7 +241,7 @@ async def _refuse(_: Request, refused: RefusedError) -> Response:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     return await _refuse(
-        request, RefusedError(404, "There is nothing at this address. / is the page, /docs tells the rest.")
+        request, RefusedError(404, "There is nothing at this address. / is the page, /openapi.json describes the rest.")
     )
 
 
@@ -270,7 +269,7 @@ def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "." * (text[-1] not in ".?")
 
 
-def _none_read(answers: Sequence[documents.Answer]) -> str:
+def _none_read(answers: Sequence[schema.PicturePrediction]) -> str:
     if len(answers) > 1:
         return f"None of the {len(answers)} pictures could be read."
     name = answers[0].picture or "The picture"

@@ -12,10 +12,8 @@ _JAVASCRIPT, _SVG = "text/javascript; charset=utf-8", "image/svg+xml"
 
 _FILES = {
     "/": ("page.html", _HTML),
-    "/docs": ("docs.html", _HTML),
     "/static/page.css": ("static/page.css", _CSS),
     "/static/page.js": ("static/page.js", _JAVASCRIPT),
-    "/static/docs.js": ("static/docs.js", _JAVASCRIPT),
     "/static/icon.svg": ("static/icon.svg", _SVG),
 }
 

@@ -20,11 +20,9 @@ from pawlab.classifier import Classifier, model_file
 from pawlab.errors import PawlabError
 from pawlab.serve.app import create_app
 from pawlab.serve.limits import Limits
-from pawlab.serve.refusals import error_body
 
 _METRICS_FILE = "metrics.json"
 _KEEP_ALIVE_SECONDS = 10
-_LAST_REQUESTS_SECONDS = 0.3  # for what was on its way to us when we were told to stop
 
 
 def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
@@ -39,9 +37,9 @@ def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
         app = create_app(classifier, _read_metrics(model), Limits(), token, own_names(host, listener))
         server = uvicorn.Server(configure(app))
         with _stopped_by_signals(server):
-            tell_start(listener, token)
+            say_start(listener, token)
             server.run(sockets=[listener])
-    _say("pawlab: stopped; all that was accepted is answered.")
+    _say("pawlab: stopped; all that was accepted is done.")
 
 
 def _log_to_standard_error() -> None:
@@ -89,6 +87,7 @@ def configure(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Protocol,
+        limit_concurrency=Limits().connections,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -101,7 +100,7 @@ def configure(app: Any) -> uvicorn.Config:
     )
 
 
-def tell_start(listener: socket.socket, token: str | None) -> None:
+def say_start(listener: socket.socket, token: str | None) -> None:
     """Say where to look, and who may."""
     host, port = listener.getsockname()[:2]
     loopback = ipaddress.ip_address(host).is_loopback
@@ -136,80 +135,31 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with a time limit for a request's head, a limit of connections, JSON in every refusal, and a
-    last look at what clients had sent already when the service was told to stop."""
+    """uvicorn's HTTP/1.1, but a connection on which no whole head of a request comes in time is closed."""
 
     limits = Limits()
-    _head_timer: TimerHandle | None = None
-    _stopping = False
+    _timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
-            transport.write(
-                _plain_answer(
-                    503,
-                    "Service Unavailable",
-                    "There are too many connections. Try again in 5 s.",
-                    "Retry-After: 5\r\n",
-                )
-            )
-            transport.close()
-        self._time_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End a connection."""
-        super().connection_lost(exc)
-        self._stop_timing()
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sent."""
         super().data_received(data)
-        self._time_head()
-        if self._stopping and not self._idle():
-            self._make_it_the_last()
+        self._watch()
 
-    def shutdown(self) -> None:
-        """Stop in good order: a request that is already on the wire is still served."""
-        self._stopping = True
-        if self._idle():
-            self.loop.call_later(_LAST_REQUESTS_SECONDS, self._close_if_idle)
-        else:
-            self._make_it_the_last()
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        super().connection_lost(exc)
+        if self._timer is not None:
+            self._timer.cancel()
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what isn't HTTP."""
-        self.transport.write(_plain_answer(400, "Bad Request", "This isn't a request in HTTP/1.1 as it should be."))
-        self.transport.close()
-
-    def _make_it_the_last(self) -> None:
-        """Close after the request under way, and tell the client so, lest it send another in vain."""
-        self.cycle.keep_alive = False
-        self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
-
-    def _idle(self) -> bool:
-        """Say whether no request is being served; perhaps the head of one is on its way."""
-        return self.cycle is None or self.cycle.response_complete
-
-    def _time_head(self) -> None:
-        if not self._idle():
-            self._stop_timing()
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.limits.silence_seconds, self._close_if_idle)
-
-    def _stop_timing(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _watch(self) -> None:
+        if self._timer is None or self._timer.when() < self.loop.time():
+            self._timer = self.loop.call_later(self.limits.silence_seconds, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        self._head_timer = None
-        if self._idle() and not self.transport.is_closing():
+        if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
-
-
-def _plain_answer(status: int, phrase: str, sentence: str, headers: str = "") -> bytes:
-    body = error_body(sentence)
-    head = f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}{headers}Connection: close\r\n\r\n".encode() + body

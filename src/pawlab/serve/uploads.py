@@ -1,21 +1,18 @@
 """What clients send: read into memory within limits of size, number and time. Nothing is written to disk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import Request
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
+from pawlab.serve.errors import RefusedError, busy
 from pawlab.serve.limits import Limits
-from pawlab.serve.refusals import RefusedError, busy
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
 
 FIELD = "files"
 MULTIPART = "multipart/form-data"
@@ -62,21 +59,21 @@ async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upl
 
     Raises RefusedError where the request isn't of either kind, brings more than the limits allow, or takes too long.
     """
-    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limits.request_bytes:
         raise _too_much(limits)
     chunks = _chunks(request, limits, take)
-    if kind == MULTIPART.encode():
-        return await _read_form(chunks, options.get(b"boundary", b""), limits)
-    if kind.startswith(b"image/") or kind == b"application/octet-stream":
+    if kind == MULTIPART:
+        return await _read_form(request, chunks, limits)
+    if kind.startswith("image/") or kind == "application/octet-stream":
         return [await _read_raw(chunks, limits)]
     raise RefusedError(
         415, f"Send {MULTIPART} with pictures in the field '{FIELD}', or one picture as {' or '.join(RAW_TYPES)}."
     )
 
 
-async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncIterator[bytes]:
+async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncGenerator[bytes, None]:
     """Yield the body as it comes, counted."""
     received = 0
     deadline = monotonic() + limits.upload_seconds
@@ -104,7 +101,7 @@ async def _next_message(request: Request, limits: Limits, deadline: float) -> Mu
         raise RefusedError(408, f"The upload wasn't whole after {limits.upload_seconds:g} s.") from error
 
 
-async def _read_raw(chunks: AsyncIterator[bytes], limits: Limits) -> Upload:
+async def _read_raw(chunks: AsyncGenerator[bytes, None], limits: Limits) -> Upload:
     parts = []
     size = 0
     async for chunk in chunks:
@@ -117,85 +114,45 @@ async def _read_raw(chunks: AsyncIterator[bytes], limits: Limits) -> Upload:
     return Upload("", b"".join(parts))
 
 
-async def _read_form(chunks: AsyncIterator[bytes], boundary: bytes, limits: Limits) -> list[Upload]:
-    if not boundary:
+async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None], limits: Limits) -> list[Upload]:
+    """Let Starlette read the form; its parts stay in memory."""
+    if "boundary=" not in request.headers.get("content-type", ""):
         raise RefusedError(400, "The form names no boundary between its parts in its Content-Type.")
-    form = _Form(limits)
+    parser = _MemoryParser(request.headers, chunks, max_files=limits.files, max_fields=0)
     try:
-        parser = MultipartParser(boundary, form.callbacks())
-        async for chunk in chunks:
-            parser.write(chunk)
-    except FormParserError as error:
-        raise RefusedError(400, "The form can't be read: its parts aren't where its boundary says.") from error
-    if not form.whole:
-        raise RefusedError(400, "The form is cut off: its last boundary is missing.")
-    if not form.uploads:
-        raise RefusedError(400, f"The form holds no picture. Put at least one into the field '{FIELD}'.")
-    return form.uploads
-
-
-class _Form:
-    """What the parser tells of a form, part by part."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.uploads: list[Upload] = []
-        self.whole = False
-        self._limits = limits
-        self._header_name = self._header_value = b""
-        self._start_part()
-
-    def callbacks(self) -> "MultipartCallbacks":
-        """Return what the parser calls, by the names it calls them."""
-        return {
-            "on_part_begin": self._start_part,
-            "on_header_field": self._add_to_header_name,
-            "on_header_value": self._add_to_header_value,
-            "on_header_end": self._end_header,
-            "on_headers_finished": self._check_part,
-            "on_part_data": self._add_data,
-            "on_part_end": self._end_part,
-            "on_end": self._end,
-        }
-
-    def _start_part(self) -> None:
-        self._disposition = b""
-        self._name = ""
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def _add_to_header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header_name += data[start:end]
-
-    def _add_to_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._header_value += data[start:end]
-
-    def _end_header(self) -> None:
-        if self._header_name.lower() == b"content-disposition":
-            self._disposition = self._header_value
-        self._header_name = self._header_value = b""
-
-    def _check_part(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        field = options.get(b"name", b"").decode("utf-8", errors="replace")
-        if field != FIELD:
-            raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
-        if len(self.uploads) == self._limits.files:
+        return await _uploads_of(await parser.parse(), limits)
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
             raise RefusedError(
-                413, f"A request may bring {_pictures(self._limits.files)}. Send the others by themselves."
-            )
-        self._name = options.get(b"filename", b"").decode("utf-8", errors="replace")
+                413, f"A request may bring {_pictures(limits.files)}. Send the others by themselves."
+            ) from error
+        raise RefusedError(400, f"The form can't be read: {error.message}") from error
+    finally:
+        parser.close()
 
-    def _add_data(self, data: bytes, start: int, end: int) -> None:
-        self._parts.append(data[start:end])
-        self._size += end - start
-        if self._size > self._limits.file_bytes:
-            raise _file_too_large(self._name, self._limits)
 
-    def _end_part(self) -> None:
-        self.uploads.append(Upload(self._name, b"".join(self._parts)))
+async def _uploads_of(form: FormData, limits: Limits) -> list[Upload]:
+    uploads = []
+    for field, file in form.multi_items():
+        if field != FIELD or not isinstance(file, UploadFile):
+            raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
+        if (file.size or 0) > limits.file_bytes:
+            raise _file_too_large(file.filename or "", limits)
+        uploads.append(Upload(file.filename or "", await file.read()))
+    if not uploads:
+        raise RefusedError(400, f"The form holds no picture, or is cut off. Put pictures into the field '{FIELD}'.")
+    return uploads
 
-    def _end(self) -> None:
-        self.whole = True
+
+class _MemoryParser(MultiPartParser):
+    """Keeps files in memory, whatever their size; how much may come is limited before."""
+
+    spool_max_size = 1 << 40
+
+    def close(self) -> None:
+        """Let go of all files, the one that a cut-off form left open too."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 def _too_much(limits: Limits) -> RefusedError:

@@ -19,7 +19,7 @@ from pawlab.serve.uploads import Upload
 _DRAWN = 640  # pixels of the longer side of a heat map
 
 
-class Answerer:
+class Predictor:
     """A classifier for uploads. May be called from many threads at once."""
 
     def __init__(self, classifier: Classifier, limits: Limits) -> None:

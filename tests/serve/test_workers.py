@@ -9,36 +9,13 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
-from pawlab.serve.batching import FairLine, Workers, within
-from pawlab.serve.refusals import RefusedError
+from pawlab.serve.errors import RefusedError
 from pawlab.serve.uploads import Memory
+from pawlab.serve.workers import Workers, within
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(asyncio.wait_for(work, 20))
-
-
-def test_clients_take_turns_and_so_do_a_clients_requests() -> None:
-    line = FairLine[str]()
-    line.put("greedy", 1, ["g1a", "g1b", "g1c"])
-    line.put("greedy", 2, ["g2a", "g2b"])
-    line.put("modest", 3, ["m1", "m2"])
-    assert len(line) == 7
-    assert [line.take() for _ in range(7)] == ["g1a", "m1", "g2a", "m2", "g1b", "g2b", "g1c"]
-    with pytest.raises(IndexError):
-        line.take()
-
-
-def test_what_a_gone_client_left_in_line_is_forgotten() -> None:
-    line = FairLine[str]()
-    line.put("one", 1, ["a", "b"])
-    line.put("one", 2, ["c"])
-    line.put("other", 3, ["d"])
-    line.drop("one", 1)
-    line.drop("one", 1)
-    line.drop("nobody", 9)
-    assert len(line) == 2
-    assert [line.take(), line.take()] == ["c", "d"]
 
 
 def slow_if_odd(number: int) -> int:
@@ -50,7 +27,7 @@ def test_results_come_in_the_order_of_the_jobs() -> None:
     async def work() -> list[int]:
         workers = Workers(waiting=100, threads=4)
         try:
-            return await workers.run("client", [partial(slow_if_odd, number) for number in range(20)])
+            return await workers.run([partial(slow_if_odd, number) for number in range(20)])
         finally:
             workers.close()
 
@@ -71,33 +48,33 @@ def test_every_thread_works_and_none_more() -> None:
 
     async def work() -> None:
         workers = Workers(waiting=100, threads=3)
-        await asyncio.gather(*(workers.run(str(client), [job] * 5) for client in range(6)))
+        await asyncio.gather(*(workers.run([job] * 5) for _ in range(6)))
         workers.close()
 
     run(work())
     assert most == 3
 
 
-def test_a_full_line_refuses_and_says_when_to_come_again() -> None:
+def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
     async def work() -> RefusedError:
         release = threading.Event()
-        workers = Workers(waiting=3, threads=1)
-        under_way = asyncio.create_task(workers.run("one", [release.wait] * 2))  # one in the thread, one ready for it
+        workers = Workers(waiting=4, threads=1)
+        under_way = asyncio.create_task(workers.run([release.wait] * 2))  # one in the thread, one waiting
         await asyncio.sleep(0)
-        waiting = asyncio.create_task(workers.run("one", [release.wait] * 3))
+        waiting = asyncio.create_task(workers.run([release.wait] * 3))
         await asyncio.sleep(0)
         with pytest.raises(RefusedError) as refused:
-            await workers.run("other", [release.wait])
+            await workers.run([release.wait])
         release.set()
         assert await waiting == [True] * 3
         await under_way
-        assert await workers.run("other", [lambda: "there is room again"]) == ["there is room again"]
+        assert await workers.run([lambda: "there is room again"]) == ["there is room again"]
         workers.close()
         return refused.value
 
     refused = run(work())
     assert (refused.status, refused.headers) == (503, {"Retry-After": "1"})
-    assert str(refused) == "The service has as many pictures in line as it takes. Try again in 1 s."
+    assert str(refused) == "The service has as many pictures in its queue as it takes. Try again in 1 s."
 
 
 def test_a_fault_reaches_the_caller_alone() -> None:
@@ -106,8 +83,8 @@ def test_a_fault_reaches_the_caller_alone() -> None:
 
     async def work() -> None:
         workers = Workers(waiting=10, threads=1)
-        bad = asyncio.create_task(workers.run("one", [fault, lambda: 1]))
-        good = asyncio.create_task(workers.run("other", [lambda: 2]))
+        bad = asyncio.create_task(workers.run([fault, lambda: 1]))
+        good = asyncio.create_task(workers.run([lambda: 2]))
         with pytest.raises(ZeroDivisionError):
             await bad
         assert await good == [2]
@@ -131,8 +108,8 @@ def test_nothing_is_computed_for_a_client_that_is_gone() -> None:
         async def leave() -> None:
             await asyncio.sleep(0.05)
 
-        answer = asyncio.create_task(workers.run("client", [job] * 50))
-        with pytest.raises(RefusedError, match="The client left before the answer"):
+        answer = asyncio.create_task(workers.run([job] * 50))
+        with pytest.raises(RefusedError, match="The client left before the predictions"):
             await within(10, answer, asyncio.create_task(leave()))
         await asyncio.gather(answer, return_exceptions=True)
         left = workers.waiting
@@ -141,10 +118,10 @@ def test_nothing_is_computed_for_a_client_that_is_gone() -> None:
         workers.close()
 
     run(work())
-    assert len(begun) <= 2  # the one under way, and the one that was ready
+    assert len(begun) <= 2  # the one under way
 
 
-def test_an_answer_that_takes_too_long_is_a_refusal() -> None:
+def test_predictions_that_take_too_long_is_a_refusal() -> None:
     async def work() -> RefusedError:
         answer, stays = (asyncio.create_task(asyncio.sleep(9)) for _ in range(2))
         with pytest.raises(RefusedError) as refused:
@@ -152,7 +129,7 @@ def test_an_answer_that_takes_too_long_is_a_refusal() -> None:
         return refused.value
 
     refused = run(work())
-    assert (refused.status, str(refused)) == (503, "The answer took longer than 0 s. Try again in 10 s.")
+    assert (refused.status, str(refused)) == (503, "The predictions took longer than 0 s. Try again in 10 s.")
 
 
 def test_memory_is_given_back_whatever_happens() -> None:

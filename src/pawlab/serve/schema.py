@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pawlab.classifier import Result
-from pawlab.serve.answering import Answerer
 from pawlab.serve.limits import Limits
+from pawlab.serve.predictor import Predictor
 
 
 @dataclass(frozen=True)
-class Answer:
+class PicturePrediction:
     """The answer for one picture.
 
     `picture`: its file name as it was sent. `label`: the most probable class, with its `probability`, 0 to 1. `sure`:
@@ -27,10 +27,10 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """An answer for each picture, in the order in which they were sent."""
 
-    predictions: list[Answer]
+    predictions: list[PicturePrediction]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class NoneRead:
     """None of the pictures could be read; `predictions` says of each why."""
 
     error: str
-    predictions: list[Answer]
+    predictions: list[PicturePrediction]
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,10 @@ class State:
     status: Literal["ok", "ready"]
 
 
-def answer_of(prediction: Result) -> Answer:
+def prediction_of(prediction: Result) -> PicturePrediction:
     """Return a prediction as the service tells it."""
     found = prediction.error is None
-    return Answer(
+    return PicturePrediction(
         picture=prediction.picture,
         label=prediction.label,
         probability=prediction.probability if found else None,
@@ -108,9 +108,9 @@ def answer_of(prediction: Result) -> Answer:
     )
 
 
-def model_of(answerer: Answerer, metrics: dict[str, Any] | None, limits: Limits) -> Model:
+def model_of(predictor: Predictor, metrics: dict[str, Any] | None, limits: Limits) -> Model:
     """Return what is told of the model."""
-    card = answerer.classifier.card
+    card = predictor.classifier.card
     return Model(
         classes=list(card.classes),
         recipe=card.recipe,
@@ -119,6 +119,6 @@ def model_of(answerer: Answerer, metrics: dict[str, Any] | None, limits: Limits)
         ood_threshold=card.ood_threshold,
         version=card.version,
         metrics=metrics,
-        heat_maps=answerer.explainer is not None,
+        heat_maps=predictor.explainer is not None,
         limits=Taken(limits.file_bytes, limits.request_bytes, limits.files, limits.pixels),
     )

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from pawlab.serve.counters import Counters
-from pawlab.serve.refusals import RefusedError, error_body
+from pawlab.serve.errors import RefusedError, error_body
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ _SECURITY_HEADERS = {
 _RAW_SECURITY_HEADERS = [(name.lower().encode(), value.encode()) for name, value in _SECURITY_HEADERS.items()]
 
 
-class Gate:
+class Middleware:
     """Stands before the application.
 
     `paths`: the addresses there are, under which requests are counted. `guarded`: those that ask for the token, where
