@@ -50,7 +50,7 @@ def warm(learnable_folder: Path) -> Path:
 def test_train_tells_what_people_want_to_know(pawlab: Any, learnable_folder: Path, tmp_path: Path) -> None:
     code, out, _ = pawlab("train", learnable_folder, "--out", tmp_path / "run", "--no-report")
     assert code == 0
-    assert "Test       100.0% right (95% interval" in out
+    assert "Test       accuracy 100.0% (95% interval" in out
     assert "overlap: 0" in out
     assert f"Results    {tmp_path / 'run'}" in out
     assert f"Next       pawlab predict {tmp_path / 'run'} PICTURE" in out
@@ -149,7 +149,7 @@ def test_predict_reads_neither_devices_nor_pipes(pawlab: Any, run: Run, warm: Pa
 def test_evaluate(pawlab: Any, run: Run, learnable_folder: Path) -> None:
     code, out, err = pawlab("evaluate", run.folder, learnable_folder)
     assert code == 0
-    assert out.startswith("Accuracy   100.0% right (95% interval")
+    assert out.startswith("Test       accuracy 100.0% (95% interval")
     assert "pictures were left out: the classifier was trained or tuned on them." in err
     document = json.loads(pawlab("evaluate", run.folder, learnable_folder, "--json").out)
     assert document["accuracy"] == run.metrics["test"]["accuracy"]
@@ -210,7 +210,7 @@ def test_mistakes_get_one_line_and_exit_code_2(
         (("train", single), "class"),
         (("train", learnable_folder, "--recipe", "fsat"), "there is no recipe 'fsat'. Did you mean 'fast'?"),
         (("train", learnable_folder, "--out", file / "run"), f"can't write the run to {file / 'run'}"),
-        (("train", learnable_folder, "--fit", "stretch"), "`pawlab train --help` tells more."),
+        (("train", learnable_folder, "--fit", "stretch"), "`pawlab train --help` shows more."),
         (("train",), "say which pictures to train on"),
         (("trian", learnable_folder), "No such command 'trian'. Did you mean 'train'?"),
         (
@@ -318,7 +318,7 @@ def test_one_file_is_told_as_one(pawlab: Any, learnable_folder: Path, tmp_path: 
     shutil.copytree(learnable_folder, tmp_path / "photos")
     (tmp_path / "photos" / "warm-circles" / "00.png").write_bytes(b"")
     out = pawlab("train", tmp_path / "photos", "--out", tmp_path / "run", "--no-report").out
-    assert f"Set aside  1 file; {tmp_path / 'run' / 'run.json'} says which and why\n" in out
+    assert f"Skipped    1 file; {tmp_path / 'run' / 'run.json'} lists them with reasons\n" in out
 
 
 def test_our_own_fault_is_told_apart(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learnable_folder: Path) -> None:

@@ -1,3 +1,4 @@
+from html import unescape
 """report.html says what the numbers say, to everyone, whatever the pictures and classes are called."""
 
 import contextlib
@@ -114,7 +115,7 @@ def test_the_code_on_the_page_works(
     fit: Any, learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = workflow.train(learnable_folder, out=tmp_path / "a run", resize_mode=fit)
-    code = [block.replace("&#34;", '"').replace("&lt;", "<") for block in code_of(html_of(made.folder))]
+    code = [unescape(block) for block in code_of(html_of(made.folder))]
     examples = [block for block in code if "import" in block]
     assert len(examples) == 2
     picture = Image.open(learnable_folder / "warm-circles" / "00.png").resize((150, 90))

@@ -516,7 +516,6 @@ PAGE = (
     "/",
     "/static/page.css",
     "/static/page.js",
-    "/static/docs.js",
     "/static/colours.css",
     "/static/icon.svg",
 )

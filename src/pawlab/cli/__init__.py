@@ -1,4 +1,4 @@
 """The command line."""
 
 from pawlab.cli.commands import app as app
-from pawlab.cli.commands import main as main
+from pawlab.cli.main import main as main

@@ -1,10 +1,8 @@
-"""The command line: arguments in, one workflow call, one table or line out. Heavy imports wait for the command."""
+"""The commands: arguments in, one call, one table or line out. Heavy imports wait for the command."""
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,14 +10,10 @@ import typer
 
 from pawlab import __version__
 from pawlab.cli.terminal import (
-    StandardOutputError,
     bar,
-    drop_output,
     percent,
-    prepare_streams,
     say,
     show_json,
-    told_output,
 )
 from pawlab.errors import PawlabError, counted
 
@@ -27,11 +21,8 @@ if TYPE_CHECKING:
     from pawlab.classifier import Result
     from pawlab.runs.record import Run
 
-_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
-
 app = typer.Typer(
     help="From a folder of pictures to a classifier you can trust.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -39,13 +30,14 @@ data_app = typer.Typer(help="Known data sets.")
 app.add_typer(data_app, name="data")
 
 _DATA_HELP = (
-    "A folder with one subfolder a class, or with train/ and validation/ of such; a zip or tar of either; its URL; "
+    "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its URL; "
     "a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs."
 )
+ResizeMode = Literal["squash", "crop", "pad"]
 Data = Annotated[str, typer.Argument(help=_DATA_HELP, show_default=False)]
 Model = Annotated[str, typer.Argument(help="A run's folder, or its model.onnx.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all that is drawn at random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random numbers.")]
 
 
 @app.command()
@@ -67,10 +59,11 @@ def train(
         Path | None,
         typer.Option(help="Your own pretrained network: an ONNX file.", show_default="the recipe's"),
     ] = None,
-    fit: Annotated[
-        Literal["squash", "crop", "pad"] | None,
+    resize_mode: Annotated[
+        ResizeMode | None,
         typer.Option(help="How pictures are brought to the recipe's shape.", show_default="the recipe's"),
     ] = None,
+    fit: Annotated[ResizeMode | None, typer.Option(hidden=True)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
@@ -96,7 +89,7 @@ def train(
             epochs=epochs,
             weights=weights,
             backbone=backbone,
-            resize_mode=fit,
+            resize_mode=resize_mode or _renamed(fit),
             overwrite=overwrite,
             report=report,
             tensorboard=tensorboard,
@@ -109,7 +102,7 @@ def train(
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})
     else:
-        _tell_run(run)
+        _print_run(run)
 
 
 @app.command()
@@ -119,7 +112,7 @@ def compare(
         str, typer.Option(help="Names with commas between; `all` stands for the seventeen published ones.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="A folder for one run a recipe.", show_default="runs/DATA-compared")
+        Path | None, typer.Option(help="A folder for one run per recipe.", show_default="runs/DATA-compared")
     ] = None,
     seed: Seed = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipes' own.", show_default=False)] = None,
@@ -162,7 +155,7 @@ def predict(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
 ) -> None:
-    """Say what pictures show."""
+    """Predict what pictures show."""
     from pawlab.classifier import Classifier
     from pawlab.cli.predictions import choose_format, render, write
     from pawlab.datasets.inputs import find_pictures
@@ -172,13 +165,13 @@ def predict(
     form = choose_format(form, out)
     classifier = Classifier.load(model)
     paths = find_pictures(pictures, sys.stdin)
-    answers = _Watched(classifier.predict_each(paths), len(paths))
+    results = _Watched(classifier.predict_each(paths), len(paths))
     top = min(top, len(classifier.classes))
     if out is None:
-        sys.stdout.writelines(render(answers, form, top))
+        sys.stdout.writelines(render(results, form, top))
     else:
-        write(answers, form, top, out)
-    _tell_unreadable(answers.unreadable, len(paths))
+        write(results, form, top, out)
+    _print_unreadable(results.unreadable, len(paths))
 
 
 @app.command()
@@ -188,39 +181,48 @@ def explain(
     out: Annotated[
         Path, typer.Option(help="The picture to draw: a file that ends with .png, .jpg or .webp.", show_default=False)
     ],
-    label: Annotated[
-        str | None, typer.Option(help="What speaks for this class.", show_default="the classifier's answer")
-    ] = None,
+    label: Annotated[str | None, typer.Option(help="The class to explain.", show_default="the predicted class")] = None,
 ) -> None:
-    """Draw where in a picture an answer comes from."""
+    """Draw where in a picture a prediction comes from."""
     from pawlab.classifier import Classifier
     from pawlab.cli.predictions import render
     from pawlab.evaluation.explain import write_explanation
 
     classifier = Classifier.load(model)
-    answer = classifier.predict(picture)
+    prediction = classifier.predict(picture)
     heat = write_explanation(classifier, picture, out, label)
-    sys.stdout.writelines(render([answer], "table", 1))
-    print(f"{out} is bright where it spoke for {heat.label} ({heat.method}).")
+    sys.stdout.writelines(render([prediction], "table", 1))
+    print(f"{out} is bright where the picture speaks for {heat.label} ({heat.method}).")
 
 
 @app.command()
-def evaluate(model: Model, data: Data, as_json: AsJson = False) -> None:
+def evaluate(
+    model: Model,
+    data: Data,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
     from pawlab import pipeline
 
-    evaluation, left_out = pipeline.evaluate_data(model, data, progress=bar)
+    evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen)
     if as_json:
-        show_json({**evaluation.to_dict(), "left_out_as_seen": left_out})
+        show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
-    print(f"Accuracy   {_with_interval(evaluation.score.to_dict())}")
+    print(f"Test       {_with_interval(evaluation.score.to_dict())}")
     for name, values in evaluation.to_dict()["by_class"].items():
         print(f"           {name}: {_recall(values)}")
-    if left_out:
-        pictures, them = counted(left_out, "picture was", "pictures were"), "it" if left_out == 1 else "them"
-        say(f"{pictures} left out: the classifier was trained or tuned on {them}.")
+    if excluded:
+        say(f"{counted(excluded, 'picture', 'pictures')} of training or validation excluded.")
+    if evaluation.seen:
+        seen = counted(evaluation.seen, "picture", "pictures")
+        say(f"{seen} of training or validation included: the score is too high for new pictures.")
+    if evaluation.seen is None:
+        say("Whether pictures were used in training can't be told: the classifier's file doesn't hold all of them.")
     for item in evaluation.skipped:
-        say(f"set aside: {item.name}: {item.reason}")
+        say(f"skipped: {item.name}: {item.reason}")
 
 
 @app.command()
@@ -245,8 +247,8 @@ def export(
     print(f"Export     {exported.path}, with {exported.card.name}")
     at_most = f"differ from model.onnx's by {exported.difference:.0e} at most"
     print("Checked    probabilities", at_most if exported.difference else "are the same as model.onnx's")
-    for name in exported.left_out:
-        print(f"Left out   {name}, which model.onnx tells")
+    for name in exported.missing_outputs:
+        print(f"Without    {name}, which model.onnx has")
     print(f"Next       python {shlex.quote(str(exported.example))} PICTURE")
 
 
@@ -267,7 +269,7 @@ def explore(
     if as_json:
         show_json(found)
     else:
-        _tell_findings(found)
+        _print_findings(found)
         if out is not None:
             print(f"Page       {out / 'explore.html'}")
 
@@ -294,6 +296,24 @@ def recipes(
 
 
 @app.command()
+def backbones(
+    name: Annotated[str | None, typer.Argument(help="Show this one in full.", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the pretrained networks, or show one."""
+    from pawlab.backbones.table import backbone_documents
+    from pawlab.cli.tables import print_backbone, print_backbones
+
+    documents = backbone_documents(name)
+    if as_json:
+        show_json(documents if name is None else documents[0])
+    elif name is None:
+        print_backbones(documents)
+    else:
+        print_backbone(documents[0])
+
+
+@app.command()
 def serve(
     model: Model,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
@@ -303,7 +323,7 @@ def serve(
         typer.Option(envvar="PAWLAB_TOKEN", help="Ask for this token; safer in the variable.", show_default=False),
     ] = None,
 ) -> None:
-    """Answer for pictures on a web page and over HTTP."""
+    """Predict pictures on a web page and over HTTP."""
     from pawlab.serve import serve as serve_model
 
     serve_model(model, host, port, token or None)
@@ -325,7 +345,7 @@ def list_data(as_json: AsJson = False) -> None:
 def data_get(
     name: Annotated[str, typer.Argument(help="A name that `pawlab data list` shows.", show_default=False)],
 ) -> None:
-    """Fetch or draw a known data set and print where it lies."""
+    """Fetch a known data set and print where it lies."""
     from pawlab.datasets.known import get_data
 
     print(get_data(name, bar))
@@ -383,7 +403,7 @@ def _as_typed(parameter: Any, value: Any) -> str:
     return names[0]
 
 
-def _tell_unreadable(unreadable: int, total: int) -> None:
+def _print_unreadable(unreadable: int, total: int) -> None:
     if unreadable == total:
         raise PawlabError(
             f"none of the {total} pictures could be read." if total > 1 else "the picture could not be read."
@@ -392,18 +412,18 @@ def _tell_unreadable(unreadable: int, total: int) -> None:
         say(f"{unreadable:,} of {total:,} pictures could not be read.")
 
 
-def _tell_run(run: "Run") -> None:
+def _print_run(run: "Run") -> None:
     metrics = run.metrics
     counts = {split: sum(by_class.values()) for split, by_class in metrics["counts"].items()}
     classes = len(metrics["classes"])
     print(f"Pictures   {sum(counts.values()):,} in {classes} classes: {_splits(counts)}; overlap: {metrics['overlap']}")
-    print(f"Test       {_with_interval(metrics['test'])}, never seen before")
+    print(f"Test       {_with_interval(metrics['test'])}")
     print(f"Baseline   {percent(metrics['baseline_accuracy'])}, by always guessing the most frequent class")
     for sentence in metrics["verdict"]["sentences"]:
         print(f"           {sentence}")
     if metrics["set_aside"]:
         files = counted(metrics["set_aside"], "file", "files")
-        print(f"Set aside  {files}; {run.folder / 'run.json'} says which and why")
+        print(f"Skipped    {files}; {run.folder / 'run.json'} lists them with reasons")
     if run.interrupted:
         print(f"Stopped    early; go on with: pawlab train --resume {shlex.quote(str(run.folder))}")
     print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
@@ -415,7 +435,7 @@ def _tell_run(run: "Run") -> None:
 def _with_interval(score: dict[str, Any]) -> str:
     low, high = score["ci95"]
     return (
-        f"{percent(score['accuracy'])} right (95% interval {percent(low)} to {percent(high)}) "
+        f"accuracy {percent(score['accuracy'])} (95% interval {percent(low)} to {percent(high)}) "
         f"of {counted(score['pictures'], 'picture', 'pictures')}"
     )
 
@@ -427,84 +447,19 @@ def _splits(counts: dict[str, int]) -> str:
 def _recall(values: dict[str, Any]) -> str:
     if not values["pictures"]:
         return "no pictures"
-    return f"{percent(values['recall'])} of {values['pictures']:,} recognised"
+    return f"recall {percent(values['recall'])} of {values['pictures']:,}"
 
 
-def _tell_findings(found: dict[str, Any]) -> None:
+def _print_findings(found: dict[str, Any]) -> None:
     from pawlab.cli.tables import print_counts, print_findings
 
     print_counts(found)
     print(f"Baseline   {percent(found['baseline_accuracy'])} (always guessing the most frequent class)")
-    print(f"Overlap    {found['overlap']} (pictures that stand in two splits)")
+    print(f"Overlap    {found['overlap']} (pictures that are in two splits)")
     print_findings(found["findings"])
 
 
-def main() -> None:
-    """Run a command. Exit codes: 0 done; 2 a mistake that the user can mend, told in one line; 1 standard output can't
-    be written, or our own fault."""
-    prepare_streams()
-    with told_output():
-        code = _exit_code_of(partial(app, standalone_mode=False))
-        unwritten = _exit_code_of(sys.stdout.flush)
-    sys.exit(code or unwritten)
-
-
-def _exit_code_of(work: Callable[[], Any]) -> int:
-    """Do it, tell what goes wrong, and return the exit code."""
-    try:
-        with _messages():
-            code = work()
-    except (PawlabError, typer.TyperException) as error:
-        code = _tell_mistake(error)
-    except (KeyboardInterrupt, typer.Abort):
-        code = _INTERRUPTED
-    except StandardOutputError as error:
-        code = _tell_unwritten(error)
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
-        say("pawlab: this is our own fault, not yours. Please report it with the lines above.")
-        code = 1
-    if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
-        say("pawlab: stopped.")
-    return code if isinstance(code, int) else 0
-
-
-def _tell_unwritten(error: StandardOutputError) -> int:
-    drop_output()
-    if error.reader_left:  # whoever read our output has had enough
-        return 0
-    say(f"pawlab: {error}")
-    return 1
-
-
-@contextmanager
-def _messages() -> Iterator[None]:
-    """Show pawlab's own messages as they are, whatever other libraries do with logging meanwhile."""
-    import logging
-
-    log, handler = logging.getLogger("pawlab"), logging.StreamHandler(sys.stderr)
-    log.addHandler(handler)
-    log.propagate = False
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.propagate = True
-
-
-def _tell_mistake(error: Exception) -> int:
-    if isinstance(error, typer.TyperException):
-        message = f"{error.format_message()} `{_command_named()} --help` tells more."
-    else:
-        message = str(error)
-    say(f"pawlab: {' '.join(message.split())}")
-    return 2
-
-
-def _command_named() -> str:
-    """Return `pawlab COMMAND` where one was given that exists, so that the hint leads to its help."""
-    given = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    return f"pawlab {given}" if given in known else "pawlab"
+def _renamed(fit: ResizeMode | None) -> ResizeMode | None:
+    if fit is not None:
+        say("pawlab: --fit is now --resize-mode; the old name works for one more version.")
+    return fit

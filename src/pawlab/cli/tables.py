@@ -17,11 +17,13 @@ _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
 _PIPE_WIDTH = 120
 _LONG = frozenset({"model", "options", "licence", "origin", "class", "layer"})  # columns of words, which may wrap
-_RIGHT = frozenset({"pictures", "parameters", "trainable", "size", "train", "validation", "test", "seconds"})
+_RIGHT = frozenset(
+    {"pictures", "parameters", "trainable", "size", "features", "ms", "train", "validation", "test", "seconds"}
+)
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of text under their header; numbers stand to the right and are never broken."""
+    """Print rows of text under their header; numbers are aligned right and are never broken."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in header:
         justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
@@ -32,7 +34,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_recipes(recipes: Iterable[Recipe]) -> None:
-    """Print a line a recipe."""
+    """Print a line per recipe."""
     rows = []
     for recipe in recipes:
         counts = count_parameters(recipe)
@@ -59,16 +61,41 @@ def print_recipe(recipe: Recipe) -> None:
     print_table(("layer", "options", "output shape", "parameters"), rows)
     counts = document["parameters"]
     console.print(f"{counts['total']:,} parameters, {counts['trainable']:,} trainable (two classes)", highlight=False)
-    for oddity in document["known_quirks"]:
-        console.print(f"Odd: {oddity}", highlight=False)
+    for quirk in document["known_quirks"]:
+        console.print(f"Quirk: {quirk}", highlight=False)
     for title in ("published", "measured"):
         if document.get(title):
             facts = ", ".join(f"{key}: {value}" for key, value in document[title].items())
             console.print(f"{title.capitalize()}: {facts}", highlight=False)
 
 
+def print_backbones(documents: Iterable[dict[str, Any]]) -> None:
+    """Print a line per pretrained network."""
+    rows = [
+        (
+            item["name"],
+            str(item["image_size"]),
+            f"{item['channels']:,}",
+            f"{item['parameters']:,}",
+            "" if item["ms_per_picture"] is None else f"{item['ms_per_picture']:.1f}",
+            item["licence"],
+            item["weights"],
+        )
+        for item in documents
+    ]
+    print_table(("name", "size", "features", "parameters", "ms", "licence", "origin"), rows)
+
+
+def print_backbone(document: dict[str, Any]) -> None:
+    """Print one pretrained network: a line per fact."""
+    console = _console()
+    for name, value in document.items():
+        shown = _options(value) if isinstance(value, dict) else "-" if value is None else str(value)
+        console.print(f"{name.replace('_', ' '):<15}{shown}", soft_wrap=True)
+
+
 def print_known_data(known: Iterable["KnownData"]) -> None:
-    """Print a line a data set."""
+    """Print a line per data set."""
     rows = [(item.name, f"{item.pictures:,}", item.licence, item.origin) for item in known]
     print_table(("name", "pictures", "licence", "origin"), rows)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pawlab.progress import Advance
+from pawlab.progress import Advance, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -22,7 +22,7 @@ class StandardOutputError(Exception):
 
 
 def prepare_streams() -> None:
-    """Let odd file names and closed streams, as in `pawlab ... >&-`, end no run."""
+    """Let unusual file names and closed streams, as in `pawlab ... >&-`, end no run."""
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -30,9 +30,9 @@ def prepare_streams() -> None:
 
 
 @contextmanager
-def told_output() -> Iterator[None]:
+def checked_output() -> Iterator[None]:
     """Have all that is printed within raise StandardOutputError where it can't be written."""
-    with redirect_stdout(_ToldOutput(sys.stdout)):
+    with redirect_stdout(_CheckedOutput(sys.stdout)):
         yield
 
 
@@ -41,7 +41,7 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _ToldOutput:
+class _CheckedOutput:
     """Standard output as it is, but for the class of its errors."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -75,7 +75,8 @@ def _output_at_fault() -> Iterator[None]:
 def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
     """Show a bar with rate and time left, where standard error is a terminal; a `Progress`."""
     if total == 0 or not sys.stderr.isatty():
-        yield lambda steps, note="": None
+        with silent(title, total, unit) as advance:
+            yield advance
         return
     with _bars(unit) as bars:
         task = bars.add_task(title, total=total)

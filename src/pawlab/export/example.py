@@ -7,8 +7,26 @@ from string import Template
 from pawlab.export.forms import FORMS, Name
 from pawlab.images import Preprocess
 
+_PIXELS = Template('''\
+def pixels(path):
+    """Return an upright picture as (1, $height, $width, 3), RGB, 0-255."""
+    image = Image.open(path)
+    $draft  # a JPEG needn't be decoded larger
+    image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "IF":  # more than 8 bits per pixel
+        values = np.nan_to_num(np.asarray(image, np.float32), posinf=0.0)
+        highest = 1 if image.mode == "F" else 65535 if image.mode[:4] == "I;16" or values.max() > 255 else 255
+        highest = 255 if image.mode == "F" and values.max() > 1 else highest
+        scaled = np.rint(values * np.float32(255 / highest))
+        image = Image.fromarray(np.clip(scaled, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:  # laid on white
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    image = image.convert("RGB")
+    $resized
+    return np.asarray(image)[np.newaxis]
+''')
 _PROGRAM = Template('''\
-"""Says what pictures show: run it with their paths. It needs numpy, pillow and $needs."""
+"""Predicts what pictures show: run it with their paths. It needs numpy, pillow and $needs."""
 
 import json
 import sys
@@ -20,17 +38,7 @@ HERE = Path(__file__).parent
 CARD = json.loads((HERE / $card).read_text(encoding="utf-8"))
 
 
-def pixels(path):
-    """Return an upright picture as (1, $height, $width, 3), RGB, 0-255."""
-    image = Image.open(path)
-    $draft  # a JPEG needn't be decoded larger
-    image = ImageOps.exif_transpose(image)
-    if image.has_transparency_data:  # laid on white
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    image = image.convert("RGB")
-    $fitted
-    return np.asarray(image)[np.newaxis]
-
+$pixels
 
 $load
 for path in sys.argv[1:]:
@@ -40,12 +48,18 @@ for path in sys.argv[1:]:
     print(f"{doubt}{CARD['classes'][best]} {probabilities[best]:.4f} {path}")
 ''')
 
-_FITTED = {
+_RESIZED = {
     "squash": "image = image.resize(($width, $height), Image.Resampling.BILINEAR)",
-    "crop": "image = ImageOps.fit(image, ($width, $height), Image.Resampling.BILINEAR)",
+    "crop": """\
+scale = min(image.width / $width, image.height / $height)
+    width, height = min(image.width, $width * scale), min(image.height, $height * scale)
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    box = (left, top, left + width, top + height)
+    image = image.resize(($width, $height), Image.Resampling.BILINEAR, box=box)""",
     "pad": """\
 scale = min($width / image.width, $height / image.height)
-    inner = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    inner = image.resize((min($width, width), min($height, height)), Image.Resampling.BILINEAR)
     image = Image.new("RGB", ($width, $height), (127, 127, 127))
     image.paste(inner, (($width - inner.width) // 2, ($height - inner.height) // 2))""",
 }
@@ -87,14 +101,15 @@ _PARTS: dict[Name, dict[str, str]] = {
 
 def example(form: Name, target: Path, card: Path, preprocess: Preprocess) -> str:
     """Return the program for an export `target`, to lie beside it and its `card`."""
-    numbers = {"height": preprocess.height, "width": preprocess.width}
-    numbers["longer"] = max(numbers.values())
     parts = {name: Template(text).safe_substitute(file=json.dumps(target.name)) for name, text in _PARTS[form].items()}
     return _PROGRAM.substitute(
-        parts,
-        **numbers,
-        card=json.dumps(card.name),
-        needs=FORMS[form].needs,
-        draft=Template(_DRAFT[preprocess.resize_mode]).substitute(numbers),
-        fitted=Template(_FITTED[preprocess.resize_mode]).substitute(numbers),
+        parts, card=json.dumps(card.name), needs=FORMS[form].needs, pixels=pixels_code(preprocess)
     )
+
+
+def pixels_code(preprocess: Preprocess) -> str:
+    """Return the source of a function that prepares a picture file as `images.decode` does: NumPy and Pillow alone."""
+    numbers = {"height": preprocess.height, "width": preprocess.width}
+    numbers["longer"] = max(numbers.values())
+    draft, resized = (Template(some[preprocess.resize_mode]).substitute(numbers) for some in (_DRAFT, _RESIZED))
+    return _PIXELS.substitute(numbers, draft=draft, resized=resized)

@@ -32,19 +32,19 @@ _CARD_NAMES = {"classes", "preprocess", "output", "pawlab"}  # among those of a 
 @dataclass(frozen=True)
 class Exported:
     """`path`: the export, a file or a folder. `card`: classes, preprocessing and threshold, as JSON. `example`: a short
-    program that uses it. `difference`: the largest of a probability from model.onnx's. `left_out`: outputs of
-    model.onnx that the export hasn't."""
+    program that uses it. `difference`: the largest of a probability from model.onnx's. `missing_outputs`: those
+    of model.onnx that the export hasn't."""
 
     path: Path
     card: Path
     example: Path
     difference: float
-    left_out: tuple[str, ...]
+    missing_outputs: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
         paths = {name: str(getattr(self, name)) for name in ("path", "card", "example")}
-        return {**paths, "difference": self.difference, "left_out": list(self.left_out)}
+        return {**paths, "difference": self.difference, "left_out": list(self.missing_outputs)}
 
 
 def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Progress = notebook_bar) -> Exported:

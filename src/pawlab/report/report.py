@@ -15,8 +15,10 @@ from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.label_issues import LabelIssue
+from pawlab.export.example import pixels_code
 from pawlab.images import Pixels, Preprocess, decode
 from pawlab.progress import Progress, silent
+from pawlab.recipes.own import is_recipe_file
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
 from pawlab.report.audit import Preview, preview, preview_tiles, shown_findings
@@ -198,6 +200,7 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
         "label_issues": gallery.label_issues,
         "label_issues_in_all": len(material.label_issues),
         "command": _command(material.record["request"]),
+        "pixels_code": pixels_code(material.recipe.preprocess),
     }
 
 
@@ -277,8 +280,17 @@ def _confused(answered: Evaluation) -> list[dict[str, Any]]:
 
 
 def _command(request: dict[str, Any]) -> str:
-    """Return the command that repeats the run."""
-    given = ("epochs", "weights", "backbone", "resize_mode")
-    options = [f" --{name.replace('_', '-')} {quoted(str(request[name]))}" for name in given if request.get(name)]
+    """Return the command that repeats the run, or the Python code where its recipe was given as an object."""
+    names = ("epochs", "weights", "backbone", "resize_mode")
+    options = {name: request[name] for name in names if request.get(name)}
+    if request.get("own_recipe") and not request.get("backbone") and not is_recipe_file(request["recipe"]):
+        arguments = "".join(f", {name}={value!r}" for name, value in {"seed": request["seed"], **options}.items())
+        return (
+            "import json, pawlab\nfrom pawlab.recipes.recipe import Recipe\n\n"
+            'record = json.load(open("run.json", encoding="utf-8"))  # in this run\'s folder\n'
+            'recipe = Recipe.from_dict(record["request"]["own_recipe"])\n'
+            f"pawlab.train({request['data']!r}, recipe{arguments})"
+        )
+    given = "".join(f" --{name.replace('_', '-')} {quoted(str(value))}" for name, value in options.items())
     start = f"pawlab train {quoted(request['data'])} --recipe {quoted(request['recipe'])}"
-    return f"{start} --seed {request['seed']}{''.join(options)}"
+    return f"{start} --seed {request['seed']}{given}"

@@ -1,0 +1,86 @@
+"""The entry point: runs a command, and turns errors into one line and an exit code."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import typer
+
+from pawlab.cli.commands import app
+from pawlab.cli.terminal import StandardOutputError, checked_output, drop_output, prepare_streams, say
+from pawlab.errors import PawlabError
+
+_INTERRUPTED = 130  # as shells have it: 128 + SIGINT
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done; 2 a mistake of the user's, in one line; 1 our own fault, or output that can't
+    be written."""
+    prepare_streams()
+    with checked_output():
+        code = _exit_code_of(partial(app, prog_name="pawlab", standalone_mode=False))
+        unwritten = _exit_code_of(sys.stdout.flush)
+    sys.exit(code or unwritten)
+
+
+def _exit_code_of(work: Callable[[], Any]) -> int:
+    """Do it, report what goes wrong, and return the exit code."""
+    try:
+        with _messages():
+            code = work()
+    except (PawlabError, typer.TyperException) as error:
+        code = _report_mistake(error)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    except StandardOutputError as error:
+        code = _report_unwritten(error)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        say("pawlab: this is our own fault, not yours. Please report it with the lines above.")
+        code = 1
+    if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
+        say("pawlab: stopped.")
+    return code if isinstance(code, int) else 0
+
+
+def _report_unwritten(error: StandardOutputError) -> int:
+    drop_output()
+    if error.reader_left:  # whoever read our output has had enough
+        return 0
+    say(f"pawlab: {error}")
+    return 1
+
+
+@contextmanager
+def _messages() -> Iterator[None]:
+    """Show pawlab's own messages as they are, whatever other libraries do with logging meanwhile."""
+    import logging
+
+    log, handler = logging.getLogger("pawlab"), logging.StreamHandler(sys.stderr)
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
+
+
+def _report_mistake(error: Exception) -> int:
+    if isinstance(error, typer.TyperException):
+        message = f"{error.format_message()} `{_command_named()} --help` shows more."
+    else:
+        message = str(error)
+    say(f"pawlab: {' '.join(message.split())}")
+    return 2
+
+
+def _command_named() -> str:
+    """Return `pawlab COMMAND` where one was given that exists, so that the hint leads to its help."""
+    given = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    return f"pawlab {given}" if given in known else "pawlab"
