@@ -29,7 +29,7 @@ demo: $(DEMO)/installed
 	$(DEMO)/$(BIN)/pawlab train sample
 
 test: check
-	$(TEST)/$(BIN)/python -m pytest
+	$(TEST)/$(BIN)/python -m pytest -n auto
 
 check: $(TEST)/installed
 	$(TEST)/$(BIN)/ruff check

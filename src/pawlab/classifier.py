@@ -30,7 +30,7 @@ FORMAT = 2  # of the metadata; a reader refuses what is newer than itself
 _KEY = "pawlab"
 _NEARLY = 0.5  # of the first class's probability
 _MOST_SEEN = 100_000
-_PREFIX = 8  # bytes of a SHA-256: enough to tell a million pictures apart
+_PREFIX = 8  # bytes of a SHA-256: enough to distinguish a million pictures
 
 
 @dataclass(frozen=True)

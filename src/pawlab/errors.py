@@ -1,6 +1,6 @@
-"""The family of errors. Each message is one line: what was wrong, where, and how to mend it.
+"""The family of errors. Each message is one line: what was wrong, where, and how to fix it.
 
-PawlabError                 anything a user can mend; the command line ends with exit code 2
+PawlabError                 anything a user can fix; the command line ends with exit code 2
     DataError               a folder, archive, table or URL that can't serve as data
     PictureError            one picture that can't be decoded
     RecipeError             a recipe that doesn't exist or doesn't fit the data
@@ -16,7 +16,7 @@ from difflib import get_close_matches
 
 
 class PawlabError(Exception):
-    """Something the user can mend; `str(error)` is one helpful line."""
+    """Something the user can fix; `str(error)` is one helpful line."""
 
 
 class DataError(PawlabError):

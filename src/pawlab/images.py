@@ -155,7 +155,7 @@ def read_file(path: str | Path) -> bytes:
     """
     try:
         status = Path(path).stat()
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # of a folder the system tells itself
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # the system says so of a folder
             raise PictureError("isn't a regular file")
         if status.st_size > MAX_BYTES:
             raise PictureError(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are safe to read")

@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without knowing who listens.
+"""How long work reports its progress, without knowing who listens.
 
 A `Progress` is called with a title and the number of steps, and gives a context manager that yields `advance`:
 
@@ -6,9 +6,9 @@ A `Progress` is called with a title and the number of steps, and gives a context
         ...
         advance(1)
 
-Work that has more to tell than how far it is calls `advance(1, "loss 0.512")`; the note stands beside the bar until the
+Work that has more to report calls `advance(1, "loss 0.512")`; the note stands beside the bar until the
 next one. `terminal.bar` is for the command line; `notebook_bar` is what the functions for Python users show where they
-are told of no other; `silent` is for everyone else.
+are given no other; `silent` is for everyone else.
 """
 
 import sys
@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 _PAUSE = 0.2  # seconds between two looks of a notebook's bar: each is a message to the browser
 
-Advance = Callable[..., None]  # of the steps done and, where there is something to tell, a note
+Advance = Callable[..., None]  # of the steps done and, where there is one, a note
 
 
 class Progress(Protocol):

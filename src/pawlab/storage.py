@@ -95,7 +95,7 @@ def _check_kind(target: Path, real: Path, folder: bool) -> None:
     try:
         mode = real.stat().st_mode  # asked once: between two questions another writer may put its own in place
     except OSError:
-        return  # nothing stands there, or writing will tell what is wrong
+        return  # nothing stands there, or writing will report what is wrong
     if not (stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode)):
         kind = "folder" if folder else "file"
         raise OutputError(f"can't write {target}: what stands there is no {kind}. Choose another name.")

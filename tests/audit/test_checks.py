@@ -116,7 +116,7 @@ def test_exact_copies(tmp_path: Path) -> None:
         Finding(
             "broken files",
             "serious",
-            "1 file can't be read as a picture and is left out. Replace or delete it.",
+            "1 file can't be read as a picture and was left out. Replace or delete it.",
             ((Mention("dogs/nothing.jpg", "is empty"),),),
         ),
         Finding(
@@ -329,8 +329,8 @@ def test_files_that_tell_their_class() -> None:
     assert finding == Finding(
         "telltale files",
         "warning",
-        "The file format alone tells the class of 97% of the pictures, where always guessing the most frequent class "
-        "is right for 50%. A classifier may learn that rather than what is shown: prepare the pictures of all classes "
+        "The file format alone predicts the class of 97% of the pictures, where always guessing the most frequent "
+        "class is right for 50%. A classifier may learn that rather than what is shown: prepare the pictures of all classes "
         "in the same way.",
     )
 
@@ -350,7 +350,7 @@ def test_sizes_that_tell_the_class() -> None:
     image_stats = {number: replace(PLAIN, info=PictureInfo(400, 300 + number // 30, "JPEG")) for number in range(60)}
     finding = telltale_files(_evidence(image_stats, dogs=30))
     assert finding is not None
-    assert finding.sentence.startswith("The size in pixels alone tells the class of 100% of the pictures")
+    assert finding.sentence.startswith("The size in pixels alone predicts the class of 100% of the pictures")
 
 
 # The record and the table

@@ -1,4 +1,4 @@
-"""Lay small gray pictures over others, as a crop of one would lie on it, and tell where the two agree.
+"""Lay small gray pictures over others, as a crop of one would lie on it, and say where the two agree.
 
 All arrays hold many pictures at once, (n, side, side) float32, of mean 0 and standard deviation 1, so that more light
 or less contrast change nothing; the k-th of one is compared with the k-th of the other. A placement is (n, 4) float32:

@@ -1,4 +1,4 @@
-"""What is worth knowing of the data before trusting a score: one function a check, and one table of them all."""
+"""What is worth knowing of the data before trusting a score: one function per check, and one table of them all."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from pawlab.datasets.splits import require_trainable
 from pawlab.errors import DataError, counted
 
 IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest; at 3:1 always guessing scores 75%
-FEW = 10  # pictures a class: split 80/10/10, it has one to validate and one to test
+FEW = 10  # pictures per class: split 80/10/10, a class has one to validate and one to test
 TELLTALE = 0.5  # share of the mistakes of always guessing that may remain where a file's property tells the class
 
 Check = Callable[[Measurements], Finding | None]
@@ -33,7 +33,9 @@ def run_checks(measurements: Measurements | Dataset) -> tuple[Finding, ...]:
 
 
 def why_untrainable(dataset: Dataset) -> tuple[Finding, ...]:
-    """Tell why no classifier could be trained on these pictures, where that is so. No check: training asks first."""
+    """Say why no classifier could be trained on these pictures, where that is so. No check: training raises it
+    first.
+    """
     try:
         require_trainable(dataset)
     except DataError as error:
@@ -42,24 +44,24 @@ def why_untrainable(dataset: Dataset) -> tuple[Finding, ...]:
 
 
 def broken_files(measurements: Measurements) -> Finding | None:
-    """Tell which files were to be pictures and can't be read as such."""
+    """Find files that were to be pictures and can't be read as such."""
     broken = [item for item in measurements.dataset.skipped if item.broken]
     if not broken:
         return None
-    words = "file can't be read as a picture and is", "files can't be read as pictures and are"
-    sentence = f"{counted(len(broken), *words)} left out. Replace or delete {'it' if len(broken) == 1 else 'them'}."
+    words = "file can't be read as a picture and was", "files can't be read as pictures and were"
+    sentence = f"{counted(len(broken), *words)} skipped. Replace or delete {'it' if len(broken) == 1 else 'them'}."
     return Finding("broken files", "serious", sentence, _reasons(broken))
 
 
 def skipped(measurements: Measurements) -> Finding | None:
-    """Tell what else was set aside; of copies the checks for duplicates tell."""
+    """Find what else was skipped; copies have checks of their own."""
     others = [item for item in measurements.dataset.skipped if not item.broken and item.picture is None]
     if not others:
         return None
     first = others[0]
     files = counted(len(others), "entry was", "entries were")
-    sentence = f"{files} set aside; the first is {first.name} ({first.reason})."
-    return Finding("set aside", "note", sentence, _reasons(others))
+    sentence = f"{files} skipped; the first is {first.name} ({first.reason})."
+    return Finding("skipped", "note", sentence, _reasons(others))
 
 
 def class_imbalance(measurements: Measurements) -> Finding | None:
@@ -92,16 +94,16 @@ def few_pictures(measurements: Measurements) -> Finding | None:
 
 
 def telltale_files(measurements: Measurements) -> Finding | None:
-    """Find whether a property of the files, rather than what they show, tells the class."""
+    """Find whether a property of the files, rather than what they show, predicts the class."""
     labelled = [(look, picture.label) for picture, look in measurements.seen()]
     guessing = max(Counter(label for _, label in labelled).values(), default=0) / max(1, len(labelled))
     for name, of in _PROPERTIES.items():
-        told = _share_told((of(look), label) for look, label in labelled)
-        if labelled and guessing < 1 and 1 - told <= TELLTALE * (1 - guessing):
+        predicted = _share_predicted((of(look), label) for look, label in labelled)
+        if labelled and guessing < 1 and 1 - predicted <= TELLTALE * (1 - guessing):
             sentence = (
-                f"{name} tells the class of {told:.0%} of the pictures, where always guessing the most frequent class "
-                f"is right for {guessing:.0%}. A classifier may learn that rather than what is shown: prepare the "
-                "pictures of all classes in the same way."
+                f"{name} predicts the class of {predicted:.0%} of the pictures, where always guessing the most "
+                f"frequent class is right for {guessing:.0%}. A classifier may learn that rather than what is shown: "
+                "prepare the pictures of all classes in the same way."
             )
             return Finding("telltale files", "warning", sentence)
     return None
@@ -141,16 +143,17 @@ def _pictures_by_class(measurements: Measurements) -> Counter[str]:
     return counts
 
 
-def _share_told(pictures: Iterable[tuple[str, str]]) -> float:
-    """Return for how many of the pictures, (value of a property, label), the others of the same value tell the label.
+def _share_predicted(pictures: Iterable[tuple[str, str]]) -> float:
+    """Return for how many of the pictures, (value of a property, label), the others of the same value predict the
+    label.
 
-    A picture doesn't vote for itself, so a value that only one has tells nothing; nor do labels equally frequent.
+    A picture doesn't vote for itself, so a value that only one has predicts nothing; nor do labels equally frequent.
     """
     labels: dict[str, Counter[str]] = defaultdict(Counter)
     for value, label in pictures:
         labels[value][label] += 1
-    told = sum(count for votes in labels.values() for label, count in votes.items() if _wins(votes, label))
-    return told / max(1, sum(votes.total() for votes in labels.values()))
+    found = sum(count for votes in labels.values() for label, count in votes.items() if _wins(votes, label))
+    return found / max(1, sum(votes.total() for votes in labels.values()))
 
 
 def _wins(votes: Counter[str], label: str) -> bool:

@@ -82,18 +82,20 @@ def _found(
     severity: Severity,
     measurements: Measurements,
     groups: Sequence[Group],
-    told: Callable[[Picture], str],
+    detail_of: Callable[[Picture], str],
     words: tuple[str, str],
     rest: str,
 ) -> Finding | None:
     """Return the finding that begins with how many groups there are, in `words` for one or more; None where none is."""
     if not groups:
         return None
-    return Finding(check, severity, f"{counted(len(groups), *words)} {rest}", _mentions(measurements, groups, told))
+    return Finding(
+        check, severity, f"{counted(len(groups), *words)} {rest}", _mentions(measurements, groups, detail_of)
+    )
 
 
 def _same_bytes(measurements: Measurements) -> list[Group]:
-    """Return groups of pictures with the same bytes, those included that were set aside as copies."""
+    """Return groups of pictures with the same bytes, those included that were skipped as copies."""
     skipped = (item.picture for item in measurements.dataset.skipped if item.picture is not None)
     by_content: dict[str, list[Picture]] = defaultdict(list)
     for picture in sorted((*measurements.dataset.pictures, *skipped), key=_name):
@@ -146,22 +148,22 @@ def _split(picture: Picture) -> str:
 
 
 def _mentions(
-    measurements: Measurements, groups: Iterable[Group], told: Callable[[Picture], str] | None = None
+    measurements: Measurements, groups: Iterable[Group], detail_of: Callable[[Picture], str] | None = None
 ) -> tuple[tuple[Mention, ...], ...]:
-    """Return the pictures' names, each with what is `told` of it and how it differs from the first of its group."""
+    """Return the pictures' names, each with its `detail_of` and how it differs from the first of its group."""
     changes = _changes(measurements.near)
 
     def detail(picture: Picture, group: Group) -> str:
         look = measurements.image_stats.get(picture.sha256) if _differ(group, _content) else None
         size = f"{look.info.width} x {look.info.height}" if look else ""
         change = changes.get((group[0].sha256, picture.sha256), "")
-        return ", ".join(filter(None, (told(picture) if told else "", size, change)))
+        return ", ".join(filter(None, (detail_of(picture) if detail_of else "", size, change)))
 
     return tuple(tuple(Mention(picture.name, detail(picture, group)) for picture in group) for group in groups)
 
 
 def _changes(pairs: Iterable[NearPair]) -> dict[tuple[str, str], str]:
-    """Return in words what the pixels tell of the change between two contents, in both orders."""
+    """Return in words what the pixels show of the change between two contents, in both orders."""
     changes = {}
     for pair in pairs:
         words = (word for word, true in (("mirrored", pair.mirrored), ("cropped", pair.cropped)) if true)

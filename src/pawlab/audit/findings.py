@@ -1,4 +1,4 @@
-"""What a check tells: one plain record, the same for the terminal, for JSON and for the page."""
+"""What a check finds: one plain record, the same for the terminal, for JSON and for the page."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

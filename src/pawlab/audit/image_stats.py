@@ -15,11 +15,11 @@ from pawlab.progress import Progress, silent
 
 BLANK = 16  # levels of 0-255 between the cells that differ most: shading or a sensor's noise, but no thing
 GRAY = 8  # levels between channels; JPEG's rounding leaves 2 or 3 in gray pictures
-THUMBNAIL = 64  # pixels each way: enough to tell two photos of one scene apart, 4 KB a picture in memory
+THUMBNAIL = 64  # pixels each way: enough to distinguish two photos of one scene, 4 KB per picture in memory
 
 _SIDE = 256  # pixels of the longer side while measuring: about what networks look at; smaller pictures stay as they are
 _CELLS = 32  # each way: averages over these are free of noise and of JPEG's blocks
-_COARSER = 4  # times smaller: where nothing is lost by that, three quarters of the pixels each way tell nothing
+_COARSER = 4  # times smaller: where nothing is lost by that, three quarters of the pixels each way add nothing
 _PATCH = 16  # pixels each way: large enough to hold an edge and both its sides, small enough to hold only one
 _CONTRAST = 8.0  # gray levels of standard deviation; in flatter patches noise would be taken for detail
 _PATCHES = 3  # patches with contrast that it takes to judge sharpness
@@ -34,7 +34,7 @@ class ImageStats:
     the lowest to the highest cell of the channel that differs most, over 32 x 32 cells. `colour`: the largest
     difference between two channels of a cell; 0 in gray pictures. `sharpness`: share of local contrast, in the sharpest
     tenth of the picture, that is lost at a quarter of the size: about 0.2 and less in blurred photos, 0.4 to 1 in sharp
-    ones; None where there is too little contrast to tell.
+    ones; None where there is too little contrast.
     """
 
     info: PictureInfo
@@ -61,7 +61,7 @@ def measure_images(
 ) -> tuple[dict[str, ImageStats], tuple[Skipped, ...]]:
     """Measure every picture; return what was measured by SHA-256, and the pictures that can't be decoded.
 
-    Copies are measured once. Takes about 3 ms of one core for a photo of 500 x 375; memory holds 5 KB a picture.
+    Copies are measured once. Takes about 3 ms of one core for a photo of 500 x 375; memory holds 5 KB per picture.
     """
     distinct = list({picture.sha256: picture for picture in pictures}.values())
     image_stats: dict[str, ImageStats] = {}
@@ -135,7 +135,7 @@ def _broken(pictures: Iterable[Picture], reasons: dict[str, str]) -> Iterable[Sk
 
 
 def _patches(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut (height, width) into patches: (patches, 256). What is left over at the right and below is left out."""
+    """Cut (height, width) into patches: (patches, 256). What is left over at the right and below is dropped."""
     rows, columns = values.shape[0] // _PATCH, values.shape[1] // _PATCH
     whole = values[: rows * _PATCH, : columns * _PATCH].reshape(rows, _PATCH, columns, _PATCH)
     return whole.swapaxes(1, 2).reshape(rows * columns, _PATCH * _PATCH)

@@ -47,8 +47,8 @@ _DIFFERENT_IF_PLAIN = 0.25  # little detail to go by, so brightness must fit clo
 _OVERLAP = 0.6  # of the first picture
 _MOVED = 0.02  # zoom or shift in shares of the side, from which a copy counts as cropped: more than rounding explains
 _MOST_A_PICTURE = 8  # candidates: thousands of frames of one film would otherwise cost thousands each
-_ROWS = 256  # fingerprints a block: 50 MB of cosines for 50,000 pictures
-_PAIRS = 128  # candidates a batch: 50 MB while they are compared
+_ROWS = 256  # fingerprints per block: 50 MB of cosines for 50,000 pictures
+_PAIRS = 128  # candidates per batch: 50 MB while they are compared
 
 
 @dataclass(frozen=True)

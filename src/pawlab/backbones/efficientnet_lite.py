@@ -5,7 +5,7 @@ runs well on small processors; the Lite variant is of the TensorFlow TPU models,
 with a 1x1 convolution, filters each channel by itself (depthwise), projects to few channels again, and adds its input
 where the shapes allow.
 
-Batch norm at inference is a fixed scale and shift a channel, so it is folded into the convolution before it:
+Batch norm at inference is a fixed scale and shift per channel, so it is folded into the convolution before it:
 
     gamma (conv(x, W) - mean) / sqrt(variance + epsilon) + beta  =  conv(x, W s) + (beta - mean s),
     s = gamma / sqrt(variance + epsilon)

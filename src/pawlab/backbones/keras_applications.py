@@ -141,7 +141,7 @@ def _read_weights(network: Any, backbone: Backbone, path: Path) -> None:
 
 @contextmanager
 def _fitting_name(path: Path) -> Iterator[Path]:
-    """Yield a path to the same bytes whose ending tells Keras the right format: it goes by nothing else.
+    """Yield a path to the same bytes whose ending names the right format: Keras goes by nothing else.
 
     Keras's own downloads are in its older HDF5 format, `.h5`; what Keras 3 saves ends with `.weights.h5`.
     """

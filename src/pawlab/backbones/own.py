@@ -1,6 +1,6 @@
 """A network of the user's own: any ONNX file that maps pictures to features -> the graph that pawlab works with.
 
-The file tells its shapes. How pixels become its numbers it can't tell, so a small TOML file of the same name stands
+The file holds its shapes. How pixels become its numbers it doesn't say, so a small TOML file of the same name stands
 beside it (net.onnx, net.toml):
 
     pixels = "0-1"                   # the range, "0-1" or "0-255", in which the next two are meant
@@ -8,7 +8,7 @@ beside it (net.onnx, net.toml):
     std = [0.229, 0.224, 0.225]      # the network is fed (pixels - mean) / std
     image_size = 224                 # or [height, width]; only where the file leaves it open
     output = "features"              # only where the file has several
-    layout = "NCHW"                  # or "NHWC"; only where the shape doesn't tell
+    layout = "NCHW"                  # or "NHWC"; only where the shape leaves it open
 
 A network that takes uint8 scales its pixels itself and needs none of the first three. Nothing is guessed: a network
 that is fed wrongly still answers, only worse.

@@ -1,8 +1,8 @@
 """Reads the files that PyTorch wrote before 1.6, without PyTorch and without trusting them.
 
 Such a file is five pickles (a magic number, the protocol's version, facts about the machine, the tensors' names and
-shapes, the storages' keys), then each storage: its length as int64, its numbers raw. The layout is told in PyTorch's
-own `torch/serialization.py`.
+shapes, the storages' keys), then each storage: its length as int64, its numbers raw. The layout is described in
+PyTorch's own `torch/serialization.py`.
 
 A pickle may name any function of any module and have it called. Here a name is looked up in a table of a few entries,
 none of which reads, writes or runs anything; any other name ends the reading.

@@ -220,7 +220,7 @@ def evaluate(
         seen = counted(evaluation.seen, "picture", "pictures")
         say(f"{seen} of training or validation included: the score is too high for new pictures.")
     if evaluation.seen is None:
-        say("Whether pictures were used in training can't be told: the classifier's file doesn't hold all of them.")
+        say("Whether pictures were used in training isn't known: the classifier's file doesn't hold all of them.")
     for item in evaluation.skipped:
         say(f"skipped: {item.name}: {item.reason}")
 

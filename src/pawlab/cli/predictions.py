@@ -17,14 +17,14 @@ _ENDINGS: dict[str, Format] = {".json": "json", ".csv": "csv", ".parquet": "parq
 
 
 def choose_format(asked: Format | None, out: Path | None) -> Format:
-    """Return the format asked for, or else the one that the file's ending tells, or else the table.
+    """Return the format asked for, or else the one that the file's ending names, or else the table.
 
     Raises OutputError where the two contradict each other.
     """
-    told = None if out is None else _ENDINGS.get(out.suffix.lower())
-    if asked and told and asked != told:
-        raise OutputError(f"{out} ends as {told} does, but --format is {asked}. Choose another --out or --format.")
-    return asked or told or "table"
+    named = None if out is None else _ENDINGS.get(out.suffix.lower())
+    if asked and named and asked != named:
+        raise OutputError(f"{out} ends as {named} does, but --format is {asked}. Choose another --out or --format.")
+    return asked or named or "table"
 
 
 def render(predictions: Iterable[Result], form: Format, top: int) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _row(prediction: Result, top: int) -> tuple[Any, ...]:
 
 
 def _table(predictions: Iterable[Result], top: int) -> Iterator[str]:
-    """Yield a line a picture: the answer first, so that the eye finds it whatever the paths' lengths."""
+    """Yield a line per picture: the prediction first, so that the eye finds it whatever the paths' lengths."""
     for prediction in predictions:
         why = prediction.error or prediction.reason
         yield f"{_answer(prediction, top):<24}  {_one_line(prediction.picture)}{f': {why}' if why else ''}\n"

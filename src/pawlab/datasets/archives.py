@@ -63,10 +63,10 @@ class _UnpackedMeanwhileError(Exception):
 
 @dataclass(frozen=True)
 class Unpacked:
-    """Where an archive's pictures lie now, and which members were left out."""
+    """Where an archive's pictures lie now, and which members were skipped."""
 
     folder: Path
-    left_out: tuple[Skipped, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
 
 
 def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
-    """Tell a file's kind from its bytes, not its name; None where it's no archive. Raises DataError."""
+    """Find a file's kind from its bytes, not its name; None where it's no archive. Raises DataError."""
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -145,7 +145,7 @@ def _unreadable(archive: Path, error: OSError) -> DataError:
 def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> None:
     pictures = folder / "pictures"
     pictures.mkdir()
-    left_out: list[Skipped] = []
+    skipped: list[Skipped] = []
     size = archive.stat().st_size
     with progress(f"Unpacking {printable(archive.name)}", size, unit="bytes") as advance, _damage_explained(archive):
         members = _zip_members(archive) if kind == "zip" else _tar_members(archive)
@@ -153,12 +153,12 @@ def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> 
         for member in _advancing(limited, advance):
             reason = _unpack_member(member, pictures, archive)
             if reason:
-                left_out.append(Skipped(printable(member.name), reason))
-    _write_manifest(folder, left_out)
+                skipped.append(Skipped(printable(member.name), reason))
+    _write_manifest(folder, skipped)
 
 
 def _unpack_member(member: _Member, folder: Path, archive: Path) -> str | None:
-    """Write one picture; return why it was left out, if that's worth telling."""
+    """Write one picture; return why it was skipped, if that's worth saying."""
     parts = _safe_parts(member.name, archive)
     if member.is_folder or not parts or any(is_ignored(part) for part in parts):
         return None
@@ -340,9 +340,9 @@ def _damaged(archive: Path, error: BaseException) -> DataError:
     )
 
 
-def _write_manifest(folder: Path, left_out: list[Skipped]) -> None:
+def _write_manifest(folder: Path, skipped: list[Skipped]) -> None:
     files, size = _measure(folder / "pictures")
-    manifest = {"files": files, "bytes": size, "left_out": [[item.name, item.reason] for item in left_out]}
+    manifest = {"files": files, "bytes": size, "skipped": [[item.name, item.reason] for item in skipped]}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -352,10 +352,10 @@ def _unpacked_before(target: Path) -> Unpacked | None:
         manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
         if _measure(target / "pictures") != (manifest["files"], manifest["bytes"]):
             return None
-        left_out = tuple(Skipped(name, reason) for name, reason in manifest["left_out"])
+        skipped = tuple(Skipped(name, reason) for name, reason in manifest["skipped"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return Unpacked(target / "pictures", left_out)
+    return Unpacked(target / "pictures", skipped)
 
 
 def _measure(folder: Path) -> tuple[int, int]:

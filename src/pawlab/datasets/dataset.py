@@ -28,10 +28,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was left out, and why.
+    """A file that was skipped, and why.
 
-    `broken`: whether it was to be a picture and can't be read as one. `picture`: the picture it is, where it was left
-    out as a copy of another.
+    `broken`: whether it was to be a picture and can't be read as one. `picture`: the picture it is, where it was
+    skipped as a copy of another.
     """
 
     name: str

@@ -64,7 +64,7 @@ def _forget(url: str) -> None:
 def _from_archive(archive: Path, shown: Path, progress: Progress) -> Dataset:
     unpacked = unpack(archive, progress)
     dataset = folder_dataset(unpacked.folder, _name(shown), progress, shown=shown)
-    return replace(dataset, skipped=dataset.skipped + unpacked.left_out)
+    return replace(dataset, skipped=dataset.skipped + unpacked.skipped)
 
 
 def _name(path: Path) -> str:

@@ -4,7 +4,7 @@
     photos/train/cats/1.jpg            splits, then classes
     photos/anything/cats/1.jpg         either of these within folders that hold nothing else
 
-All folders below a class folder belong to that class. Folders of pawlab's own results are left out, so that training
+All folders below a class folder belong to that class. Folders of pawlab's own results are skipped, so that training
 on the folder one works in doesn't make a class of the last run's plots.
 """
 
@@ -83,7 +83,7 @@ def folder_dataset(path: Path, name: str, progress: Progress = silent, shown: Pa
 
     `shown` is what errors call the folder, where people know it by another path: that of an archive.
 
-    Pictures that belong to no class or can't be read, and class folders without pictures, are set aside with the
+    Pictures that belong to no class or can't be read, and class folders without pictures, are skipped, with the
     reason. Raises DataError where there's no folder, it can't be read, or it holds no pictures in class folders.
     """
     found = scan(path.absolute())
@@ -96,7 +96,7 @@ def folder_dataset(path: Path, name: str, progress: Progress = silent, shown: Pa
 
 
 def scan(path: Path) -> Folder:
-    """List a folder with all below it, links followed, hidden entries left out. Raises DataError."""
+    """List a folder with all below it, links followed, hidden entries skipped. Raises DataError."""
     try:
         return _scan(path, ())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Data sets that have a name: where they come from, their licence, and how to tell that they're the right ones."""
+"""Data sets that have a name: where they come from, their licence, and how to check that they're the right ones."""
 
 import os
 from dataclasses import asdict, dataclass

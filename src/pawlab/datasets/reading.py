@@ -14,7 +14,7 @@ from pawlab.progress import Progress, silent
 
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave beside people's files
 _CHUNK = 1 << 20  # bytes read at a time, so that memory stays flat whatever the files' sizes
-_BATCH = 32  # files a task: few enough that the bar moves, many enough that threads don't wait for work
+_BATCH = 32  # files per task: few enough that the bar moves, many enough that threads don't wait for work
 _THREADS = min(8, 2 * (os.cpu_count() or 1))  # more than cores, since on a cold disk most time is waiting
 
 

@@ -21,7 +21,7 @@ Shares = dict[Split, tuple[float, float]]
 ALL_THREE: Shares = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
 WITHOUT_TEST: Shares = {"train": (0.0, 0.9), "validation": (0.9, 1.0)}
 EVERY = 5  # each fifth picture of validation is for testing where no test pictures are given
-FEWEST = 3  # distinct pictures a class: one for each split
+FEWEST = 3  # distinct pictures per class: one for each split
 
 _PREFERRED: tuple[Split, ...] = ("test", "validation", "train")  # where a content stays that was given to several
 
@@ -32,7 +32,7 @@ def assign_splits(dataset: Dataset, seed: int = 0) -> Dataset:
     Given train, validation and test stay as they are. Given train and validation, every fifth picture of validation,
     by class in order of name, becomes test (the last one in a class of 2 to 4). Given train and test, a tenth of train
     becomes validation, by content. Given none, or train alone, all is split 80/10/10 by content. Copies of a content
-    that was given to several splits are set aside except in the first of test, validation, train.
+    that was given to several splits are skipped except in the first of test, validation, train.
 
     Raises DataError where splits were given but no training pictures.
     """

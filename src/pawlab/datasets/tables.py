@@ -51,7 +51,7 @@ def is_table(path: Path) -> bool:
 def table_dataset(path: Path, name: str, progress: Progress = silent) -> Dataset:
     """Read the pictures that a table names; `Picture.name` is the path as the table gives it.
 
-    Files that are missing or are no pictures, and rows that repeat another, are set aside with the reason. Raises
+    Files that are missing or are no pictures, and rows that repeat another, are skipped with the reason. Raises
     DataError where the table can't be read, lacks a column, has an empty field, or names no picture that's there.
     """
     path = path.absolute()

@@ -75,7 +75,7 @@ class Explainer:
         self._graph = open_graph(with_outputs(model, self._names).SerializeToString())
 
     def heatmap(self, source: Source, label: str | None = None) -> Heatmap:
-        """Return the map for one picture and a class; without one, for the classifier's answer.
+        """Return the map for one picture and a class; without one, for the predicted class.
 
         Raises PictureError where it can't be read, PawlabError where there is no such class.
         """
@@ -106,7 +106,7 @@ class Explainer:
 
 
 def heatmap(classifier: Classifier, source: Source, label: str | None = None) -> Heatmap:
-    """Return where in a picture a class, or the classifier's answer, comes from. For many pictures see `Explainer`."""
+    """Return where in a picture a class, or the predicted one, comes from. For many pictures see `Explainer`."""
     return Explainer(classifier).heatmap(source, label)
 
 

@@ -42,8 +42,8 @@ _STANDARD_ERRORS = 1.645  # 95% of chance differences are smaller (one-sided)
 class Verdict:
     """What a history amounts to. All numbers are shares, 0 to 1; see the module for how each is defined.
 
-    `overfit`: None where it can't be told. `epochs`: how many the window holds. `first` and `last`: validation accuracy
-    at the window's ends. `one_shot`: whether this is a probe that was fitted in one go.
+    `overfit`: None where there is too little to tell. `epochs`: how many the window holds. `first` and `last`:
+    validation accuracy at the window's ends. `one_shot`: whether this is a probe that was fitted in one go.
     """
 
     stable_range: tuple[float, float]
@@ -130,7 +130,7 @@ def judge(
 
 
 def _trend(values: Sequence[float]) -> Trend:
-    """Fit a straight line and test its slope. Fewer than three values tell nothing: they count as level."""
+    """Fit a straight line and test its slope. Fewer than three values count as level."""
     if len(values) < 3 or min(values) == max(values):
         return "level"
     from scipy.stats import linregress

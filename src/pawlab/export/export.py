@@ -66,7 +66,7 @@ def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Pr
     _require_no_model(target, source)
     _require_free(target, card, program)
     replacing = replacing_file if form.ending else replacing_folder
-    with replacing(target) as partial:  # a place that can't be written is told before the work
+    with replacing(target) as partial:  # whether the place can be written is known before the work
         with progress(f"Exporting to {to}", None, "steps"), _quiet():
             difference = _make(form, source, classifier, partial)
         left_out = [] if form.whole else _other_outputs(source)
@@ -85,7 +85,7 @@ def _require_ending(form: Form, target: Path) -> None:
 
 
 def _require_no_model(target: Path, source: Path) -> None:
-    """Raise OutputError where a run has its classifier: its metrics and its card tell of that one."""
+    """Raise OutputError where a run has its classifier: its metrics and its card belong to that one."""
     real = target.resolve()
     if real == source.resolve():
         raise OutputError(f"{target} is the model itself. Choose another --out.")
@@ -115,7 +115,7 @@ def _is_card(path: Path) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what TensorFlow and Keras tell their developers from our users."""
+    """Hide what TensorFlow and Keras print for developers."""
     with silent_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -39,7 +39,9 @@ _RECORD = np.dtype(
         ("check", "<u4"),  # of the record's other 60 bytes
     ]
 )
-_MULTIPLIERS = (np.arange(15, dtype=np.uint32) * np.uint32(2654435761)) | np.uint32(1)  # odd: any changed bit shows
+_MULTIPLIERS = (np.arange(15, dtype=np.uint32) * np.uint32(2654435761)) | np.uint32(
+    1
+)  # each odd, so that any changed bit shows
 
 
 @dataclass(frozen=True)

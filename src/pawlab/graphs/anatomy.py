@@ -1,7 +1,7 @@
 """Where the parts lie in a classifier's finished graph that others look at or add to.
 
 Whatever made the graph, it ends alike: a convolution with its activation gives a feature map (n, channels, y, x); some
-layers, the tail, bring that to the logits, one number a class; a softmax or sigmoid makes them probabilities. So the
+layers, the tail, bring that to the logits, one number per class; a softmax or sigmoid makes them probabilities. So the
 parts are found by walking back from the end.
 """
 
@@ -25,7 +25,7 @@ class Anatomy:
     """The parts of a graph, by the names of their tensors.
 
     `logits`: float32 (n, outputs). `sigmoid`: the one output stands for two classes and is the second's logit; else
-    there is an output a class. `feature_map`: float32 (n, channels, y, x), the last activation that has places; None
+    there is an output per class. `feature_map`: float32 (n, channels, y, x), the last activation that has places; None
     where the graph has no convolution. `tail`: the nodes from there to the logits, in order; each takes what the one
     before gives.
     """

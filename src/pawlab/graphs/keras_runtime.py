@@ -39,7 +39,7 @@ def require_keras(what: str) -> None:
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Send standard error nowhere for a while: TensorFlow's C++ code talks there and can't be told not to."""
+    """Send standard error nowhere for a while: TensorFlow's C++ code writes there and has no switch."""
     try:
         kept = os.dup(2)
     except OSError:  # a program without a terminal may have no standard error

@@ -1,4 +1,4 @@
-"""The nodes of our graphs as Keras layers: one function a kind of node.
+"""The nodes of our graphs as Keras layers: one function per kind of node.
 
 Pictures are (n, channels, height, width) inside the graph and (n, height, width, channels) in Keras, on processors the
 only order it computes in. So a value that is turned in the graph isn't turned here: it is only remembered.
@@ -53,7 +53,7 @@ class Step:
         return given if isinstance(given, Value) else self.refuse("of a constant")
 
     def constant(self, place: int, default: Any = None) -> Any:
-        """Return an input that is a constant, or the default where it is left out."""
+        """Return an input that is a constant, or the default where it is absent."""
         given = self.inputs[place] if place < len(self.inputs) else None
         if isinstance(given, Value):
             self.refuse("with changing weights")
@@ -221,7 +221,7 @@ def _flatten(layers: Any, step: Step) -> Value:
 def _reshape(layers: Any, step: Step) -> Value:
     lengths = [int(length) for length in step.constant(1)]
     if len(lengths) != 2 or not (lengths[0] in (0, -1) or lengths[1] == -1):
-        step.refuse("to more than a row a picture")
+        step.refuse("to more than a row per picture")
     return _flatten(layers, step)
 
 

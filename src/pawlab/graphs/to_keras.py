@@ -24,7 +24,7 @@ Size = tuple[int, int]  # height, width
 def to_keras(model: "ModelProto", size: Size, output: str = "probabilities") -> Any:
     """Return a Keras model from pictures (n, height, width, 3), RGB, 0-255, of any type, to one output of the graph.
 
-    What other outputs need alone is left out. Raises ModelError where a node has no form in Keras, MissingExtraError
+    What other outputs need alone is dropped. Raises ModelError where a node has no form in Keras, MissingExtraError
     where Keras isn't installed.
     """
     from onnx import numpy_helper

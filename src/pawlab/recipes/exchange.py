@@ -15,7 +15,7 @@ from pawlab.recipes.recipe import Layer, Recipe
 def with_own_backbone(recipe: Recipe, path: Path, weights: Path | None = None, progress: Progress = silent) -> Recipe:
     """Return the recipe with the network of an ONNX file, at the size that it takes, else at the recipe's own.
 
-    The network is tried out, and what a recipe tells of its layers goes into the options. Raises RecipeError where the
+    The network is tried out, and the facts of its layers go into the options. Raises RecipeError where the
     recipe fits no linear probe or `weights` are given beside, WeightsError where the network can't serve.
     """
     if recipe.trains_in_epochs:

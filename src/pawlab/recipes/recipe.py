@@ -22,7 +22,7 @@ _OLD_VALUES = {
 
 @dataclass(frozen=True)
 class Layer:
-    """One step of a model: its kind and its options, all JSON values. `recipes.layers` has one function a kind."""
+    """One step of a model: its kind and its options, all JSON values. `recipes.layers` has one function per kind."""
 
     kind: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Layer:
 class Recipe:
     """A model and how it is trained.
 
-    `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one output a class. `epochs` and
+    `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one output per class. `epochs` and
     `batch_size` are 0 where nothing is trained in epochs (a head fitted in one go). `early_stopping`: stop after so
     many epochs without a better validation accuracy; 0 trains all epochs. `known_quirks`: what a reader would take for
     our mistake, one sentence each. `published`: what its source reports; `measured`: what we saw, with machine and

@@ -1,4 +1,4 @@
-"""What a page tells of the pictures themselves: samples, findings, and what augmentation makes of one."""
+"""What a page shows of the pictures themselves: samples, findings, and what augmentation makes of one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

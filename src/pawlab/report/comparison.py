@@ -12,7 +12,7 @@ from pawlab.report.page import percent, write_page
 COMPARISON_PAGE = "comparison.html"
 COMPARISON_PICTURE = "comparison.png"
 
-_SECTIONS = {"scores": "The scores", "curves": "How they learnt", "verdicts": "The verdicts"}
+_SECTIONS = {"scores": "Results", "curves": "Training", "verdicts": "Verdicts"}
 
 
 @dataclass(frozen=True)

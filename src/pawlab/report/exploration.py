@@ -14,7 +14,7 @@ from pawlab.report.shown import samples, with_squares
 EXPLORATION_FILE = "explore.html"
 
 _SECTIONS = {
-    "counts": "The pictures",
+    "counts": "Data",
     "findings": "Findings",
     "samples": "Samples",
     "augmentation": "Augmentation",

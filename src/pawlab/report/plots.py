@@ -205,21 +205,21 @@ def _ends(training: list[float], validation: list[float]) -> dict[str, tuple[flo
 
 
 @_in_style
-def strength_figure(losses: Mapping[float, float], chosen: float) -> "Figure":
-    """Draw validation loss for each strength C that was tried; for heads that are fitted in one go."""
+def regularisation_figure(losses: Mapping[float, float], chosen: float) -> "Figure":
+    """Draw validation loss for each C that was tried; for probes that are fitted in one go."""
     figure = _figure(_NARROW, 3.0)
     axes = figure.subplots()
-    strengths = sorted(losses)
-    axes.set_title("Validation loss by strength C")
+    tried = sorted(losses)
+    axes.set_title("Validation loss by C, inverse regularisation strength")
     axes.set_xscale("log")
-    axes.plot(strengths, [losses[c] for c in strengths], color=LIGHT["blue"], marker="o", markersize=4, label="loss")
+    axes.plot(tried, [losses[c] for c in tried], color=LIGHT["blue"], marker="o", markersize=4, label="loss")
     axes.plot([chosen], [losses[chosen]], "o", markersize=9, color=LIGHT["blue"], label="chosen")
     axes.annotate(
         "chosen", (chosen, losses[chosen]), (0, 11), textcoords="offset points", ha="center", color=LIGHT["blue"]
     )
     axes.set_ylim(0, max(losses.values()) * 1.06)
     axes.set_xlabel("C: larger lets the head follow the training pictures closer")
-    axes.xaxis.set_major_formatter(lambda strength, position: f"{strength:g}")
+    axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.minorticks_off()
     return figure
 
@@ -400,7 +400,7 @@ def _lay(axes: "Axes", tile: Tile, left: float, top: float, side: float) -> None
 
 
 def _shortened(text: str, length: int) -> str:
-    """Return a name that fits, its middle left out where it must be, without what no font can draw."""
+    """Return a name that fits, its middle dropped where it must be, without what no font can draw."""
     text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     half = (length - 1) // 2
     return text if len(text) <= length else f"{text[:half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"

@@ -33,26 +33,26 @@ _MISTAKES = 12
 _CONFUSED = 8
 _LABEL_ISSUES = 15
 _SECTIONS = {
-    "pictures": "The pictures",
-    "model": "The model",
-    "learning": "How it learnt",
-    "score": "The score",
-    "answers": "Its answers",
-    "mistakes": "Its mistakes",
-    "labels": "Doubtful labels",
-    "use": "Use it",
-    "repeat": "Repeat it",
+    "pictures": "Data",
+    "model": "Model",
+    "learning": "Training",
+    "score": "Results",
+    "answers": "Predictions",
+    "mistakes": "Mistakes",
+    "labels": "Label issues",
+    "use": "Use",
+    "repeat": "Reproduce",
 }
 
 
 @dataclass(frozen=True)
 class Material:
-    """All that a run's page tells of.
+    """All that a run's page shows.
 
     `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
     metrics.json and run.json hold, with the wall times so far. `test`: the answers for the test pictures; `bins`: the
-    same by how sure they were. `label_issues`: pictures whose labels look wrong, the most suspected first.
-    `classifier`: draws where its answers come from; without one, or where its network can't tell, that is left out.
+    same by how sure they were. `label_issues`: pictures whose labels look wrong, the most likely first.
+    `classifier`: draws heat maps; without one, or where its network has no feature map, there are none.
     """
 
     run: Path
@@ -113,7 +113,7 @@ def _explained(wrong: list[Shown], classifier: Classifier | None) -> list[Shown]
     """Lay over each picture where its answer came from."""
     try:
         explainer = Explainer(classifier) if classifier and wrong else None
-    except ModelError:  # a network without a feature map has no places to tell of
+    except ModelError:  # a network without a feature map has no positions
         explainer = None
     if explainer is None or classifier is None:
         return wrong
@@ -133,7 +133,7 @@ def _heat(item: Shown, explainer: Explainer, preprocess: Preprocess) -> Pixels:
 def _write_sheets(material: Material, gallery: _Gallery, folder: Path) -> None:
     columns = max(len(row) for _, row in gallery.samples)
     tiles = [plots.Tile(item.pixels, label) for label, row in gallery.samples for item in row]
-    plots.save_png(plots.sheet_figure(tiles, columns, "Samples, a row a class"), folder / "samples.png")
+    plots.save_png(plots.sheet_figure(tiles, columns, "Samples, a row per class"), folder / "samples.png")
 
     tiles = preview_tiles(gallery.preview, material.recipe)
     title = "" if gallery.preview.variants else ": none in this recipe"
@@ -150,9 +150,9 @@ def _answer_tile(item: Shown) -> plots.Tile:
 
 
 def _write_plots(material: Material, folder: Path) -> None:
-    history, losses = material.history, _strengths(material.record)
+    history, losses = material.history, _losses_by_c(material.record)
     if losses:
-        figure = plots.strength_figure(losses, _chosen_strength(material.record))
+        figure = plots.regularisation_figure(losses, _chosen_c(material.record))
     else:
         figure = plots.history_figure(
             history, material.record["best_epoch"], material.metrics["validation"]["baseline_accuracy"]
@@ -162,13 +162,13 @@ def _write_plots(material: Material, folder: Path) -> None:
     plots.save_png(plots.calibration_figure(material.bins, len(material.test.classes)), folder / "calibration.png")
 
 
-def _strengths(record: dict[str, Any]) -> dict[float, float]:
-    """Return validation loss by strength for a head that was fitted in one go, else nothing."""
+def _losses_by_c(record: dict[str, Any]) -> dict[float, float]:
+    """Return validation loss by C for a probe that was fitted in one go, else nothing."""
     tried = record["chosen_on_validation"].get("validation_loss_by_C", {})
-    return {float(strength): loss for strength, loss in tried.items()}
+    return {float(C): loss for C, loss in tried.items()}
 
 
-def _chosen_strength(record: dict[str, Any]) -> float:
+def _chosen_c(record: dict[str, Any]) -> float:
     return float(record["chosen_on_validation"]["C"])
 
 
@@ -205,9 +205,9 @@ def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
 
 
 def _curves(material: Material) -> list[dict[str, str]]:
-    losses = _strengths(material.record)
+    losses = _losses_by_c(material.record)
     if losses:
-        return [_strength_plot(losses, _chosen_strength(material.record))]
+        return [_regularisation_plot(losses, _chosen_c(material.record))]
     history, best = material.history, material.record["best_epoch"]
     accuracy = plots.accuracy_figure(history, best, material.metrics["validation"]["baseline_accuracy"])
     loss = plots.loss_figure(history, best)
@@ -217,13 +217,17 @@ def _curves(material: Material) -> list[dict[str, str]]:
     ]
 
 
-def _strength_plot(losses: dict[float, float], chosen: float) -> dict[str, str]:
-    says = f"Validation loss for {len(losses)} strengths C; the smallest, {losses[chosen]:.3f}, is at C = {chosen:g}."
+def _regularisation_plot(losses: dict[float, float], chosen: float) -> dict[str, str]:
+    says = f"Validation loss for {len(losses)} values of C; the smallest, {losses[chosen]:.3f}, is at C = {chosen:g}."
     caption = (
-        "The head is fitted in one go, so there are no epochs to watch. What was chosen is how closely it may follow "
-        f"the training pictures: the strength C with the smallest loss on the validation pictures, {chosen:g}."
+        "The probe is fitted in one go, so there are no epochs to watch. What was chosen is how closely it may follow "
+        f"the training pictures: C, the inverse regularisation strength, with the smallest loss on "
+        f"the validation pictures, {chosen:g}."
     )
-    return {"svg": plots.to_svg(plots.strength_figure(losses, chosen), "regularisation", says), "caption": caption}
+    return {
+        "svg": plots.to_svg(plots.regularisation_figure(losses, chosen), "regularisation", says),
+        "caption": caption,
+    }
 
 
 def _accuracy_says(history: Sequence[Epoch], best: int) -> str:

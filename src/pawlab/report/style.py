@@ -35,7 +35,7 @@ DARK = {
 }
 
 SERIES = ("blue", "orange", "green", "purple", "gold", "ink")  # the order in which curves take their colours
-DASHES = ((1, 0), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2))  # on, off, ...: told apart where colours come round again
+DASHES = ((1, 0), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2))  # on, off, ...: for when colours repeat
 
 
 def css_variables() -> str:

@@ -67,7 +67,7 @@ class Comparison(tuple[Compared, ...]):
         return self[0].run.folder.with_name(COMPARISON_PAGE)
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """Return it as people read it, in text: the header, and a line a recipe."""
+        """Return it as people read it, in text: the header, and a line per recipe."""
         return _HEADER, [_line(item.to_dict()) for item in self]
 
     def _repr_html_(self) -> str:
@@ -94,7 +94,7 @@ def _range(bounds: Sequence[float]) -> str:
 
 
 def on_page(compared: Compared) -> ComparedRun:
-    """Return what the page tells of a run."""
+    """Return what the page shows of a run."""
     folder, published = compared.run.folder, compared.recipe.published.get("val_stable")
     return ComparedRun(
         name=compared.recipe.name,

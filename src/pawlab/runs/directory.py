@@ -164,7 +164,7 @@ def _put_aside_of(folder: Path) -> list[Path]:
     try:
         found = [path for path in place.parent.iterdir() if name.fullmatch(path.name)]
     except OSError:
-        return []  # there is no such folder yet; writing will tell what else is wrong
+        return []  # there is no such folder yet; writing will report what else is wrong
     return sorted(found, key=_time_of_run)
 
 
@@ -186,7 +186,7 @@ def _has_learnt_nothing(folder: Path) -> bool:
 
 
 def _bring_back(place: Path, new_folders: list[Path]) -> None:
-    """Leave all as it was before the work. An error here wouldn't tell what went wrong: it is passed over."""
+    """Leave all as it was before the work. An error here would hide what went wrong: it is passed over."""
     shutil.rmtree(place, ignore_errors=True)
     kept = _put_aside_of(place)
     with suppress(OSError):

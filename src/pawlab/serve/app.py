@@ -110,7 +110,7 @@ async def _departure(request: Request) -> None:
 async def predict(request: Request) -> Any:
     """Say what pictures show.
 
-    Send them in the field `files` of a form, as many as you like within the limits that `/model` tells, or one as the
+    Send them in the field `files` of a form, as many as you like within the limits that `/model` names, or one as the
     body itself. A picture that can't be read fails alone: its entry has `error`.
     """
     service = _service(request)
@@ -147,7 +147,7 @@ async def heatmap(request: Request, label: Annotated[str | None, Query(descripti
 
 @router.get("/model", response_description="What the model says of itself.", responses=_refusals(401, 403))
 def model(request: Request) -> schema.Model:
-    """Tell of the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
+    """Describe the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
     service = _service(request)  # in a thread, as it may be the first to ask for heat maps
     return schema.model_of(service.predictor, service.metrics, service.limits)
 
@@ -193,7 +193,7 @@ def create_app(
 ) -> Middleware:
     """Return the service as an ASGI application.
 
-    `metrics`: what /model tells of tests. `token`: what clients must show; None asks for nothing. `hosts`: the names
+    `metrics`: what /model says of tests. `token`: what clients must show; None asks for nothing. `hosts`: the names
     it may be called by; None allows all.
     """
     service = Service(classifier, metrics, limits or Limits())

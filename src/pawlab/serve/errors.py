@@ -4,7 +4,7 @@ import json
 
 
 class RefusedError(Exception):
-    """A request that isn't served. `str(error)` is one sentence for the client: what was wrong and how to mend it."""
+    """A request that isn't served. `str(error)` is one sentence for the client: what was wrong and how to fix it."""
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(sentence)

@@ -47,7 +47,7 @@ class Predictor:
         return replace(self.classifier.predict(pixels), picture=upload.name)
 
     def heat_map(self, upload: Upload, label: str | None) -> bytes:
-        """Return a PNG of the picture with what speaks for a class, or for the answer, laid over it.
+        """Return a PNG of the picture with what speaks for a class, or for the predicted one, laid over it.
 
         It has the picture's own shape; where the classifier crops or pads, it is what the classifier sees. Raises
         ModelError where none can be drawn for the classifier, PictureError where the picture can't be read, PawlabError

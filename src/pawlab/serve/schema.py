@@ -59,7 +59,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Taken:
-    """What one request may bring: bytes a file and in all, files, and pixels of a picture that isn't a JPEG."""
+    """What one request may bring: bytes per file and in all, files, and pixels of a picture that isn't a JPEG."""
 
     file_bytes: int
     request_bytes: int
@@ -72,8 +72,8 @@ class Model:
     """The model that answers.
 
     An answer counts as not sure below the probability `threshold`, and above `ood_threshold`, 0 to 1, where
-    the model tells how unlike its training pictures one is; null where it doesn't. `metrics`: how it was tested, as its
-    metrics.json says, or null where there is none beside it. `heat_maps`: whether /heatmap can draw any.
+    the model scores how unlike its training pictures one is; null where it doesn't. `metrics`: how it was tested, as
+    its metrics.json says, or null where there is none beside it. `heat_maps`: whether /heatmap can draw any.
     """
 
     classes: list[str]
@@ -95,7 +95,7 @@ class State:
 
 
 def prediction_of(prediction: Result) -> PicturePrediction:
-    """Return a prediction as the service tells it."""
+    """Return a prediction as the service sends it."""
     found = prediction.error is None
     return PicturePrediction(
         picture=prediction.picture,
@@ -109,7 +109,7 @@ def prediction_of(prediction: Result) -> PicturePrediction:
 
 
 def model_of(predictor: Predictor, metrics: dict[str, Any] | None, limits: Limits) -> Model:
-    """Return what is told of the model."""
+    """Return what is said of the model."""
     card = predictor.classifier.card
     return Model(
         classes=list(card.classes),

@@ -94,7 +94,7 @@ class _FeaturesIn:
 
 
 def _distinct(rows: Features) -> Features:
-    """Drop repeated pictures: one would make its copy look familiar."""
+    """Drop repeated pictures: one would make its copy look known."""
     return np.stack(list({row.tobytes(): row for row in rows}.values()))
 
 

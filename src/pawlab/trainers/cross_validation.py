@@ -3,7 +3,7 @@
 Five probes are fitted to a frozen network's features, each without a fifth of the pictures. The features were learned
 without our labels, so a wrong label can't hide in them. Copies of a picture are in one fold: else the probe would have
 seen it under its label after all. The pictures with the smallest margins are predicted once more from a second view,
-cropped where training squashes, and ranked by that: what both views call wrong is seldom just an odd picture.
+cropped where training squashes, and ranked by that: what both views call wrong is seldom just an unusual picture.
 """
 
 import warnings
@@ -25,7 +25,7 @@ SecondView = Callable[[Sequence[Picture]], Matrix]
 NO_FOLD = -1  # of a picture that no probe was fitted on
 
 _FOLDS = 5
-_CAUTION = 3  # labels are what is in doubt here, so they are trusted less than in training: C is divided by this
+_CAUTION = 3  # labels are what is in doubt here, so they weigh less than in training: C is divided by this
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ const page = Object.fromEntries(
 );
 const tokenForm = document.getElementById("token-form");
 
-let model = null; // what GET model tells
+let model = null; // what GET model returns
 let cards = []; // one a picture, as they came
 let line = []; // those that wait for their turn
 let underWay = 0;
 let stopping = new AbortController(); // of all that "Clear all" stops
-let news = []; // what screen readers haven't been told yet
+let news = []; // what screen readers haven't announced yet
 let newsTimer = 0;
 
 // ---- The service
@@ -227,7 +227,7 @@ function draw(card, bitmap, description) {
   canvas.setAttribute("aria-label", description);
 }
 
-// Answers may come before the model tells whether it has heat maps.
+// Answers may come before it is known whether the model has heat maps.
 function offerHeat() {
   for (const card of cards) card.part(".heat").hidden = !(card.label && model?.heat_maps);
 }

@@ -1,4 +1,4 @@
-"""Layer lists -> Keras models. One function a kind of layer; what each does is said in `recipes.layers`."""
+"""Layer lists -> Keras models. One function per kind of layer; what each does is said in `recipes.layers`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

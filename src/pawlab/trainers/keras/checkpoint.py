@@ -33,7 +33,7 @@ def _rank(row: Epoch) -> tuple[bool, float, float, int]:
 
 
 def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:
-    """Keep the state after the last epoch of `history`. `identity`: JSON values that tell one run from another."""
+    """Keep the state after the last epoch of `history`. `identity`: JSON values that distinguish runs."""
     last, best = history[-1].epoch, best_epoch(history)
     _write_arrays(_weights_file(folder, last), model.weights, model.optimizer.variables)
     with replacing_file(folder / _STATE_FILE) as partial:

@@ -23,7 +23,7 @@ from pawlab.trainers.keras.to_onnx import Probabilities, require_same_prediction
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-# what a recipe tells people; two recipes that differ in nothing else train the same network
+# for people alone; two recipes that differ in nothing else train the same network
 _DESCRIPTION = ("title", "source", "purpose", "known_quirks", "published", "measured", "epochs", "early_stopping")
 _COMPARED_PICTURES = 32  # by which an exported graph is compared with Keras
 
@@ -33,7 +33,7 @@ class Network:
     """A compiled Keras model and what it is trained on.
 
     `recipe`: adapted to the number of `classes`. Where it has a frozen network, `backbone` is that and `model` is only
-    what follows it. `identity`: JSON values that tell one training from another.
+    what follows it. `identity`: JSON values that distinguish trainings.
     """
 
     recipe: Recipe

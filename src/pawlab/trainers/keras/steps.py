@@ -53,7 +53,7 @@ def compiled_prediction(model: Model, feed: Feed) -> Callable[[Any], Any]:
 
 
 def go_through(model: Model, step: Step, batches: Iterator[Batch], advance: Advance) -> Means:
-    """Take the step with every batch; return the means over all pictures. The bar tells those so far."""
+    """Take the step with every batch; return the means over all pictures. The bar shows those so far."""
     model.reset_metrics()
     means: Means = {}
     for inputs, labels in batches:

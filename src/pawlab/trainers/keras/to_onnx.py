@@ -25,7 +25,7 @@ def to_probabilities(outputs: NDArray[Any], recipe: Recipe, classes: int) -> Pro
     """Return (n, classes) float32 for a recipe's outputs (n, units).
 
     One sigmoid is the probability of the second class. Logits become a softmax. Where a recipe has more outputs than
-    classes, the spare ones are left out first: that is the softmax over all of them, given that it is one of the
+    classes, the spare ones are dropped first: that is the softmax over all of them, given that it is one of the
     classes.
     """
     if _is_sigmoid(recipe):
