@@ -123,7 +123,9 @@ def _warn(where: str, old: str, new: str) -> None:
 def _parse(path: Path) -> Values:
     try:
         return read_toml(path)
-    except (OSError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise RecipeError(f"{path} can't be read: it is nested too deeply.") from error
+    except (OSError, ValueError) as error:
         raise RecipeError(f"{path} can't be read: {' '.join(str(error).split())}") from error
 
 
