@@ -1,6 +1,4 @@
-"""What tutorials a to d have in common, which climb the same ladder: pictures, training, scaling, and two
-known_quirks.
-"""
+"""What tutorials a to d have in common: picture size, training, scaling, and two known quirks."""
 
 from typing import Any
 
@@ -10,8 +8,8 @@ from pawlab.recipes.measured import MEASURED
 from pawlab.recipes.recipe import Layer, Recipe
 
 TO_UNIT = rescale(scale=1 / 127.5, offset=-1.0)  # [0, 255] -> [-1, 1], as MobileNetV2 wants it
-UNSCALED = "Pixels come in as 0-255, unscaled."
-RELU_OUTPUTS = "ReLU on the outputs: no logit can fall below 0."
+UNSCALED = "Pixels are 0-255, unscaled."
+RELU_OUTPUTS = "ReLU on the outputs: no logit can be below 0."
 
 
 def rung(

@@ -1,4 +1,4 @@
-"""What we measured of each recipe, by name, with machine and date: measured.json, which benchmarks/ladder.py writes."""
+"""Our measurements of each recipe, by name, with machine and date: measured.json, which benchmarks/ladder.py writes."""
 
 import json
 from pathlib import Path

@@ -15,7 +15,7 @@
     kind = "dense"      # the last: one output per class, so its units may be left out
 
 The layers and their options are those of `recipes.layers`; the rest has the names of `Recipe`'s fields, most of it a
-default. All mistakes are reported together. A Python file is run as it stands: it can do whatever the user can.
+default. All mistakes are reported together. A Python file is run: it can do whatever the user can.
 """
 
 import runpy
