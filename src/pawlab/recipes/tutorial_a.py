@@ -13,7 +13,7 @@ its printed summary, its counts and its history don't have; this is the model of
 
 from functools import partial
 
-from pawlab.recipes.ladder import TO_UNIT, UNSCALED, rung
+from pawlab.recipes.ladder import TO_UNIT, UNSCALED, reported, rung
 from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, pool, rotate
 
 _SOURCE = 'Tutorial a, "Blog Post 5", 2022-02-25'
@@ -30,14 +30,13 @@ A1 = _recipe(
     purpose="The first try: a small network, nothing scaled, nothing augmented. It memorises the training pictures.",
     layers=_NETWORK,
     known_quirks=(UNSCALED,),
-    published={
-        "total": 194_530,
-        "trainable": 194_530,
-        "val_stable": [0.55, 0.60],
-        "val_last": 0.5792,
-        "train_last": 0.9565,
-        "note": "The printed history starts from a network that had been trained before.",
-    },
+    published=reported(
+        194_530,
+        val_stable=(0.55, 0.60),
+        val_last=0.5792,
+        train_last=0.9565,
+        note="The printed history starts from a network that had been trained before.",
+    ),
 )
 
 A2 = _recipe(
@@ -46,13 +45,7 @@ A2 = _recipe(
     purpose="The same network on augmented pictures: it can't memorise them any more, but learns little else yet.",
     layers=(*_AUGMENTATION, *_NETWORK),
     known_quirks=(UNSCALED, _UPSIDE_DOWN),
-    published={
-        "total": 194_530,
-        "trainable": 194_530,
-        "val_stable": [0.55, 0.60],
-        "val_last": 0.5891,
-        "train_last": 0.5755,
-    },
+    published=reported(194_530, val_stable=(0.55, 0.60), val_last=0.5891, train_last=0.5755),
 )
 
 A3 = _recipe(
@@ -61,13 +54,7 @@ A3 = _recipe(
     purpose="Scaled pixels: with one more line the same network begins to tell cats from dogs.",
     layers=(TO_UNIT, *_AUGMENTATION, *_NETWORK),
     known_quirks=(_UPSIDE_DOWN,),
-    published={
-        "total": 194_530,
-        "trainable": 194_530,
-        "val_stable": [0.70, 0.75],
-        "val_last": 0.7302,
-        "train_last": 0.7200,
-    },
+    published=reported(194_530, val_stable=(0.70, 0.75), val_last=0.7302, train_last=0.7200),
 )
 
 A4 = _recipe(
@@ -85,15 +72,15 @@ A4 = _recipe(
     known_quirks=(
         "The published listing has one more dense layer of 64; the published summary, counts and history don't.",
     ),
-    published={
-        "total": 2_321_986,
-        "trainable": 64_002,
-        "val_stable": [0.97, 0.97],
-        "val_last": 0.9715,
-        "train_last": 0.9730,
-        "test": 0.9635,
-        "note": "The test pictures had been validation pictures of other epochs.",
-    },
+    published=reported(
+        2_321_986,
+        64_002,
+        val_stable=(0.97, 0.97),
+        val_last=0.9715,
+        train_last=0.9730,
+        test=0.9635,
+        note="The test pictures had been validation pictures of other epochs.",
+    ),
 )
 
 TUTORIAL_A = (A1, A2, A3, A4)

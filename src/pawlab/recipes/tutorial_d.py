@@ -17,7 +17,7 @@ after two epochs for 6 of 16 seeds; five of the others trained for 12 epochs and
 
 from functools import partial
 
-from pawlab.recipes.ladder import RELU_OUTPUTS, TO_UNIT, UNSCALED, rung
+from pawlab.recipes.ladder import RELU_OUTPUTS, TO_UNIT, UNSCALED, reported, rung
 from pawlab.recipes.layers import backbone, conv, dense, dropout, flatten, flip, pool, rotate
 
 _SOURCE = 'Tutorial d, "Blog Post 5 - Image Classification"'
@@ -33,13 +33,7 @@ D1 = _recipe(
     purpose="The first try with 23 million weights, twelve thousand per training picture.",
     layers=(conv(32), pool(2), conv(64), pool(2), *_DENSE),
     known_quirks=(_SPARE_OUTPUTS, RELU_OUTPUTS, UNSCALED),
-    published={
-        "total": 23_678_144,
-        "trainable": 23_678_144,
-        "val_stable": [0.54, 0.59],
-        "val_last": 0.5730,
-        "train_last": 0.8615,
-    },
+    published=reported(23_678_144, val_stable=(0.54, 0.59), val_last=0.5730, train_last=0.8615),
 )
 
 D2 = _recipe(
@@ -53,13 +47,7 @@ D2 = _recipe(
         RELU_OUTPUTS,
         UNSCALED,
     ),
-    published={
-        "total": 23_678_144,
-        "trainable": 23_678_144,
-        "val_stable": [0.57, 0.64],
-        "val_last": 0.6535,
-        "train_last": 0.6320,
-    },
+    published=reported(23_678_144, val_stable=(0.57, 0.64), val_last=0.6535, train_last=0.6320),
 )
 
 D3 = _recipe(
@@ -68,13 +56,7 @@ D3 = _recipe(
     purpose="Scaled pixels, augmentation of the pictures themselves, and less than half of d1's weights.",
     layers=(TO_UNIT, *_AUGMENTATION, conv(32), pool(2), conv(64), pool(3), *_DENSE),
     known_quirks=(_SPARE_OUTPUTS, RELU_OUTPUTS),
-    published={
-        "total": 10_259_648,
-        "trainable": 10_259_648,
-        "val_stable": [0.70, 0.75],
-        "val_last": 0.7500,
-        "train_last": 0.6695,
-    },
+    published=reported(10_259_648, val_stable=(0.70, 0.75), val_last=0.7500, train_last=0.6695),
 )
 
 D4 = _recipe(
@@ -95,14 +77,14 @@ D4 = _recipe(
         "ReLU on the two outputs: one that is 0 for every picture gets no gradient any more. 6 of 16 seeds stayed at "
         "50%; where that happens, try another --seed.",
     ),
-    published={
-        "total": 2_626_722,
-        "trainable": 368_738,
-        "val_stable": [0.95, 0.97],
-        "val_last": 0.9740,
-        "train_last": 0.9200,
-        "note": "25 of 25 in a grid whose labels and predictions came from two different shuffles: not a test score.",
-    },
+    published=reported(
+        2_626_722,
+        368_738,
+        val_stable=(0.95, 0.97),
+        val_last=0.9740,
+        train_last=0.9200,
+        note="25 of 25 in a grid whose labels and predictions came from two different shuffles: not a test score.",
+    ),
 )
 
 TUTORIAL_D = (D1, D2, D3, D4)

@@ -17,8 +17,8 @@ The source augments with a generator that Keras has since deprecated; Keras's la
 from math import radians, tan
 
 from pawlab.images import Preprocess
+from pawlab.recipes.ladder import MEASURED
 from pawlab.recipes.layers import backbone, dense, dropout, flatten, flip, rescale, rotate, shear, shift, zoom
-from pawlab.recipes.measured import MEASURED
 from pawlab.recipes.recipe import Recipe
 
 _SOURCE = 'Tutorial e, Christian Haller, "Cats vs. Dogs in TensorFlow Part II"'
