@@ -437,7 +437,23 @@ def test_told_to_stop_what_is_under_way_is_finished(held: SimpleNamespace) -> No
         held.server.should_exit = True
         until(lambda: refuses(held.port))
         held.classifier.release.set()
-        assert reply_of(busy).status == 200
+        reply = reply_of(busy)
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+
+
+def test_told_to_stop_a_request_on_the_wire_is_served_on_a_connection_that_was_idle(
+    held: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pawlab.serve.server._LAST_REQUEST_SECONDS", 5)
+    held.classifier.release.set()
+    with closing(HTTPConnection("127.0.0.1", held.port, timeout=10)) as kept:
+        kept.request("GET", "/health")
+        assert reply_of(kept).status == 200
+        held.server.should_exit = True
+        until(lambda: refuses(held.port))
+        kept.request("GET", "/health")
+        reply = reply_of(kept)
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
 
 
 def refuses(port: int) -> bool:

@@ -61,9 +61,7 @@ class Snapshot:
         wanted = np.ascontiguousarray(digests[:, :8]).view("<u8").ravel()
         first, behind = (np.searchsorted(self.keys, wanted, side).tolist() for side in ("left", "right"))
         for number, digest in enumerate(digests):
-            for record in self.records[first[number] : behind[number]][
-                ::-1
-            ]:  # the newest first
+            for record in self.records[first[number] : behind[number]][::-1]:  # the newest first
                 row = int(record["row"])
                 whole = zlib.crc32(self.rows[row].tobytes()) == int(record["crc"])
                 if whole and record["digest"].tobytes() == digest.tobytes():

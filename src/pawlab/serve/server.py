@@ -23,6 +23,7 @@ from pawlab.serve.limits import Limits
 
 _METRICS_FILE = "metrics.json"
 _KEEP_ALIVE_SECONDS = 10
+_LAST_REQUEST_SECONDS = 0.2  # for a request that was on the wire when the service was told to stop
 
 
 def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
@@ -135,10 +136,12 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1, but a connection on which no whole head of a request comes in time is closed."""
+    """uvicorn's HTTP/1.1, but a connection on which no whole head of a request comes in time is closed, and a service
+    told to stop still responds to what was on the wire by then."""
 
     limits = Limits()
     _timer: TimerHandle | None = None
+    _stopping = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
@@ -148,6 +151,8 @@ class Protocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what a client sent."""
         super().data_received(data)
+        if self._stopping:
+            self._make_it_the_last()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -156,10 +161,25 @@ class Protocol(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
 
+    def shutdown(self) -> None:
+        """Close after the request under way, or soon where there is none."""
+        self._stopping = True
+        self._make_it_the_last()
+        self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_if_idle)
+
+    def _make_it_the_last(self) -> None:
+        """Tell the client that the connection ends, lest it send another request in vain."""
+        if not self._idle():
+            self.cycle.keep_alive = False
+            self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
+
     def _watch(self) -> None:
         if self._timer is None or self._timer.when() < self.loop.time():
             self._timer = self.loop.call_later(self.limits.silence_seconds, self._close_if_idle)
 
     def _close_if_idle(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if self._idle():
             self.transport.close()
+
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
