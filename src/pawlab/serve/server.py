@@ -25,6 +25,7 @@ from pawlab.serve.limits import Limits
 
 _METRICS_FILE = "metrics.json"
 _KEEP_ALIVE_SECONDS = 10
+_LAST_REQUEST_SECONDS = 0.2  # for a request that was on the wire when the service was told to stop
 
 
 def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
@@ -136,10 +137,12 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with limits on connections and on the time for a request's head, and errors in JSON."""
+    """uvicorn's HTTP/1.1, with limits on connections and on the time for a request's head, and errors in JSON. At a
+    stop it still serves what was on the wire."""
 
     limits = Limits()
     _timer: TimerHandle | None = None
+    _stopping = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
@@ -157,6 +160,14 @@ class Protocol(H11Protocol):
         """Take what a client sent."""
         super().data_received(data)
         self._time_head()
+        if self._stopping:
+            self._announce_close()
+
+    def shutdown(self) -> None:
+        """Close after the running request, or soon where there is none."""
+        self._stopping = True
+        self._announce_close()
+        self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_if_idle)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what isn't HTTP."""
@@ -169,6 +180,12 @@ class Protocol(H11Protocol):
         lines += [name + b": " + value for name, value in headers]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
         self.transport.close()
+
+    def _announce_close(self) -> None:
+        """Say in the running response that it is the connection's last."""
+        if not self._idle():
+            self.cycle.keep_alive = False
+            self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
