@@ -454,22 +454,30 @@ def test_when_the_queue_is_full_clients_hear_it_and_when_they_leave_it_empties(h
     assert send(held.port, "POST", "/predict", painted(RED), RAW).status == 200
 
 
-def test_at_a_stop_running_and_arriving_requests_are_the_last_of_their_connections(held: SimpleNamespace) -> None:
-    with (
-        closing(HTTPConnection("127.0.0.1", held.port, timeout=10)) as busy,
-        closing(HTTPConnection("127.0.0.1", held.port, timeout=10)) as idle,
-    ):
+def test_told_to_stop_what_is_under_way_is_finished(held: SimpleNamespace) -> None:
+    with closing(HTTPConnection("127.0.0.1", held.port, timeout=10)) as busy:
         busy.request("POST", "/predict", painted(RED), RAW)
-        idle.request("GET", "/health")
-        assert reply_of(idle).headers.get("connection") is None
         until(lambda: held.classifier.asked)
         held.server.should_exit = True
         until(lambda: refuses(held.port))
-        idle.request("GET", "/health")  # may have been on the wire when the signal came
-        assert reply_of(idle).headers["connection"] == "close"
         held.classifier.release.set()
         reply = reply_of(busy)
-    assert (reply.status, reply.headers["connection"]) == (200, "close")
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
+
+
+def test_told_to_stop_a_request_on_the_wire_is_served_on_a_connection_that_was_idle(
+    held: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pawlab.serve.server._LAST_REQUEST_SECONDS", 5)
+    held.classifier.release.set()
+    with closing(HTTPConnection("127.0.0.1", held.port, timeout=10)) as kept:
+        kept.request("GET", "/health")
+        assert reply_of(kept).status == 200
+        held.server.should_exit = True
+        until(lambda: refuses(held.port))
+        kept.request("GET", "/health")
+        reply = reply_of(kept)
+        assert (reply.status, reply.headers["connection"]) == (200, "close")
 
 
 def refuses(port: int) -> bool:
