@@ -1,4 +1,4 @@
-"""The ladder, measured: all published models and `fast` on the 3,000 photos, and two of them beside plain Keras.
+"""Measure all published models and `fast` on the 3,000 photos, and two of them beside plain Keras.
 
     python benchmarks/ladder.py [--out runs/ladder] [--epochs 20] [--recipes all] [--skip-keras]
 
@@ -26,10 +26,11 @@ from pawlab.datasets.splits import assign_splits
 from pawlab.errors import WeightsError
 from pawlab.evaluation.verdict import judge
 from pawlab.graphs.keras_runtime import import_keras
+from pawlab.pipeline import compare
 from pawlab.progress import silent
 from pawlab.recipes import PUBLISHED, find_recipe
 from pawlab.report.plots import comparison_figure, save_png
-from pawlab.runs.comparison import Compared, compare
+from pawlab.runs.comparison import Compared
 from pawlab.runs.record import machine
 from pawlab.storage import replacing_file
 
@@ -57,11 +58,11 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure the ladder.")
+    parser = argparse.ArgumentParser(description="Measure all published models.")
     parser.add_argument("--out", type=Path, default=Path("runs") / "ladder")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--recipes", default="all", help="names with commas between them")
-    parser.add_argument("--skip-keras", action="store_true", help="leave plain Keras out")
+    parser.add_argument("--skip-keras", action="store_true", help="don't train with plain Keras")
     return parser.parse_args()
 
 
@@ -71,7 +72,7 @@ def trained(name: str, asked: argparse.Namespace, seed: int = 0) -> Compared | N
         folder = asked.out / f"seed-{seed}"
         (one,) = compare(DATA, [name], folder, seed=seed, epochs=asked.epochs, report=False, progress=bar)
     except WeightsError as error:
-        print(f"{name} is left out: {error}")
+        print(f"{name} is skipped: {error}")
         return None
     return one
 
@@ -84,7 +85,7 @@ def beside_keras(kept: Path, epochs: int) -> dict[str, Any]:
     if kept.is_file() and json.loads(kept.read_text(encoding="utf-8"))["epochs"] == epochs:
         found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return found
-    keras = import_keras("the ladder")
+    keras = import_keras("benchmarks/ladder.py")
     import tensorflow as tf
 
     dataset = assign_splits(discover(DATA, bar))
@@ -100,29 +101,32 @@ def c4_beside_keras(dataset: Dataset, epochs: int) -> dict[str, Any]:
 
     from pawlab.backbones.keras_applications import find_weights
     from pawlab.backbones.table import find_backbone
-    from pawlab.trainers.keras.fit import train_keras
+    from pawlab.features.source import FeatureSource
+    from pawlab.trainers.fitted import Settings
+    from pawlab.trainers.keras.fit import fit
 
     recipe = find_recipe("c4")
     with tempfile.TemporaryDirectory() as folder:
         start = perf_counter()
-        ours = train_keras(dataset, recipe, folder=Path(folder), epochs=epochs, progress=bar)
+        ours = fit(dataset, recipe, FeatureSource(), Settings(Path(folder), epochs=epochs, progress=bar))
         our_seconds = perf_counter() - start
-        copy_parts(dataset, Path(folder))
+        copy_splits(dataset, Path(folder))
         model = plain_keras.c4(find_weights(find_backbone("mobilenet_v2"), (160, 160)))
         start = perf_counter()
         theirs = plain_keras.fit(model, Path(folder), epochs)
         their_seconds = perf_counter() - start
+    last = judge(ours.history, 0.5).epochs
     return {
         "our_seconds": our_seconds,
         "keras_seconds": their_seconds,
         "times_faster": their_seconds / our_seconds,
-        "our_settled_mean": fmean(row.val_accuracy for row in ours.history[-judge(ours.history, 0.5).epochs :]),
-        "keras_settled_mean": fmean(theirs["val_accuracy"][-judge(ours.history, 0.5).epochs :]),
+        "our_mean": fmean(row.val_accuracy for row in ours.history[-last:]),
+        "keras_mean": fmean(theirs["val_accuracy"][-last:]),
     }
 
 
-def copy_parts(dataset: Dataset, folder: Path) -> None:
-    """Copy our training and validation pictures to PART/CLASS/FILE, where Keras finds them."""
+def copy_splits(dataset: Dataset, folder: Path) -> None:
+    """Copy our training and validation pictures to SPLIT/CLASS/FILE, where Keras finds them."""
     for picture in dataset.split("train") + dataset.split("validation"):
         place = folder / str(picture.split) / picture.label / picture.path.name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -134,12 +138,12 @@ def a1_beside_keras(dataset: Dataset) -> dict[str, Any]:
     import plain_keras
 
     from pawlab.trainers.keras.architectures import build, compile_for
-    from pawlab.trainers.keras.batches import load_parts, picture_feed
+    from pawlab.trainers.keras.batches import decode_splits, picture_feed
     from pawlab.trainers.keras.steps import compiled_steps, go_through
 
     recipe = find_recipe("a1")
     with tempfile.TemporaryDirectory() as folder:
-        train, validation, _ = load_parts(dataset, recipe.preprocess, Path(folder), silent)
+        train, validation, *_ = decode_splits(dataset, recipe.preprocess, Path(folder), silent)
     feed = picture_feed(train, validation, recipe.batch_size, seed=0)
     model = build(recipe.layers, feed.input_shape, seed=0)
     compile_for(model, recipe)
@@ -179,34 +183,44 @@ def page(compared: list[Compared], more: list[Compared], beside: dict[str, Any],
         "",
         *table(compared),
         "",
-        "Accuracies and the gap are in percent. Settled: lowest and highest validation accuracy over the last quarter "
-        "of the epochs. Best: validation accuracy of the best epoch. Test: that epoch on 200 pictures, asked once, "
-        "with the 95% interval. Gap: training less validation accuracy, where settled. Seconds: of one run, from the "
-        "pictures to the report, and rough, as the machine had other things to do now and then; what can be compared "
-        "stands below. `fast` found its features in the cache; benchmarks/results.md has it without.",
+        "Accuracies and the gap are in percent. Last epochs: lowest and highest validation accuracy over the last "
+        "quarter of the epochs. Best: validation accuracy of the best epoch. Test: that epoch on 200 pictures, scored "
+        "once, with the 95% interval. Gap: training less validation accuracy over the last epochs. Seconds: of one "
+        "run, from the pictures to the report, and rough, as the machine had other things to do now and then; figures "
+        "that can be compared are below. `fast` found its features in the cache; benchmarks/results.md has it without.",
     ]
     return "\n".join([*lines, *seed_lines(more), *beside_lines(beside)]) + "\n"
 
 
 def seed_lines(more: list[Compared]) -> list[str]:
-    """Tell how recipes that depend on luck fare with other seeds."""
+    """Return the figures of other seeds, for recipes that depend on the seed."""
     if not more:
         return []
-    settled = [f"{one.recipe.name} with seed {seed_of(one)}: {span(settled_range(one))}" for one in more]
-    return ["", f"With other seeds, settled: {'; '.join(settled)}. See the known_quirks of the recipe."]
+    ranges = [f"{one.recipe.name} with seed {seed_of(one)}: {span(last_epochs(one))}" for one in more]
+    return ["", f"With other seeds, over the last epochs: {'; '.join(ranges)}. See the recipe's known quirks."]
 
 
 def seed_of(one: Compared) -> int:
-    return int(one.run.record["order"]["seed"])
+    return int(one.run.record["request"]["seed"])
 
 
-def settled_range(one: Compared) -> list[float]:
+def last_epochs(one: Compared) -> list[float]:
     return list(one.run.metrics["verdict"]["stable_range"])
 
 
 def table(compared: list[Compared]) -> list[str]:
-    heads = ["recipe", "trainable", "settled, published", "settled", "best", "test", "gap", "overfits", "seconds"]
-    rows = [heads, ["---", *["---:"] * (len(heads) - 1)], *(row(one) for one in compared)]
+    header = [
+        "recipe",
+        "trainable",
+        "last epochs, published",
+        "last epochs",
+        "best",
+        "test",
+        "gap",
+        "overfits",
+        "seconds",
+    ]
+    rows = [header, ["---", *["---:"] * (len(header) - 1)], *(row(one) for one in compared)]
     return [f"| {' | '.join(cells)} |" for cells in rows]
 
 
@@ -244,8 +258,7 @@ def beside_lines(beside: dict[str, Any]) -> list[str]:
         "",
         f"- c4, {beside['epochs']} epochs: ours {c4['our_seconds']:.0f} s from the pictures to the finished graph, "
         f"Keras's `fit` {c4['keras_seconds']:.0f} s from the same files: {c4['times_faster']:.1f} times faster. "
-        f"Mean validation accuracy where settled: {c4['our_settled_mean']:.2%}, Keras's "
-        f"{c4['keras_settled_mean']:.2%}.",
+        f"Mean validation accuracy over the last epochs: {c4['our_mean']:.2%}, Keras's {c4['keras_mean']:.2%}.",
         f"- a1, one epoch: ours {a1['our_seconds']:.1f} s, Keras's `fit` on arrays in memory "
         f"{a1['keras_seconds']:.1f} s (medians of {a1['rounds']} each, in turn): {a1['share_of_keras']:.2f} of Keras's "
         "time.",
@@ -257,7 +270,7 @@ def figures(compared: list[Compared], more: list[Compared]) -> dict[str, Any]:
     here = machine()
     found = {
         one.recipe.name: {
-            "stable_range": settled_range(one),
+            "stable_range": last_epochs(one),
             "validation": one.run.metrics["validation"]["accuracy"],
             "test": one.run.metrics["test"]["accuracy"],
             "test_ci95": one.run.metrics["test"]["ci95"],
@@ -269,7 +282,7 @@ def figures(compared: list[Compared], more: list[Compared]) -> dict[str, Any]:
         if one.recipe.published
     }
     for one in more:
-        found[one.recipe.name].setdefault("stable_range_by_seed", {})[str(seed_of(one))] = settled_range(one)
+        found[one.recipe.name].setdefault("stable_range_by_seed", {})[str(seed_of(one))] = last_epochs(one)
     return found
 
 

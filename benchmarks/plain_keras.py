@@ -1,11 +1,11 @@
-"""Published models as a Keras user would write and train them, to hold ours against.
+"""Published models as a Keras user would write and train them, to compare ours with.
 
 Nothing of pawlab's training is used here: `fit`, Keras's own reading of pictures, Keras's own defaults.
-`ladder.py` times two of them beside ours. Alone, this says where a recipe's layers settle without pawlab:
+`ladder.py` times two of them beside ours. Alone, this prints the validation accuracy that recipes reach without pawlab:
 
     python benchmarks/plain_keras.py FOLDER [--recipes d2,d3] [--seeds 0,1] [--epochs 20]
 
-FOLDER has train/CLASS and validation/CLASS, as the tutorials' own download. Prints a line for each.
+FOLDER has train/CLASS and validation/CLASS, as the tutorials' own download. Prints a line for each recipe and seed.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def c4(weights: Path) -> Any:
 
 
 def compiled(model: Any) -> Any:
-    """Give it what all models of tutorials a to d have."""
+    """Compile a model as tutorials a to d do."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
     return model
@@ -60,8 +60,8 @@ def fit(model: Any, folder: Path, epochs: int, seed: int = 0) -> Any:
     """
     read = keras.utils.image_dataset_from_directory
     train, validation = (
-        read(folder / part, image_size=SIZE[:2], batch_size=32, seed=seed, verbose=False)
-        for part in ("train", "validation")
+        read(folder / split, image_size=SIZE[:2], batch_size=32, seed=seed, verbose=False)
+        for split in ("train", "validation")
     )
     return model.fit(train, epochs=epochs, validation_data=validation, verbose=0).history
 
@@ -75,10 +75,11 @@ def main() -> None:
     asked = parser.parse_args()
     for name in asked.recipes.split(","):
         for seed in map(int, asked.seeds.split(",")):
-            print(f"{name} seed {seed}: {settled(name, seed, asked.folder, asked.epochs)}", flush=True)
+            print(f"{name} seed {seed}: {last_epochs(name, seed, asked.folder, asked.epochs)}", flush=True)
 
 
-def settled(name: str, seed: int, folder: Path, epochs: int) -> str:
+def last_epochs(name: str, seed: int, folder: Path, epochs: int) -> str:
+    """Train a recipe's layers and return their validation accuracy over the last quarter of the epochs."""
     from pawlab.recipes import find_recipe
     from pawlab.trainers.keras.architectures import build
 

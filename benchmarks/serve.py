@@ -1,10 +1,10 @@
-"""Load on `pawlab serve` beside `pawlab predict` on the same pictures: throughput, errors, memory, an orderly stop.
+"""Load on `pawlab serve` beside `pawlab predict` on the same pictures: throughput, errors, memory, shutdown.
 
     python benchmarks/serve.py RUN PICTURES [--clients 64] [--seconds 30] [--rounds 3]
 
-Each client sends one picture a request, one after the other, over a connection that it keeps. The two take turns
+Each client sends one picture per request, one after the other, over a connection that it keeps. The two take turns
 within one run, as a machine is never equally busy twice; predict's start-up isn't counted, the clients' own work is.
-At the end the service is told to stop while the clients go on: what it accepted must be answered.
+At the end the service gets SIGTERM while the clients go on: every request that it accepted must get a response.
 """
 
 import argparse
@@ -74,17 +74,17 @@ def start(run: Path) -> tuple["subprocess.Popen[str]", int]:
 def measure(
     process: "subprocess.Popen[str]", port: int, classifier: Classifier, pictures: list[Path], arguments: Any
 ) -> dict[str, Any]:
-    part = arguments.seconds / arguments.rounds
+    seconds = arguments.seconds / arguments.rounds
     requests = [request(path.read_bytes()) for path in pictures]
     outcome, served, predicted, memory = Outcome(), [], [], []
     own_cpu, service_cpu = 0.0, 0.0
     for _ in range(arguments.rounds):
         begin = process_time()
-        predicted.append(predict_for(part, classifier, pictures))
+        predicted.append(predict_for(seconds, classifier, pictures))
         own_cpu += process_time() - begin
         begin, before = cpu_seconds(process.pid), len(outcome.seconds)
-        asyncio.run(load(port, requests, arguments.clients, part, outcome))
-        served.append((len(outcome.seconds) - before) / part)
+        asyncio.run(load(port, requests, arguments.clients, seconds, outcome))
+        served.append((len(outcome.seconds) - before) / seconds)
         service_cpu += cpu_seconds(process.pid) - begin
         memory.append(resident_megabytes(process.pid))
     stopped = Outcome()
@@ -93,11 +93,11 @@ def measure(
     return {
         "cores": cores(),
         "clients": arguments.clients,
-        "predict_pictures_a_second": [round(value, 1) for value in predicted],
-        "serve_pictures_a_second": [round(value, 1) for value in served],
+        "predict_pictures_per_second": [round(value, 1) for value in predicted],
+        "serve_pictures_per_second": [round(value, 1) for value in served],
         "ratio": round(sum(served) / len(served) / (sum(predicted) / len(predicted)), 3),
-        "processor_ms_a_picture": {
-            "predict": round(1000 * own_cpu / (sum(predicted) * part), 2),
+        "processor_ms_per_picture": {
+            "predict": round(1000 * own_cpu / (sum(predicted) * seconds), 2),
             "serve": round(1000 * service_cpu / len(outcome.seconds), 2),
         },
         "statuses": outcome.statuses,
@@ -122,7 +122,7 @@ def request(picture: bytes) -> bytes:
 
 
 def predict_for(seconds: float, classifier: Classifier, pictures: list[Path]) -> float:
-    """Return how many pictures a second `predict` answers."""
+    """Return how many pictures `predict` classifies per second."""
     begin = perf_counter()
 
     def until_time_is_up() -> Any:
@@ -137,7 +137,7 @@ def predict_for(seconds: float, classifier: Classifier, pictures: list[Path]) ->
 
 async def load(port: int, requests: list[bytes], clients: int, seconds: float, outcome: Outcome) -> None:
     end = perf_counter() + seconds
-    await asyncio.measure(*(client(port, requests[number::clients], end, outcome) for number in range(clients)))
+    await asyncio.gather(*(client(port, requests[number::clients], end, outcome) for number in range(clients)))
 
 
 async def stop_under_load(
@@ -176,7 +176,7 @@ async def client(port: int, requests: list[bytes], end: float, outcome: Outcome)
 
 
 async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: bytes) -> tuple[int, bool]:
-    """Return the answer's status, 0 where none came whole, and whether the connection may be used again."""
+    """Return the response's status, 0 where none came whole, and whether the connection may be used again."""
     try:
         writer.write(content)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -188,7 +188,7 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, c
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has taken, where the system tells (Linux)."""
+    """Return the processor time of a process in seconds, nan on systems without /proc."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
@@ -197,7 +197,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_megabytes(pid: int) -> float | None:
-    """Return what a process holds in memory, where the system tells (Linux)."""
+    """Return the resident memory of a process in megabytes, None on systems without /proc."""
     try:
         text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:

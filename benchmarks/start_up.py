@@ -1,4 +1,4 @@
-"""How long people wait before anything happens: `--help` and a first prediction, each beside the least it could cost.
+"""Start-up time of `--help` and of a first prediction, each beside the least that it could take.
 
     python benchmarks/start_up.py RUN PICTURE
 

@@ -1,6 +1,6 @@
-"""The recipes, from the recipes themselves -> a page of Markdown: layers, shapes, counts, published and measured."""
+"""Write the page of recipes: layers, shapes, parameter counts, published and measured figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,11 @@ def write(page: Path) -> None:
 
 
 def _overview() -> Iterator[str]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for recipe in RECIPES:
         counts = count_parameters(recipe)
-        settled = _range(recipe.published.get("val_stable")), _range(recipe.measured.get("stable_range"))
-        rows.append((f"[{recipe.name}](#{recipe.name})", recipe.title, f"{counts.trainable:,}", *settled))
+        ranges = _range(recipe.published.get("val_stable")), _range(recipe.measured.get("stable_range"))
+        rows.append((f"[{recipe.name}](#{recipe.name})", recipe.title, f"{counts.trainable:,}", *ranges))
     header = ("recipe", "model", "trainable parameters", "validation, published", "validation, measured")
     yield from _table(header, rows, words=2)
 
@@ -45,12 +45,12 @@ def _one(recipe: Recipe) -> Iterator[str]:
         "",
     )
     size = f"{recipe.preprocess.height} x {recipe.preprocess.width} pixels, {recipe.preprocess.resize_mode}"
-    training = f", {recipe.epochs} epochs of batches of {recipe.batch_size}" if recipe.trainer == "keras" else ""
+    training = f", {recipe.epochs} epochs of batches of {recipe.batch_size}" if recipe.trains_in_epochs else ""
     yield from (f"{size}{training}; {counts.total:,} parameters, {counts.trainable:,} of them trainable.", "")
     lines = summarise(recipe)
     rows = [(line.kind, _options(line.options), _shape(line.output_shape), f"{line.parameters:,}") for line in lines]
     yield from _table(("layer", "options", "output", "parameters"), rows, words=2)
-    yield from (f"\nOdd, and kept: {oddity}" for oddity in recipe.known_quirks)
+    yield from (f"\nKnown quirk: {quirk}" for quirk in recipe.known_quirks)
     figures = {
         title: facts for title, facts in (("Published", recipe.published), ("Measured", recipe.measured)) if facts
     }
@@ -59,13 +59,13 @@ def _one(recipe: Recipe) -> Iterator[str]:
 
 
 _NAMES = {
-    "val_stable": "validation settled at",
-    "val_last": "validation at the last epoch",
-    "train_last": "training at the last epoch",
-    "test": "test",
-    "stable_range": "validation settled at",
+    "val_stable": "validation accuracy over the last epochs",
+    "val_last": "validation accuracy at the last epoch",
+    "train_last": "training accuracy at the last epoch",
+    "test": "test accuracy",
+    "stable_range": "validation accuracy over the last epochs",
     "stable_range_by_seed": "and with",
-    "validation": "validation at the best epoch",
+    "validation": "validation accuracy at the best epoch",
     "test_ci95": "its 95% interval",
     "seconds": "seconds",
     "machine": "on",
@@ -102,7 +102,7 @@ def _options(options: dict[str, Any]) -> str:
     )
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]], words: int) -> Iterator[str]:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], words: int) -> Iterator[str]:
     """Yield a table whose first `words` columns are words and the others numbers."""
     sides = [":---" if place < words else "---:" for place in range(len(header))]
     yield from ("| " + " | ".join(cells) + " |" for cells in (header, sides, *rows))

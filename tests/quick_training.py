@@ -1,4 +1,4 @@
-"""Training in no time, and Ctrl-C pressed at a moment of one's choice."""
+"""Fast training for tests, and Ctrl-C at a chosen moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ layers = [{ kind = "flatten" }, { kind = "dense" }]
 
 
 def interrupting(begin: str) -> Progress:
-    """A progress under which Ctrl-C is pressed when a bar whose title begins so has moved."""
+    """Return a progress that raises KeyboardInterrupt once a bar whose title starts with `begin` advances."""
 
     @contextmanager
     def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
@@ -34,5 +34,5 @@ def interrupting(begin: str) -> Progress:
 
 
 def train_keras(dataset: Dataset, recipe: Recipe, *, folder: Path, **settings: Any) -> Fitted:
-    """Train in a folder, with the defaults of a run."""
+    """Train in a folder, with a run's defaults."""
     return fit(dataset, recipe, FeatureSource(), Settings(folder, **settings))

@@ -57,7 +57,7 @@ def test_the_terminal_shows_the_first_of_each(
     assert capsys.readouterr().out.split("two splits)\n")[1].splitlines() == [
         "",
         "Serious: broken files",
-        "7 files can't be read as pictures and were left out. Replace or delete them.",
+        "7 files can't be read as pictures and were skipped. Replace or delete them.",
         *(f"  cats/text [{number}].jpg ({reason})" for number in range(5)),
         "  and 2 more; --json lists all",
         "",

@@ -116,7 +116,7 @@ def test_exact_copies(tmp_path: Path) -> None:
         Finding(
             "broken files",
             "serious",
-            "1 file can't be read as a picture and was left out. Replace or delete it.",
+            "1 file can't be read as a picture and was skipped. Replace or delete it.",
             ((Mention("dogs/nothing.jpg", "is empty"),),),
         ),
         Finding(
@@ -204,7 +204,7 @@ def test_what_else_was_set_aside(count: int) -> None:
     finding = skipped(Measurements(dataset))
     assert finding is not None
     expected = {1: "1 entry was", 1200: "1,200 entries were"}[count]
-    assert finding.sentence == f"{expected} set aside; the first is a.txt (lies in no class folder)."
+    assert finding.sentence == f"{expected} skipped; the first is a.txt (lies in no class folder)."
     assert finding.severity == "note"
 
 
@@ -330,8 +330,8 @@ def test_files_that_tell_their_class() -> None:
         "telltale files",
         "warning",
         "The file format alone predicts the class of 97% of the pictures, where always guessing the most frequent "
-        "class is right for 50%. A classifier may learn that rather than what is shown: prepare the pictures of all classes "
-        "in the same way.",
+        "class is right for 50%. A classifier may learn that rather than what is shown: prepare the pictures of all "
+        "classes in the same way.",
     )
 
 

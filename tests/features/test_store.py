@@ -109,6 +109,22 @@ def test_a_file_cut_off_anywhere_keeps_its_whole_rows_and_is_written_on(store: F
     assert numbers_in(store, [0, 1, 2, 9]) == [0, 1, 2, 9]
 
 
+def test_a_damaged_row_is_absent_until_it_is_written_again(store: FeatureStore) -> None:
+    write(store, [1, 2])
+    path = store.folder / "rows.f32"
+    content = bytearray(path.read_bytes())
+    content[1] ^= 1
+    path.write_bytes(content)
+    assert numbers_in(store, [1, 2]) == [2]
+    write(store, [1])
+    assert numbers_in(store, [1, 2]) == [1, 2]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    content[1] ^= 1  # now the old row is whole and the newer one damaged
+    path.write_bytes(content)
+    assert numbers_in(store, [1, 2]) == [1, 2]
+
+
 def test_a_store_that_cannot_be_used_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     store = store_in(tmp_path / "file")

@@ -94,7 +94,7 @@ def test_shapes_are_those_that_the_tutorial_prints() -> None:
     ("name", "outputs"),
     [("a1", 20), ("a4", 20), ("b1", 64), ("b3", 64), ("c4", 20), ("d1", 256), ("d4", 20), ("e1", 20)],
 )
-def test_twenty_classes_have_an_output_each(name: str, outputs: int) -> None:
+def test_each_of_twenty_classes_has_an_output(name: str, outputs: int) -> None:
     assert summarise(find_recipe(name), classes=20)[-1].output_shape == (outputs,)
 
 
@@ -114,6 +114,14 @@ def test_the_sigmoid_becomes_a_softmax_for_three_classes() -> None:
     assert count_parameters(find_recipe("e1"), classes=3).trainable == 38_536_192 + 3 * 1025
 
 
+def test_a_run_of_an_older_version_is_read() -> None:
+    values = find_recipe("fast").to_dict()
+    values["oddities"] = values.pop("known_quirks")
+    values["preprocess"]["fit"] = values["preprocess"].pop("resize_mode")
+    values |= {"trainer": "head", "loss": "cross-entropy + L2, its strength chosen on validation"}
+    assert Recipe.from_dict(values) == find_recipe("fast")
+
+
 def test_e_trains_as_published_where_it_differs_from_the_others() -> None:
     recipe = find_recipe("e1")
     assert (recipe.preprocess.height, recipe.preprocess.width) == (150, 150)
@@ -125,7 +133,7 @@ def options_of(name: str, kind: str) -> list[dict[str, Any]]:
     return [layer.options for layer in find_recipe(name).layers if layer.kind == kind]
 
 
-def test_oddities_of_the_source_are_kept() -> None:
+def test_known_quirks_of_the_source_are_kept() -> None:
     assert [options["dtype"] for options in options_of("b1", "conv")] == ["float64", "float32"]
     assert options_of("d4", "dense") == [{"units": 2, "activation": "relu", "dtype": "float32"}]
     kinds = [layer.kind for layer in find_recipe("d2").layers]
@@ -134,16 +142,16 @@ def test_oddities_of_the_source_are_kept() -> None:
     assert (options_of("d3", "rotate")[0]["lower"], options_of("d3", "rotate")[0]["upper"]) == (-0.2, 0.3)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+def test_an_unknown_name_gets_the_nearest_suggested() -> None:
     with pytest.raises(RecipeError) as caught:
         find_recipe("fats")
     known = ", ".join(recipe.name for recipe in RECIPES)
     assert str(caught.value) == f"there is no recipe 'fats'. Did you mean 'fast'? There are: {known}."
 
 
-def test_recipes_need_no_tensorflow() -> None:
+def test_recipes_need_neither_tensorflow_nor_pydantic() -> None:
     script = (
-        "import sys; sys.modules.update(tensorflow=None, keras=None, onnx=None);"
+        "import sys; sys.modules.update(tensorflow=None, keras=None, onnx=None, pydantic=None);"
         "from pawlab.recipes import RECIPES; from pawlab.recipes.summary import recipe_document;"
         "print(sum(recipe_document(recipe)['parameters']['total'] > 0 for recipe in RECIPES))"
     )

@@ -323,7 +323,7 @@ def test_mistakes_come_with_the_surest_first_and_the_rest_is_counted(tmp_path: P
     material = made_material(tmp_path / "data", [f"kind {number}" for number in range(4)], wrong=20)
     page = made_page(material, tmp_path)
     assert "20 of the 20 test pictures are named wrongly. These are the 12 whose wrong answers" in page.text
-    shown = page.text.split("Its mistakes")[-1].split("Use it")[0]
+    shown = page.text.split("Mistakes")[-1].split("Label issues")[0]
     sureness_shown = [float(found) for found in re.findall(r"(\d+\.\d)% labelled", shown)]
     assert len(sureness_shown) == 12
     assert sureness_shown == sorted(sureness_shown, reverse=True)
@@ -407,7 +407,7 @@ def test_a_head_shows_what_was_chosen(tmp_path: Path) -> None:
     record = {**material.record, "chosen_on_validation": chosen}
     page = made_page(replace(material, record=record, history=HISTORY[:1]), tmp_path)
     assert page.all("svg")[0]["aria-label"] == (
-        "Validation loss for 3 strengths C; the smallest, 0.200, is at C = 0.1."
+        "Validation loss for 3 values of C; the smallest, 0.200, is at C = 0.1."
     )
 
 
@@ -507,7 +507,7 @@ def test_the_interval_of_the_answer_is_that_of_the_test(tmp_path: Path) -> None:
     material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=3)
     validation = {"accuracy": 0.9, "loss": 0.2, "pictures": 800, "ci95": [0.877, 0.919], "baseline_accuracy": 0.5}
     page = made_page(replace(material, metrics={**material.metrics, "validation": validation}), tmp_path)
-    assert "70.0 % of 10 pictures it had never seen" in page.text
+    assert "70.0 % of 10 test pictures were" in page.text
     assert "may lie anywhere from 39.7% to 89.2% (95% interval)" in page.text
     assert "validation 800 90.0% 87.7–91.9% 0.200 test 10 70.0% 39.7–89.2% 0.123" in page.text
     scale = next(attributes for _, attributes in page.tags if attributes.get("class") == "ruler")

@@ -98,8 +98,8 @@ def features_by_content(
         infos = [*infos, *(info for _, info in unsaved.values())]
     positions = np.full(len(contents), -1, np.int64)
     positions[rows >= 0] = np.arange(len(kept))
-    for number, content in enumerate(unsaved, start=len(kept)):
-        positions[contents.index(content)] = number
+    place = {content: number for number, content in enumerate(contents)}
+    positions[[place[content] for content in unsaved]] = np.arange(len(kept), len(features))
     return ByContent(features, positions, infos, failed, len(missing) - len(failed))
 
 

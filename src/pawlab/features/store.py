@@ -59,13 +59,16 @@ class Snapshot:
             return found
         digests = np.frombuffer(b"".join(map(bytes.fromhex, contents)), np.uint8).reshape(-1, 32)
         wanted = np.ascontiguousarray(digests[:, :8]).view("<u8").ravel()
-        places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        for number in np.flatnonzero(self.keys[places] == wanted).tolist():
-            record = self.records[places[number]]
-            row = int(record["row"])
-            whole = zlib.crc32(self.rows[row].tobytes()) == int(record["crc"])
-            if whole and record["digest"].tobytes() == digests[number].tobytes():
-                found[number] = row
+        first, behind = (np.searchsorted(self.keys, wanted, side).tolist() for side in ("left", "right"))
+        for number, digest in enumerate(digests):
+            for record in self.records[first[number] : behind[number]][
+                ::-1
+            ]:  # the newest first
+                row = int(record["row"])
+                whole = zlib.crc32(self.rows[row].tobytes()) == int(record["crc"])
+                if whole and record["digest"].tobytes() == digest.tobytes():
+                    found[number] = row
+                    break
         return found
 
     def take(self, positions: Positions) -> Features:

@@ -13,7 +13,8 @@ def to_our_opset(model: "ModelProto") -> "ModelProto":
 
     Raises ValueError, with the reason, where it can't be converted.
     """
-    from onnx import checker, version_converter
+    from onnx import IR_VERSION as NEWEST_IR
+    from onnx import checker, defs, version_converter
     from onnx.inliner import inline_local_functions
 
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), None)
@@ -22,14 +23,27 @@ def to_our_opset(model: "ModelProto") -> "ModelProto":
     foreign = [domain for domain in others if domain in used and not any(f.domain == domain for f in model.functions)]
     if opset is None or foreign:
         raise ValueError(f"it uses operators of {', '.join(foreign) or 'no ONNX opset'}, not ONNX's own")
+    for name, value, newest in (
+        ("opset", opset, defs.onnx_opset_version()),
+        ("format version", model.ir_version, NEWEST_IR),
+    ):
+        if value > newest:
+            raise ValueError(f"its ONNX {name} is {value}; the installed onnx package reads up to {newest}")
     try:
         checker.check_model(model)
         converted: ModelProto = inline_local_functions(model)
+    except Exception as error:  # the checker and protobuf raise each their own
+        raise ValueError(f"it is no valid ONNX network: {_reason(error)}") from error
+    try:
         if opset != OPSET:
             converted = version_converter.convert_version(converted, OPSET)
         converted.ir_version = IR_VERSION
         checker.check_model(converted, full_check=True)
-    except Exception as error:  # the checker, the converter and protobuf raise each their own
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"it can't be converted from ONNX opset {opset} to {OPSET}: {reason}") from error
+    except Exception as error:
+        raise ValueError(f"it can't be converted from ONNX opset {opset} to {OPSET}: {_reason(error)}") from error
     return converted
+
+
+def _reason(error: Exception) -> str:
+    """Return what ONNX says, in one line, without the place in its own source that it begins with."""
+    return " ".join(str(error).split()).rpartition("` failed: ")[2][:200]

@@ -1,13 +1,13 @@
-"""Our own recipes.
+"""The recipes of pawlab itself.
 
-Source: transfer learning as all five tutorials end on it, with a stronger frozen network and a convex head, so that
-there is nothing to watch or tune and two runs give the same bits.
+Source: transfer learning, on which all five tutorials end, with a stronger frozen network and logistic regression. That
+is convex, so there is nothing to watch or tune, and two runs give the same bits.
 
 fast: `pawlab train DATA`
     The network at the size its weights were trained at.
 
 accurate: `pawlab train DATA --recipe accurate`
-    The same on larger pictures: twice the pixels, twice the time, and a finer map for the features to be means of.
+    The same on larger pictures: twice the pixels, twice the time, and features averaged over a finer map.
 
 We measured, on the 800 validation photos of cats-and-dogs, 2026-11-23: accuracy 0.9913 at 224 pixels, 0.9913 at 288,
 0.9950 at 320; mean cross-entropy 0.0212, 0.0174, 0.0111 nats.
@@ -42,7 +42,7 @@ FAST = _recipe(
 ACCURATE = _recipe(
     name="accurate",
     title="fast on larger pictures",
-    purpose="Where a mistake costs more than a minute: the same network sees twice the pixels.",
+    purpose="For when a mistake costs more than a minute: the same network on twice the pixels.",
     preprocess=Preprocess(height=320, width=320, resize_mode="squash"),
 )
 

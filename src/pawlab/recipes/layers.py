@@ -30,27 +30,27 @@ def rescale(scale: float, offset: float = 0.0) -> Layer:
 
 
 def flip(mode: FlipMode = "horizontal_and_vertical") -> Layer:
-    """Mirror a picture or not, each way in `mode` with an even chance."""
+    """Mirror a picture with a probability of 1/2 in each direction of `mode`."""
     return Layer("flip", {"mode": mode})
 
 
 def rotate(lower: float, upper: float, fill_mode: FillMode = "reflect") -> Layer:
-    """Turn counter-clockwise by a random share of a full turn between `lower` and `upper`."""
+    """Rotate counter-clockwise by a random angle between `lower` and `upper`, as fractions of a full turn."""
     return Layer("rotate", {"lower": lower, "upper": upper, "fill_mode": fill_mode})
 
 
 def shift(height_factor: float, width_factor: float, fill_mode: FillMode = "reflect") -> Layer:
-    """Move by up to these shares of the height and width, either way."""
+    """Shift by up to these fractions of the height and width, either way."""
     return Layer("shift", {"height_factor": height_factor, "width_factor": width_factor, "fill_mode": fill_mode})
 
 
 def shear(x_factor: float, fill_mode: FillMode = "reflect") -> Layer:
-    """Slant: each row moves sideways by up to `x_factor` pixels for a pixel of height, either way."""
+    """Shear: each row moves sideways by up to `x_factor` pixels per pixel of height, either way."""
     return Layer("shear", {"x_factor": x_factor, "fill_mode": fill_mode})
 
 
 def zoom(height_factor: float, width_factor: float, fill_mode: FillMode = "reflect") -> Layer:
-    """Stretch or shrink height and width by up to these shares, independently."""
+    """Stretch or shrink height and width by up to these fractions, independently."""
     return Layer("zoom", {"height_factor": height_factor, "width_factor": width_factor, "fill_mode": fill_mode})
 
 
@@ -60,7 +60,7 @@ def conv(filters: int, kernel_size: int = 3, activation: Activation | None = "re
 
 
 def pool(pool_size: int) -> Layer:
-    """Maximum over windows that don't overlap; what is left over at the edge is dropped."""
+    """Maximum over windows that don't overlap; a remainder at the edge is dropped."""
     return Layer("pool", {"pool_size": pool_size})
 
 
@@ -75,7 +75,7 @@ def global_average_pool() -> Layer:
 
 
 def dropout(rate: float) -> Layer:
-    """In training, set a random share of `rate` to 0 and scale the rest up to keep the sum."""
+    """In training, set values to 0 with probability `rate` and divide the others by 1 - `rate`."""
     return Layer("dropout", {"rate": rate})
 
 

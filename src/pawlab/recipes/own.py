@@ -15,7 +15,7 @@
     kind = "dense"      # the last: one output per class, so its units may be left out
 
 The layers and their options are those of `recipes.layers`; the rest has the names of `Recipe`'s fields, most of it a
-default. All mistakes are reported together. A Python file is run as it stands: it can do whatever the user can.
+default. All mistakes are reported together. A Python file is run: it can do whatever the user can.
 """
 
 import runpy
@@ -29,7 +29,7 @@ from pawlab.backbones.table import find_backbone
 from pawlab.errors import RecipeError
 from pawlab.images import Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.recipe import Layer, Loss, Recipe
+from pawlab.recipes.recipe import OLD_NAMES, OLD_VALUES, Layer, Loss, Recipe
 from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
@@ -71,13 +71,13 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     """Return the recipe with these values, in the form of `Recipe.to_dict`. Raises RecipeError, naming `where`."""
     from pawlab.recipes.schema import read_layers, read_values
 
-    values = _with_new_names(values)
+    values = _with_new_names(values, where)
     layers, mistakes = read_layers(values.pop("layers", None))
     is_probe = any(layer.kind in ("standardise", "logistic_regression") for layer in layers)
     found, more = read_values(values, in_epochs=not is_probe)
     mistakes = more + mistakes
-    if found.get("name") in taken:
-        mistakes.append(f"the name '{found['name']}' is that of a built-in recipe; choose another")
+    if isinstance(values.get("name"), str) and values["name"] in taken:
+        mistakes.append(f"the name '{values['name']}' is that of a built-in recipe; choose another")
     given = {key: found.pop(key, None) for key in ("loss", "trainer")}
     if not mistakes:
         mistakes += [*_arrangement(layers, is_probe), *_shapes(layers, found["preprocess"])]
@@ -94,28 +94,38 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     return recipe
 
 
-def _with_new_names(values: Values) -> Values:
-    """Take the keys of former versions, with a warning."""
-    values = dict(values)
-    for old, new in (("oddities", "known_quirks"),):
-        if old in values:
-            _warn_of(old, new)
-            values[new] = values.pop(old)
-    preprocess = values.get("preprocess")
-    if isinstance(preprocess, dict) and "fit" in preprocess:
-        _warn_of("fit", "resize_mode")
-        values["preprocess"] = {"resize_mode" if key == "fit" else key: value for key, value in preprocess.items()}
+def _with_new_names(values: Values, where: str) -> Values:
+    """Take the keys and values of former versions, with a warning."""
+    values = _renamed(values, OLD_NAMES, where)
+    for key in ("trainer", "loss"):
+        old = values.get(key)
+        if isinstance(old, str) and old in OLD_VALUES:
+            _warn(where, old, OLD_VALUES[old])
+            values[key] = OLD_VALUES[old]
+    if isinstance(values.get("preprocess"), dict):
+        values["preprocess"] = _renamed(values["preprocess"], {"fit": "resize_mode"}, where)
     return values
 
 
-def _warn_of(old: str, new: str) -> None:
-    warnings.warn(f"in recipes, {old} is now {new}", DeprecationWarning, stacklevel=5)
+def _renamed(table: Values, names: dict[str, str], where: str) -> Values:
+    table = dict(table)
+    for old, new in names.items():
+        if old in table and new not in table:
+            _warn(where, old, new)
+            table[new] = table.pop(old)
+    return table
+
+
+def _warn(where: str, old: str, new: str) -> None:
+    warnings.warn(f"{where}: '{old}' is now '{new}'", DeprecationWarning, stacklevel=2)
 
 
 def _parse(path: Path) -> Values:
     try:
         return read_toml(path)
-    except (OSError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise RecipeError(f"{path} can't be read: it is nested too deeply.") from error
+    except (OSError, ValueError) as error:
         raise RecipeError(f"{path} can't be read: {' '.join(str(error).split())}") from error
 
 

@@ -13,8 +13,8 @@ Loss = Literal[
     "",
 ]
 
-_OLD_NAMES = {"oddities": "known_quirks"}
-_OLD_VALUES = {
+OLD_NAMES = {"oddities": "known_quirks"}
+OLD_VALUES = {
     "head": "linear_probe",
     "cross-entropy + L2, its strength chosen on validation": "cross-entropy + L2, C chosen on validation",
 }
@@ -90,11 +90,11 @@ class Recipe:
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Recipe":
         """Read back what `to_dict` gave, through JSON or not, or what older versions wrote."""
-        values = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
+        values = {OLD_NAMES.get(name, name): value for name, value in values.items()}
         return Recipe(
             **{
                 **values,
-                **{name: _OLD_VALUES.get(values.get(name, ""), values.get(name, "")) for name in ("trainer", "loss")},
+                **{name: OLD_VALUES.get(values.get(name, ""), values.get(name, "")) for name in ("trainer", "loss")},
                 "preprocess": Preprocess.from_dict(values["preprocess"]),
                 "layers": tuple(Layer.from_dict(layer) for layer in values["layers"]),
                 "known_quirks": tuple(values["known_quirks"]),

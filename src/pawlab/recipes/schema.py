@@ -20,10 +20,10 @@ Mistakes = list[str]
 Values = dict[str, Any]
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
-_Count = Annotated[int, Field(ge=1)]
-_Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e300, le=1e300)]
-_TYPES = {int: _Count, float: _Number}
-_SHARE = Annotated[float, Field(ge=0, lt=1)]
+_Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+_Side = Annotated[int, Field(ge=1, le=10_000)]  # pixels
+_TYPES = {int: _Count, float: Annotated[float, Field(allow_inf_nan=False)]}
+_SHARE = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 _UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is trained in epochs
 
 
@@ -43,12 +43,12 @@ def _facts(table: Values) -> Values:
 
 class _Preprocess(BaseModel):
     model_config = _STRICT
-    height: _Count
-    width: _Count
+    height: _Side
+    width: _Side
     resize_mode: ResizeMode = "squash"
 
 
-class _Head(BaseModel):
+class _Recipe(BaseModel):
     """All of a recipe but its layers and how it is trained in epochs."""
 
     model_config = _STRICT
@@ -64,11 +64,11 @@ class _Head(BaseModel):
     measured: Annotated[Values, AfterValidator(_facts)] = {}
 
 
-class _InEpochs(_Head):
+class _InEpochs(_Recipe):
     epochs: _Count
     batch_size: _Count = 32
-    learning_rate: Annotated[float, Field(gt=0, le=1e300)] = 0.001
-    early_stopping: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.001
+    early_stopping: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
     optimizer: Literal["adam", "rmsprop"] = "adam"
 
 
@@ -83,14 +83,14 @@ def read_values(values: Values, in_epochs: bool) -> tuple[Values, Mistakes]:
     """Return a recipe's fields but its layers, with their defaults, and what is wrong with them."""
     mistakes = []
     if not in_epochs:
-        own = _InEpochs.model_fields.keys() - _Head.model_fields.keys()
+        own = _InEpochs.model_fields.keys() - _Recipe.model_fields.keys()
         unused = [key for key in values if key in own and values[key] not in _UNUSED]
         mistakes += [f"{key} has no meaning for logistic regression; leave it out" for key in unused]
         values = {key: value for key, value in values.items() if key not in own}
     try:
-        read = (_InEpochs if in_epochs else _Head).model_validate(values)
+        read = (_InEpochs if in_epochs else _Recipe).model_validate(values)
     except ValidationError as error:
-        return {}, [*_said(error, _InEpochs.model_fields.keys()), *mistakes]
+        return {}, [*_sentences(error, {*_InEpochs.model_fields, *_Preprocess.model_fields}), *mistakes]
     found = {
         **dict(read),
         "known_quirks": tuple(read.known_quirks),
@@ -105,10 +105,11 @@ def read_layers(tables: Any) -> tuple[list[Layer], Mistakes]:
 
     The last dense layer may leave out its units: one for each class, or one with a sigmoid.
     """
+    tables = [] if tables is None else tables
+    if not isinstance(tables, list | tuple):
+        return [], [f"layers are tables that begin with [[layers]] each, not {_shown(tables)}"]
     if not tables:
         return [], ["there are no [[layers]]"]
-    if not isinstance(tables, list | tuple):
-        return [], [f"layers are tables that begin with [[layers]] each, not {tables!r}"]
     dense = [number for number, table in enumerate(tables) if isinstance(table, dict) and table.get("kind") == "dense"]
     layers: list[Layer] = []
     mistakes: Mistakes = []
@@ -117,14 +118,15 @@ def read_layers(tables: Any) -> tuple[list[Layer], Mistakes]:
             table = {"units": 1 if table.get("activation") == "sigmoid" else 2, **table}
         kind = table.get("kind") if isinstance(table, dict) else None
         if not isinstance(kind, str) or kind not in KINDS:
-            mistakes.append(f"layer {number} is {table!r}; its kind is one of {', '.join(KINDS)}{_guess(kind, KINDS)}")
+            kinds = f"{', '.join(KINDS)}{_guess(kind, KINDS)}"
+            mistakes.append(f"layer {number} is {_shown(table)}; its kind is one of {kinds}")
             continue
         options = {name: value for name, value in table.items() if name != "kind"}
         try:
             layers.append(KINDS[kind](**dict(_options_of(kind, options.get("name")).model_validate(options))))
         except ValidationError as error:
             known = inspect.signature(KINDS[kind]).parameters
-            mistakes += [f"layer {number} ({kind}): {said}" for said in _said(error, known)]
+            mistakes += [f"layer {number} ({kind}): {sentence}" for sentence in _sentences(error, known)]
     return layers, mistakes
 
 
@@ -138,25 +140,35 @@ def _options_of(kind: str, name: Any) -> type[BaseModel]:
         if kind == "backbone" and option == "name":
             hint = Literal[tuple(row.name for row in BACKBONES if row.cut is None)]
         if option == "cut":
-            hint = Literal[(None, *(row.cut for row in BACKBONES if row.cut and row.name == name))]
+            cuts = tuple(row.cut for row in BACKBONES if row.cut and row.name == name)
+            hint = Literal[cuts] | None if cuts else None
         options[option] = (hint, ... if parameter.default is inspect.Parameter.empty else parameter.default)
     return create_model(kind, __config__=_STRICT, **options)
 
 
-def _said(error: ValidationError, known: Collection[str]) -> Iterator[str]:
-    """Yield each mistake in a few plain words."""
+def _sentences(error: ValidationError, known: Collection[str]) -> Iterator[str]:
+    """Yield each mistake in a few plain words. `known`: the keys that there are."""
     for item in error.errors(include_url=False):
-        where = ": ".join(str(part) for part in item["loc"] if isinstance(part, str))
-        context, value = item.get("ctx", {}), f"{item['input']!r}"[:80]
-        if item["type"] == "extra_forbidden":
-            key = str(item["loc"][-1])
-            yield f"there is no '{key}'{_guess(key, known)}"
-        elif item["type"] == "value_error":
-            yield f"{where} {context['error']}"
+        kind, context = item["type"], item.get("ctx", {})
+        *tables, key = (str(part) for part in item["loc"] if isinstance(part, str))
+        where = "".join(f"{table}: " for table in tables)
+        if kind == "extra_forbidden":
+            yield f"{where}there is no '{key}'{_guess(key, known)}"
+        elif kind == "value_error":
+            yield f"{where}{key} {context['error']}"
+        elif kind in _COMPLETE:
+            yield f"{where}{key} {_COMPLETE[kind]}"
         else:
-            yield f"{where} {_WORDS.get(item['type'], item['msg']).format(**context)}" + (
-                "" if item["type"] == "missing" else f", not {value}"
-            )
+            yield f"{where}{key} {_WORDS.get(kind, item['msg']).format(**context)}, not {_shown(item['input'])}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as code, on one line and cut after 80 characters."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # nested too deep, a number too long, or an object with a faulty repr
+        return f"this {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _guess(given: Any, known: Collection[str]) -> str:
@@ -165,8 +177,8 @@ def _guess(given: Any, known: Collection[str]) -> str:
     return f" (d{hint[1:]})" if hint else ""
 
 
+_COMPLETE = {"missing": "is missing", "none_required": "can't be chosen for this layer; leave it out"}
 _WORDS = {
-    "missing": "is missing",
     "string_type": "is text",
     "string_pattern_mismatch": "has nothing in it but letters, digits and . _ + -",
     "int_type": "is a whole number",
@@ -175,9 +187,9 @@ _WORDS = {
     "finite_number": "is a finite number",
     "bool_type": "is true or false",
     "literal_error": "is {expected}",
-    "greater_than_equal": "is {ge} or more",
+    "greater_than_equal": "is {ge:,} or more",
     "greater_than": "is above {gt}",
-    "less_than_equal": "is at most {le}",
+    "less_than_equal": "is at most {le:,}",
     "less_than": "is below {lt}",
     "list_type": "is a list of text",
     "dict_type": "is a table",

@@ -76,7 +76,7 @@ def _document(line: LayerSummary) -> dict[str, Any]:
 
 
 def effect(layer: Layer, shape: Shape, classes: int) -> tuple[Shape, int]:
-    """Return a layer's output shape for an input of this one, and how many numbers it holds."""
+    """Return a layer's output shape for this input shape, and its number of parameters."""
     if layer.kind in _KEEPS_SHAPE:
         return shape, 0
     if layer.kind == "logistic_regression":

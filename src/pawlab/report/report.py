@@ -18,6 +18,7 @@ from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.export.example import pixels_code
 from pawlab.images import Pixels, Preprocess, decode
 from pawlab.progress import Progress, silent
+from pawlab.recipes import RECIPES
 from pawlab.recipes.own import is_recipe_file
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
@@ -283,11 +284,16 @@ def _confused(answered: Evaluation) -> list[dict[str, Any]]:
     ]
 
 
+def _has_a_name(recipe: str) -> bool:
+    return is_recipe_file(recipe) or any(recipe == known.name for known in RECIPES)
+
+
 def _command(request: dict[str, Any]) -> str:
     """Return the command that repeats the run, or the Python code where its recipe was given as an object."""
     names = ("epochs", "weights", "backbone", "resize_mode")
     options = {name: request[name] for name in names if request.get(name)}
-    if request.get("own_recipe") and not request.get("backbone") and not is_recipe_file(request["recipe"]):
+    if request.get("own_recipe") and not _has_a_name(request["recipe"]):
+        options.pop("backbone", None)  # the recipe holds it
         arguments = "".join(f", {name}={value!r}" for name, value in {"seed": request["seed"], **options}.items())
         return (
             "import json, pawlab\nfrom pawlab.recipes.recipe import Recipe\n\n"
