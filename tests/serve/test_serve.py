@@ -1,4 +1,5 @@
 import asyncio
+import json
 import re
 import threading
 import time
@@ -190,7 +191,7 @@ def test_heat_maps_that_cannot_be_drawn_are_refused(port: int, drawing: int) -> 
     body, headers = form(*[("a", painted(RED))] * 2)
     assert refusal(send(drawing, "POST", "/heatmap", body, headers)) == (
         413,
-        "A request may bring one picture. Send the others by themselves.",
+        "A request may have one picture. Send the others in further requests.",
     )
 
 
@@ -211,30 +212,35 @@ def test_another_media_type_is_refused(port: int, headers: dict[str, str]) -> No
     )
 
 
-NO_PICTURE = "The form holds no picture, or is cut off. Put pictures into the field 'files'."
+CUT_OFF = "The form is cut off: its last boundary is missing. Send it again."
+UNREADABLE = "The form can't be read ({}). Send it as `curl -F files=@cat.jpg` does."
+TEXT_PART = b'--edge\r\nContent-Disposition: form-data; name="%s"\r\n\r\ncat.jpg\r\n--edge--\r\n'
 GOOD_FORM, GOOD_HEADERS = form(("red.png", painted(RED)))
 
 
 @pytest.mark.parametrize(
     ("body", "headers", "sentence"),
     [
-        (b"", RAW, "The request's body is empty. Send a picture in it."),
-        (
-            GOOD_FORM,
-            {"Content-Type": "multipart/form-data"},
-            "The form names no boundary between its parts in its Content-Type.",
-        ),
+        (b"", RAW, "The body is empty. Send a picture in it."),
+        (GOOD_FORM, {"Content-Type": "multipart/form-data"}, UNREADABLE.format("missing boundary in multipart")),
         (
             GOOD_FORM,
             {"Content-Type": "multipart/form-data; boundary=other"},
-            "The form can't be read: Invalid multipart data.",
+            UNREADABLE.format("invalid multipart data"),
         ),
-        (GOOD_FORM[:-20], GOOD_HEADERS, NO_PICTURE),
-        (b"--edge--\r\n", GOOD_HEADERS, NO_PICTURE),
+        (GOOD_FORM[:-20], GOOD_HEADERS, CUT_OFF),
+        (form(("a.png", painted(RED)), ("b.png", painted(RED)))[0][:-40], GOOD_HEADERS, CUT_OFF),
+        (b"--edge--\r\n", GOOD_HEADERS, "The form has no picture. Put at least one into the field 'files'."),
         (
             form(("red.png", painted(RED)), field="file")[0],
             GOOD_HEADERS,
             "The form has the field 'file'. Put pictures into the field 'files'.",
+        ),
+        (TEXT_PART % b"note", GOOD_HEADERS, "The form has the field 'note'. Put pictures into the field 'files'."),
+        (
+            TEXT_PART % b"files",
+            GOOD_HEADERS,
+            "The field 'files' has text, not a file. With curl: -F files=@cat.jpg.",
         ),
     ],
 )
@@ -243,7 +249,7 @@ def test_a_bad_body_is_refused(port: int, body: bytes, headers: dict[str, str], 
 
 
 def test_there_is_nothing_elsewhere(port: int) -> None:
-    sentence = "There is nothing at this address. / is the page, /openapi.json describes the rest."
+    sentence = "There is nothing at this address. The page is at /, the description of the API at /openapi.json."
     for path in (
         "/nothing",
         "/static/",
@@ -257,13 +263,15 @@ def test_there_is_nothing_elsewhere(port: int) -> None:
 
 def test_other_methods_are_refused(port: int) -> None:
     reply = send(port, "PUT", "/predict", b"", RAW)
-    assert refusal(reply) == (405, "This address doesn't take this method.")
+    assert refusal(reply) == (405, "This address doesn't take this method, but POST.")
     assert reply.headers["allow"] == "POST"
     assert send(port, "HEAD", "/predict").status == 405
 
 
 def test_what_is_not_http_is_refused(port: int) -> None:
-    assert exchange(port, b"\x16\x03\x01 hello\r\n\r\n").startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    head, _, body = exchange(port, b"\x16\x03\x01 hello\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert json.loads(body) == {"error": "This isn't a valid HTTP/1.1 request."}
 
 
 # ---- Limits
@@ -299,7 +307,7 @@ def test_a_request_may_have_so_many_files(strict: int) -> None:
     assert send_form(strict, *[("a", painted(RED))] * 3).status == 200
     assert refusal(send_form(strict, *[("a", painted(RED))] * 4)) == (
         413,
-        "A request may bring 3 pictures. Send the others by themselves.",
+        "A request may have 3 pictures. Send the others in further requests.",
     )
 
 
@@ -311,7 +319,7 @@ def test_pixels_are_limited_where_all_of_them_are_decoded(strict: int) -> None:
     ]
     flat, jpeg, large = send_form(strict, *too_many).json()["predictions"]
     assert flat["error"] == (
-        "has 300 x 200, more than the 0.04 million pixels that are taken as PNG; make it smaller, or a JPEG"
+        "has 300 x 200 pixels, more than the 0.04 million accepted as PNG; make it smaller, or a JPEG"
     )
     assert jpeg["label"] == large["label"] == "red"
 
@@ -335,13 +343,13 @@ def test_an_upload_may_rest_only_so_long(strict: int) -> None:
         connection.putheader("Content-Type", "image/png")
         connection.putheader("Content-Length", "1000")
         connection.endheaders(b"\x89PNG")
-        assert refusal(reply_of(connection)) == (408, "Nothing came of the upload for 0.3 s.")
+        assert refusal(reply_of(connection)) == (408, "No data came for 0.3 s. Send the upload again.")
 
 
 def test_silence_ends_an_upload_long_before_its_time_is_up() -> None:
     silent = SimpleNamespace(headers={"content-type": "image/png"}, receive=lambda: asyncio.sleep(60))
     reading = read_uploads(cast(Any, silent), Limits(silence_seconds=0.05, upload_seconds=60), lambda count: None)
-    with pytest.raises(RefusedError, match=r"^Nothing came of the upload for 0\.05 s\.$"):
+    with pytest.raises(RefusedError, match=r"^No data came for 0\.05 s\. Send the upload again\.$"):
         asyncio.run(asyncio.wait_for(reading, 10))
 
 
@@ -351,7 +359,10 @@ def test_an_upload_that_drips_must_be_whole_in_time(strict: int) -> None:
             time.sleep(0.15)
             yield b"x"
 
-    assert refusal(send(strict, "POST", "/predict", drops(), RAW)) == (408, "The upload wasn't whole after 0.8 s.")
+    assert refusal(send(strict, "POST", "/predict", drops(), RAW)) == (
+        408,
+        "The upload took longer than 0.8 s. Send fewer pictures at once.",
+    )
 
 
 def test_a_head_may_take_only_so_long(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,12 +378,25 @@ def test_a_head_may_take_only_so_long(port: int, monkeypatch: pytest.MonkeyPatch
         assert connection.sock.recv(1) == b""
 
 
-def test_connections_are_limited(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pawlab.serve.server.Limits", lambda: Limits(connections=2))
-    with serving(create_app(classifier)) as port, closing(HTTPConnection("127.0.0.1", port, timeout=10)) as first:
+def test_a_connection_in_use_is_kept(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for a head begins with the head, not with the connection."""
+    monkeypatch.setattr(Protocol, "limits", Limits(silence_seconds=0.4))
+    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+        for _ in range(5):
+            connection.request("GET", "/health")
+            assert reply_of(connection).status == 200
+            time.sleep(0.15)
+
+
+def test_connections_are_limited(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "limits", Limits(connections=1))
+    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as first:
         first.request("GET", "/health")
         assert reply_of(first).status == 200
-        assert send(port, "GET", "/health").status == 503
+        head, _, body = exchange(port, b"").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"\r\nretry-after: 5\r\n" in head.lower()
+    assert json.loads(body) == {"error": "There are too many connections. Try again in 5 s."}
 
 
 class Held:
@@ -418,13 +442,13 @@ def test_when_the_queue_is_full_clients_hear_it_and_when_they_leave_it_empties(h
         until(lambda: held.classifier.asked > 0)
         time.sleep(0.02)
     full = send(held.port, "POST", "/predict", painted(RED), RAW)
-    assert refusal(full) == (503, "The service has as many pictures in its queue as it takes. Try again in 1 s.")
+    assert refusal(full) == (503, "The service's queue is full. Try again in 1 s.")
     assert full.headers["retry-after"] == "1"
     assert send(held.port, "GET", "/ready").status == 503
     assert send(held.port, "GET", "/health").status == 200
     for thread in threads:  # none is answered within a second
         thread.join()
-    assert {refusal(reply) for reply in replies} == {(503, "The predictions took longer than 1 s. Try again in 10 s.")}
+    assert {refusal(reply) for reply in replies} == {(503, "The response took longer than 1 s. Try again in 10 s.")}
     assert waiting(held.port) == 0
     held.classifier.release.set()
     assert send(held.port, "POST", "/predict", painted(RED), RAW).status == 200
@@ -478,7 +502,7 @@ def test_uploads_together_may_hold_so_much_memory(strict: int) -> None:
             connection.endheaders(body[:-5])
         time.sleep(0.1)
         reply = send(strict, "POST", "/predict", b"x" * 19_000, RAW)
-    assert refusal(reply) == (503, "The service holds as many uploads as it has memory for. Try again in 5 s.")
+    assert refusal(reply) == (503, "The memory for uploads is full. Try again in 5 s.")
     until(lambda: b"pawlab_upload_bytes 0\n" in send(strict, "GET", "/metrics").body)
 
 
@@ -486,7 +510,7 @@ def test_uploads_together_may_hold_so_much_memory(strict: int) -> None:
 
 
 def test_it_answers_to_its_own_names_only(port: int) -> None:
-    sentence = "The service isn't known by this name: call it by localhost or 127.0.0.1."
+    sentence = "The service doesn't have this name. Call it localhost or 127.0.0.1."
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.0.0.1:80:80", ""):
         assert refusal(send(port, "GET", "/model", headers={"Host": host})) == (403, sentence), host
     for host in ("127.0.0.1", "127.0.0.1:1234"):
@@ -514,7 +538,7 @@ def test_a_token_is_asked_for(classifier: Classifier) -> None:
                 reply = send(port, method, path, headers=given)
                 assert refusal(reply) == (
                     401,
-                    "This service asks for its token, in the header 'Authorization: Bearer TOKEN'.",
+                    "The token is missing or wrong. Send it in the header 'Authorization: Bearer TOKEN'.",
                 )
                 assert reply.headers["www-authenticate"] == "Bearer"
             right = "Bearer pässword".encode().decode("latin-1")
@@ -581,7 +605,7 @@ def test_model_tells_what_is_known(port: int) -> None:
         "recipe": "test",
         "preprocess": {"height": 4, "width": 6, "fit": "squash"},
         "threshold": 0.6,
-        "ood_threshold": None,
+        "unfamiliarity_threshold": None,
         "version": "0.1.0",
         "metrics": {"test": {"accuracy": 0.5}},
         "heat_maps": False,
@@ -645,6 +669,6 @@ def test_our_own_fault_is_told_as_such(
     monkeypatch.setattr(classifier, "predict", fail)
     with serving(create_app(classifier)) as port:
         reply = send(port, "POST", "/predict", painted(RED), RAW)
-        assert refusal(reply) == (500, "This is the service's own fault; its log says more.")
+        assert refusal(reply) == (500, "Internal error; the service's log says more.")
         assert send(port, "GET", "/health").status == 200
     assert caplog.text.count("ZeroDivisionError: ours") == 1

@@ -66,7 +66,7 @@ def test_it_tells_where_to_look_logs_a_line_a_request_and_ends_well(run: Path) -
     assert re.fullmatch(time_and_client + r"POST /predict 200 2 pictures \d+ ms", first)
     assert re.fullmatch(time_and_client + r"GET /no%0Athing 404 \d+ ms", second)
     assert re.fullmatch(time_and_client + r"GET /model 200 \d+ ms", third)
-    assert last == "pawlab: stopped; all that was accepted is done."
+    assert last == "pawlab: stopped; all accepted requests were answered."
     assert secret not in log
 
 
@@ -161,5 +161,5 @@ def test_open_to_others_without_a_token_it_warns(capsys: pytest.CaptureFixture[s
         say_start(listener, None)
     assert capsys.readouterr().err.splitlines() == [
         where,
-        "pawlab: anyone who reaches this machine can use it; --token or PAWLAB_TOKEN asks for a token.",
+        "pawlab: anyone who reaches this machine can use it; set a token with PAWLAB_TOKEN or --token.",
     ]

@@ -1,10 +1,13 @@
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
@@ -74,7 +77,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
 
     refused = run(work())
     assert (refused.status, refused.headers) == (503, {"Retry-After": "1"})
-    assert str(refused) == "The service has as many pictures in its queue as it takes. Try again in 1 s."
+    assert str(refused) == "The service's queue is full. Try again in 1 s."
 
 
 def test_a_fault_reaches_the_caller_alone() -> None:
@@ -109,7 +112,7 @@ def test_nothing_is_computed_for_a_client_that_is_gone() -> None:
             await asyncio.sleep(0.05)
 
         answer = asyncio.create_task(workers.run([job] * 50))
-        with pytest.raises(RefusedError, match="The client left before the predictions"):
+        with pytest.raises(RefusedError, match="The client disconnected before the response"):
             await within(10, answer, asyncio.create_task(leave()))
         await asyncio.gather(answer, return_exceptions=True)
         left = workers.waiting
@@ -121,7 +124,7 @@ def test_nothing_is_computed_for_a_client_that_is_gone() -> None:
     assert len(begun) <= 2  # the one under way
 
 
-def test_predictions_that_take_too_long_is_a_refusal() -> None:
+def test_a_response_that_takes_too_long_is_refused() -> None:
     async def work() -> RefusedError:
         answer, stays = (asyncio.create_task(asyncio.sleep(9)) for _ in range(2))
         with pytest.raises(RefusedError) as refused:
@@ -129,7 +132,7 @@ def test_predictions_that_take_too_long_is_a_refusal() -> None:
         return refused.value
 
     refused = run(work())
-    assert (refused.status, str(refused)) == (503, "The predictions took longer than 0 s. Try again in 10 s.")
+    assert (refused.status, str(refused)) == (503, "The response took longer than 0 s. Try again in 10 s.")
 
 
 def test_memory_is_given_back_whatever_happens() -> None:
@@ -142,3 +145,29 @@ def test_memory_is_given_back_whatever_happens() -> None:
         take(40)
     assert memory.held == 0
     assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "5"})
+
+
+def test_an_upload_is_freed_with_its_request() -> None:
+    """While the only thread is busy, the work of a cancelled request waits in the pool, but not with its picture."""
+
+    async def work() -> bool:
+        release = threading.Event()
+        workers = Workers(waiting=10, threads=1)
+        busy = asyncio.create_task(workers.run([release.wait]))
+        await asyncio.sleep(0)
+        upload = np.zeros(9)
+        alive = weakref.ref(upload)
+        cancelled = asyncio.create_task(workers.run([partial(np.sum, upload)]))
+        del upload
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        del cancelled
+        gc.collect()
+        kept = alive() is not None
+        release.set()
+        await busy
+        workers.close()
+        return kept
+
+    assert not run(work())

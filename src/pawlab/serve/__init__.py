@@ -7,17 +7,17 @@ from pawlab.errors import MissingExtraError
 
 _PACKAGES = ("fastapi", "starlette", "uvicorn", "h11", "python_multipart")
 
-# Pillow asks for memory in blocks of this size. Blocks above 32 MB are what glibc gives back to the system at once;
-# with Pillow's own 16 MB, a service that has seen one huge picture would keep the memory it took.
+# The size of Pillow's memory blocks. glibc returns blocks above 32 MB to the system at once; with Pillow's default of
+# 16 MB, a service that has decoded one huge picture would keep its memory.
 _BLOCK_SIZE = "64m"
 
 
 def serve(model: str | Path, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> None:
-    """Serve a model on a page and over HTTP, until a signal to stop; what was accepted by then is answered.
+    """Serve a model on a page and over HTTP, until a signal to stop; accepted requests are finished.
 
-    `port`: 0 takes a free one. `token`: what clients must send as `Authorization: Bearer TOKEN`; None asks for nothing.
+    `port`: 0 takes a free one. `token`: what clients must send as `Authorization: Bearer TOKEN`; None requires none.
     Raises ModelError where there is no model, MissingExtraError without the extra 'serve', PawlabError where the
-    address can't be had.
+    address can't be used.
     """
     os.environ.setdefault("PILLOW_BLOCK_SIZE", _BLOCK_SIZE)
     try:

@@ -1,7 +1,7 @@
-"""The service's addresses: what is asked where, and what comes back."""
+"""The service's addresses: what each takes and returns."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -11,58 +11,57 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from pawlab import __version__
-from pawlab.classifier import Classifier
+from pawlab.classifier import Classifier, Result
 from pawlab.errors import ModelError, PawlabError
 from pawlab.serve import counters, schema
-from pawlab.serve.assets import Asset, read_assets
+from pawlab.serve.assets import read_assets
 from pawlab.serve.counters import Counters
-from pawlab.serve.errors import RefusedError, error_body
+from pawlab.serve.errors import RefusedError
 from pawlab.serve.limits import Limits
-from pawlab.serve.middleware import OWN_FAULT, Middleware
+from pawlab.serve.middleware import INTERNAL_ERROR, Middleware
 from pawlab.serve.predictor import Predictor
 from pawlab.serve.uploads import FIELD, MULTIPART, RAW_TYPES, Memory, Upload, read_uploads
 from pawlab.serve.workers import Workers, within
 
-Result = TypeVar("Result")
+Done = TypeVar("Done")
 
 _DESCRIPTION = (
-    "Says what pictures show. Every answer that isn't a success is JSON with one sentence under `error`, unless said "
-    "otherwise. Where the service was started with a token, send it as `Authorization: Bearer TOKEN`."
+    "Classifies pictures. Every error is JSON with one sentence under `error`. Where the service was started with a "
+    "token, send it as `Authorization: Bearer TOKEN`."
 )
 _GUARDED = frozenset({"/predict", "/heatmap", "/model", "/metrics"})
-_REFUSALS: dict[int, str] = {
+_ERRORS = {
     400: "The form or the body can't be read.",
     401: "The token is missing or wrong.",
     403: "The request comes from a page of another site, or calls the service by a name that isn't its own.",
     404: "No heat map can be drawn for this model.",
     408: "The upload took too long.",
-    413: "The request brings more than it may.",
+    413: "The request exceeds a limit.",
     415: "The body is neither a form nor a picture.",
     422: "The picture can't be read, or the model doesn't know the class.",
-    503: "The service has too much to do; `Retry-After` says in how many seconds to try again.",
+    503: "The service is busy; `Retry-After` says in how many seconds to try again.",
 }
-_LABEL = "The class whose traces to show; without it, the one that is answered."
-_PICTURES = {
-    MULTIPART: {
-        "schema": {
-            "type": "object",
-            "required": [FIELD],
-            "properties": {FIELD: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}},
-        }
-    },
-    **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in RAW_TYPES},
-}
+_LABEL = "The class to explain; the predicted one by default."
+_BINARY = {"type": "string", "format": "binary"}
+_FILES = {FIELD: {"type": "array", "minItems": 1, "items": _BINARY}}
+_FORM = {"schema": {"type": "object", "required": [FIELD], "properties": _FILES}}
+_PICTURES = {MULTIPART: _FORM, **{kind: {"schema": _BINARY} for kind in RAW_TYPES}}
+_UPLOAD = {"requestBody": {"required": True, "content": _PICTURES}}
 
 router = APIRouter()
 
 
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what the OpenAPI document says of these statuses."""
-    said: dict[int | str, dict[str, Any]]
-    said = {status: {"model": schema.Failure, "description": _REFUSALS[status]} for status in statuses}
-    if 503 in said:
-        said[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
-    return said
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return how the OpenAPI document describes these statuses."""
+    found: dict[int | str, dict[str, Any]]
+    found = {status: {"model": schema.Failure, "description": _ERRORS[status]} for status in statuses}
+    if 503 in found:
+        found[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
+    return found
+
+
+def _content(media_type: str, content: dict[str, str]) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {"schema": content}}}}
 
 
 class Service:
@@ -75,23 +74,22 @@ class Service:
         self.memory = Memory(limits.held_bytes)
         self.workers = Workers(limits.waiting)
         self.counters = Counters()
-        self.assets = read_assets()
 
-    async def work(
-        self, request: Request, job: Callable[[Upload], Result], files: int | None = None
-    ) -> Sequence[Result]:
-        """Read a request's pictures and return what `job` makes of each. Raises RefusedError, and what a job raises."""
+    async def process(self, request: Request, work: Callable[[Upload], Done], files: int | None = None) -> list[Done]:
+        """Read a request's pictures, at most `files`, and return what `work` makes of each.
+
+        Raises RefusedError, and what the work raises.
+        """
         self.workers.require_room(1)
         limits = self.limits if files is None else replace(self.limits, files=files)
         with self.memory.hold() as take:
             uploads = await read_uploads(request, limits, take)
             request.state.pictures = len(uploads)
-            jobs = [partial(job, upload) for upload in uploads]
-            work = asyncio.create_task(self.workers.run(jobs))
-            return await within(self.limits.answer_seconds, work, asyncio.create_task(_departure(request)))
+            running = asyncio.create_task(self.workers.run([partial(work, upload) for upload in uploads]))
+            return await within(self.limits.answer_seconds, running, asyncio.create_task(_disconnected(request)))
 
 
-async def _departure(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     """Return once the client has gone; a request's body must have been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
@@ -100,65 +98,62 @@ async def _departure(request: Request) -> None:
 @router.post(
     "/predict",
     response_model=schema.Predictions,
-    response_description="The answers, in the order of the pictures.",
+    response_description="The predictions, in the order of the pictures.",
     responses={
-        **_refusals(400, 401, 403, 408, 413, 415, 503),
+        **_errors(400, 401, 403, 408, 413, 415, 503),
         422: {"model": schema.NoneRead, "description": "None of the pictures could be read."},
     },
-    openapi_extra={"requestBody": {"required": True, "content": _PICTURES}},
+    openapi_extra=_UPLOAD,
 )
 async def predict(request: Request) -> Any:
-    """Say what pictures show.
+    """Predict the class of each picture.
 
-    Send them in the field `files` of a form, as many as you like within the limits that `/model` names, or one as the
-    body itself. A picture that can't be read fails alone: its entry has `error`.
+    Send pictures in the form field `files`, within the limits that `/model` gives, or one as the body itself. A picture
+    that can't be read fails alone: its entry has `error`.
     """
     service = _service(request)
-    predictions = await service.work(request, service.predictor.predict)
-    service.counters.pictures.update(_result(prediction.error, prediction.sure) for prediction in predictions)
-    found = [schema.prediction_of(prediction) for prediction in predictions]
-    if all(item.error is not None for item in found):
-        return JSONResponse(asdict(schema.NoneRead(_none_read(found), found)), 422)
-    return schema.Predictions(found)
+    results = await service.process(request, service.predictor.predict)
+    service.counters.pictures.update(map(_outcome, results))
+    predictions = [schema.prediction_of(result) for result in results]
+    if all(result.error is not None for result in results):
+        return JSONResponse(asdict(schema.NoneRead(_none_read(results), predictions)), 422)
+    return schema.Predictions(predictions)
 
 
 @router.post(
     "/heatmap",
     response_class=Response,
     response_description="The picture with its heat map, in its own shape, at most 640 pixels a side.",
-    responses={
-        **_refusals(400, 401, 403, 404, 408, 413, 415, 422, 503),
-        200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-    },
-    openapi_extra={"requestBody": {"required": True, "content": _PICTURES}},
+    responses={**_errors(400, 401, 403, 404, 408, 413, 415, 422, 503), **_content("image/png", _BINARY)},
+    openapi_extra=_UPLOAD,
 )
 async def heatmap(request: Request, label: Annotated[str | None, Query(description=_LABEL)] = None) -> Response:
-    """Show where in a picture the answer comes from: the brighter a place, the more it speaks for the class.
+    """Draw a heat map: the brighter a region, the more it contributes to the class.
 
     Send one picture, as to `/predict`.
     """
     service = _service(request)
     try:
-        drawn = await service.work(request, partial(service.predictor.heat_map, label=label), files=1)
+        drawn = await service.process(request, partial(service.predictor.heat_map, label=label), files=1)
     except PawlabError as error:
         raise RefusedError(404 if isinstance(error, ModelError) else 422, _sentence(str(error))) from error
     return Response(drawn[0], media_type="image/png")
 
 
-@router.get("/model", response_description="What the model says of itself.", responses=_refusals(401, 403))
+@router.get("/model", response_description="The description.", responses=_errors(401, 403))
 def model(request: Request) -> schema.Model:
-    """Describe the model: its classes, its recipe, how pictures are brought to its size, how it was tested."""
-    service = _service(request)  # in a thread, as it may be the first to ask for heat maps
+    """Describe the model: its classes, its recipe, its picture size, its test scores."""
+    service = _service(request)  # in a thread, as it may be the first to need heat maps
     return schema.model_of(service.predictor, service.metrics, service.limits)
 
 
-@router.get("/health", response_description="It runs.", responses=_refusals(403))
+@router.get("/health", response_description="It runs.", responses=_errors(403))
 async def health() -> schema.State:
     """Say that the service runs."""
     return schema.State("ok")
 
 
-@router.get("/ready", response_description="There is room.", responses=_refusals(403, 503))
+@router.get("/ready", response_description="There is room.", responses=_errors(403, 503))
 async def ready(request: Request) -> schema.State:
     """Say whether there is room for another picture."""
     _service(request).workers.require_room(1)
@@ -168,16 +163,16 @@ async def ready(request: Request) -> schema.State:
 @router.get(
     "/metrics",
     response_class=Response,
-    response_description="The counts, a line each.",
-    responses={**_refusals(401, 403), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    response_description="One line per count.",
+    responses={**_errors(401, 403), **_content("text/plain", {"type": "string"})},
 )
 async def metrics(request: Request) -> Response:
-    """Give the counts of requests and pictures in Prometheus's text format."""
+    """Return the counts of requests and pictures in Prometheus's text format."""
     service = _service(request)
     page = service.counters.render(
         {
-            "pawlab_requests_under_way": ("Requests being answered.", service.counters.under_way),
-            "pawlab_pictures_waiting": ("Pictures in line.", service.workers.waiting),
+            "pawlab_requests_under_way": ("Requests in progress.", service.counters.under_way),
+            "pawlab_pictures_waiting": ("Pictures in the queue.", service.workers.waiting),
             "pawlab_upload_bytes": ("Memory that uploads take.", service.memory.held),
         }
     )
@@ -193,8 +188,8 @@ def create_app(
 ) -> Middleware:
     """Return the service as an ASGI application.
 
-    `metrics`: what /model says of tests. `token`: what clients must show; None asks for nothing. `hosts`: the names
-    it may be called by; None allows all.
+    `metrics`: what /model returns as such. `token`: what clients must send; None requires none. `hosts`: the names it
+    may be called by; None allows all.
     """
     service = Service(classifier, metrics, limits or Limits())
     api = FastAPI(
@@ -205,16 +200,17 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan,
-        exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_allowed, Exception: _own_fault},
+        exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_allowed, Exception: _internal_error},
     )
     api.state.service = service
     api.include_router(router)
-    for address, asset in service.assets.items():
-        api.add_api_route(address, partial(_serve, asset), include_in_schema=False)
+    assets = read_assets()
+    for address, (content, media_type) in assets.items():
+        api.add_api_route(address, partial(_asset, content, media_type), include_in_schema=False)
     document = api.openapi()
     if token is not None:
         _describe_token(document)
-    paths = frozenset(document["paths"]) | set(service.assets) | {"/openapi.json"}
+    paths = frozenset(document["paths"]) | set(assets) | {"/openapi.json"}
     return Middleware(api, service.counters, paths, _GUARDED, token, hosts)
 
 
@@ -231,27 +227,27 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     api.state.service.workers.close()
 
 
-async def _serve(asset: Asset) -> Response:
-    return Response(asset.content, media_type=asset.media_type, headers={"Cache-Control": "no-cache"})
+async def _asset(content: bytes, media_type: str) -> Response:
+    return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
 async def _refuse(_: Request, refused: RefusedError) -> Response:
-    return Response(error_body(str(refused)), refused.status, refused.headers, "application/json")
+    return refused.response()
 
 
-async def _not_found(request: Request, _: Exception) -> Response:
-    return await _refuse(
-        request, RefusedError(404, "There is nothing at this address. / is the page, /openapi.json describes the rest.")
-    )
+async def _not_found(_: Request, __: Exception) -> Response:
+    sentence = "There is nothing at this address. The page is at /, the description of the API at /openapi.json."
+    return RefusedError(404, sentence).response()
 
 
-async def _not_allowed(request: Request, error: Exception) -> Response:
-    allowed = getattr(error, "headers", None) or {}
-    return await _refuse(request, RefusedError(405, "This address doesn't take this method.", dict(allowed)))
+async def _not_allowed(_: Request, error: Exception) -> Response:
+    allowed: dict[str, str] = getattr(error, "headers", None) or {}
+    methods = allowed.get("Allow", "another")
+    return RefusedError(405, f"This address doesn't take this method, but {methods}.", allowed).response()
 
 
-async def _own_fault(request: Request, _: Exception) -> Response:
-    return await _refuse(request, RefusedError(500, OWN_FAULT))
+async def _internal_error(_: Request, __: Exception) -> Response:
+    return INTERNAL_ERROR.response()
 
 
 def _service(request: Request) -> Service:
@@ -259,18 +255,17 @@ def _service(request: Request) -> Service:
     return service
 
 
-def _result(error: str | None, sure: bool) -> str:
-    if error is not None:
+def _outcome(result: Result) -> str:
+    if result.error is not None:
         return "unreadable"
-    return "sure" if sure else "not_sure"
+    return "sure" if result.sure else "not_sure"
 
 
 def _sentence(text: str) -> str:
     return text[0].upper() + text[1:] + "." * (text[-1] not in ".?")
 
 
-def _none_read(answers: Sequence[schema.PicturePrediction]) -> str:
-    if len(answers) > 1:
-        return f"None of the {len(answers)} pictures could be read."
-    name = answers[0].picture or "The picture"
-    return f"{name}: {answers[0].error}."
+def _none_read(results: list[Result]) -> str:
+    if len(results) > 1:
+        return f"None of the {len(results)} pictures could be read."
+    return f"{results[0].picture or 'The picture'}: {results[0].error}."

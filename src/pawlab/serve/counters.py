@@ -1,4 +1,4 @@
-"""What the service counts, in Prometheus's text format.
+"""Counts, in Prometheus's text format.
 
 The format: https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4.
 """
@@ -17,29 +17,29 @@ class Counters:
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str, int]] = Counter()  # by method, path and status
-        self.pictures: Counter[str] = Counter()  # by how it ended
+        self.pictures: Counter[str] = Counter()  # by outcome
         self.under_way = 0
         self._seconds = 0.0
         self._buckets = [0] * (len(_BOUNDS) + 1)
 
     def add_request(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count a request that has been answered. `method` and `path` come from fixed sets: memory is bounded."""
+        """Count a request that was served. `method` and `path` come from fixed sets: memory is bounded."""
         self.requests[method, path, status] += 1
         self._seconds += seconds
         self._buckets[bisect_left(_BOUNDS, seconds)] += 1
 
     def render(self, gauges: dict[str, tuple[str, float]]) -> str:
-        """Return the page for Prometheus. `gauges`: for each name its help and its value now."""
+        """Return the page for Prometheus. `gauges`: by name, the help and the value."""
         return "\n".join([*self._lines(), *_gauge_lines(gauges)]) + "\n"
 
     def _lines(self) -> Iterator[str]:
-        yield from _head("pawlab_requests_total", "counter", "Requests answered.")
+        yield from _head("pawlab_requests_total", "counter", "Requests served.")
         for (method, path, status), count in sorted(self.requests.items()):
             yield f'pawlab_requests_total{{method="{method}",path="{path}",status="{status}"}} {count}'
-        yield from _head("pawlab_pictures_total", "counter", "Pictures answered, by how it ended.")
+        yield from _head("pawlab_pictures_total", "counter", "Pictures processed, by outcome.")
         for result, count in sorted(self.pictures.items()):
             yield f'pawlab_pictures_total{{result="{result}"}} {count}'
-        yield from _head("pawlab_request_seconds", "histogram", "From a request's head to the end of its answer.")
+        yield from _head("pawlab_request_seconds", "histogram", "From request head to response end.")
         total = 0
         for bound, count in zip((*map(str, _BOUNDS), "+Inf"), self._buckets, strict=True):
             total += count

@@ -1,6 +1,6 @@
-"""How the service says no: a status and one sentence, as JSON."""
+"""How the service refuses a request: a status and one sentence, as JSON."""
 
-import json
+from fastapi.responses import JSONResponse
 
 
 class RefusedError(Exception):
@@ -11,12 +11,11 @@ class RefusedError(Exception):
         self.status = status
         self.headers = headers or {}
 
+    def response(self) -> JSONResponse:
+        """Return what the client receives: `{"error": sentence}`."""
+        return JSONResponse({"error": str(self)}, self.status, self.headers)
+
 
 def busy(sentence: str, seconds: int) -> RefusedError:
-    """Return the refusal of what there is no room for now; the client may come again after `seconds`."""
+    """Return the refusal of what there is no room for now; the client may try again after `seconds`."""
     return RefusedError(503, f"{sentence} Try again in {seconds} s.", {"Retry-After": str(seconds)})
-
-
-def error_body(sentence: str) -> bytes:
-    """Return `{"error": sentence}` in bytes."""
-    return json.dumps({"error": sentence}, ensure_ascii=False).encode()

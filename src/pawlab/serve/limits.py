@@ -1,4 +1,4 @@
-"""How much the service takes on: what one request may bring, and what all of them together may hold."""
+"""The service's limits: for one request, and for all together."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Limits:
     """Sizes in bytes, times in seconds.
 
-    They leave room for what people have (a phone's photo is 3 to 30 MB) and keep the service's memory bounded whatever
-    comes: uploads wait in memory, never on disk.
+    They leave room for what people have (a phone's photo is 3 to 30 MB) and keep the service's memory bounded: uploads
+    wait in memory, never on disk.
     """
 
     # One request
@@ -23,6 +23,6 @@ class Limits:
 
     # All requests together
     held_bytes: int = 500_000_000
-    waiting: int = 1_000  # pictures in line
+    waiting: int = 1_000  # pictures in the queue
     connections: int = 500
-    stop_seconds: int = 90  # for what was accepted before a stop: longer than an answer may take
+    stop_seconds: int = 90  # for accepted requests after a stop: longer than a response may take

@@ -1,4 +1,4 @@
-"""From an upload to its answer: the work that threads do."""
+"""From an upload to its prediction: the work that threads do."""
 
 import io
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from pawlab.images import PictureInfo, Pixels, Preprocess, decode, inspect
 from pawlab.serve.limits import Limits
 from pawlab.serve.uploads import Upload
 
-_DRAWN = 640  # pixels of the longer side of a heat map
+_HEAT_MAP_SIZE = 640  # pixels of the longer side
 
 
 class Predictor:
@@ -29,17 +29,17 @@ class Predictor:
 
     @cached_property
     def explainer(self) -> Explainer | None:
-        """Return what draws heat maps, or None where the network is of no kind that allows it.
+        """Return what draws heat maps, or None where the network doesn't allow it.
 
         Made at the first use: it takes half a second and as much memory as all the rest.
         """
         try:
             return Explainer(self.classifier)
-        except (ModelError, ValueError):  # no convolution, a layer that is unknown, no softmax at the end
+        except (ModelError, ValueError):  # no convolution, an unknown layer, no softmax at the end
             return None
 
     def predict(self, upload: Upload) -> Result:
-        """Return the answer for an upload; where it can't be read, the answer carries the error."""
+        """Return the prediction for an upload, or why it can't be read."""
         try:
             pixels = self._decode(upload.data, inspect(upload.data), self.classifier.card.preprocess)
         except PictureError as error:
@@ -47,7 +47,7 @@ class Predictor:
         return replace(self.classifier.predict(pixels), picture=upload.name)
 
     def heat_map(self, upload: Upload, label: str | None) -> bytes:
-        """Return a PNG of the picture with what speaks for a class, or for the predicted one, laid over it.
+        """Return a PNG of the picture under the heat map of a class, or of the predicted one.
 
         It has the picture's own shape; where the classifier crops or pads, it is what the classifier sees. Raises
         ModelError where none can be drawn for the classifier, PictureError where the picture can't be read, PawlabError
@@ -55,10 +55,10 @@ class Predictor:
         """
         if self.explainer is None:
             raise ModelError("no heat map can be drawn for this model")
-        info, seen_as = inspect(upload.data), self.classifier.card.preprocess
-        seen = self._decode(upload.data, info, seen_as)
+        info, preprocess = inspect(upload.data), self.classifier.card.preprocess
+        seen = self._decode(upload.data, info, preprocess)
         heat = self.explainer.heatmap(seen, label)
-        shown = self._decode(upload.data, info, _own_shape(info)) if seen_as.resize_mode == "squash" else seen
+        shown = self._decode(upload.data, info, _own_shape(info)) if preprocess.resize_mode == "squash" else seen
         file = io.BytesIO()
         Image.fromarray(overlay(shown, heat)).save(file, "PNG", compress_level=4)
         return file.getvalue()
@@ -77,8 +77,8 @@ class Predictor:
         pixels, is_jpeg = info.width * info.height, info.format == "JPEG"
         if pixels > self._limits.pixels and not is_jpeg:
             raise PictureError(
-                f"has {info.width} x {info.height}, more than the {self._limits.pixels / 1e6:g} million pixels "
-                f"that are taken as {info.format}; make it smaller, or a JPEG"
+                f"has {info.width} x {info.height} pixels, more than the {self._limits.pixels / 1e6:g} million "
+                f"accepted as {info.format}; make it smaller, or a JPEG"
             )
         if pixels < self._limits.large_pixels * (3 if is_jpeg else 1):
             yield
@@ -88,5 +88,5 @@ class Predictor:
 
 
 def _own_shape(info: PictureInfo) -> Preprocess:
-    scale = min(1, _DRAWN / max(info.width, info.height))
+    scale = min(1, _HEAT_MAP_SIZE / max(info.width, info.height))
     return Preprocess(max(1, round(info.height * scale)), max(1, round(info.width * scale)))

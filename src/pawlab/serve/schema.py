@@ -1,4 +1,4 @@
-"""The JSON that the service answers with; the OpenAPI document is made from these."""
+"""The JSON that the service returns; the OpenAPI document is made from these. Public: keys are added, never renamed."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,11 +10,11 @@ from pawlab.serve.predictor import Predictor
 
 @dataclass(frozen=True)
 class PicturePrediction:
-    """The answer for one picture.
+    """The prediction for one picture.
 
     `picture`: its file name as it was sent. `label`: the most probable class, with its `probability`, 0 to 1. `sure`:
-    whether the answer can be relied on; where not, `reason` says why. `probabilities`: by class, most probable first.
-    Where the picture couldn't be read, `error` says why and `label` and `probability` are null.
+    whether the model is sure; where not, `reason` says why. `probabilities`: by class, most probable first. Where the
+    picture couldn't be read, `error` says why, and `label` and `probability` are null.
     """
 
     picture: str
@@ -28,7 +28,7 @@ class PicturePrediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """An answer for each picture, in the order in which they were sent."""
+    """A prediction for each picture, in the order in which they were sent."""
 
     predictions: list[PicturePrediction]
 
@@ -42,7 +42,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class NoneRead:
-    """None of the pictures could be read; `predictions` says of each why."""
+    """None of the pictures could be read; `predictions` gives the reason for each."""
 
     error: str
     predictions: list[PicturePrediction]
@@ -50,7 +50,7 @@ class NoneRead:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture is brought to the model's size in pixels: `squash`, `crop` or `pad`."""
+    """The model's picture size in pixels, and how pictures are resized to it (`fit`)."""
 
     height: int
     width: int
@@ -58,8 +58,8 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What one request may bring: bytes per file and in all, files, and pixels of a picture that isn't a JPEG."""
+class RequestLimits:
+    """What one request may have: bytes per file and in all, files, and pixels of a picture that isn't a JPEG."""
 
     file_bytes: int
     request_bytes: int
@@ -69,22 +69,22 @@ class Taken:
 
 @dataclass(frozen=True)
 class Model:
-    """The model that answers.
+    """The model.
 
-    An answer counts as not sure below the probability `threshold`, and above `ood_threshold`, 0 to 1, where
-    the model scores how unlike its training pictures one is; null where it doesn't. `metrics`: how it was tested, as
-    its metrics.json says, or null where there is none beside it. `heat_maps`: whether /heatmap can draw any.
+    A prediction is not sure below the probability `threshold`, or where the picture's out-of-distribution score, 0 to
+    2, is above `unfamiliarity_threshold`; null where the model has no such score. `metrics`: its metrics.json, or null
+    where there is none beside it. `heat_maps`: whether /heatmap can draw any.
     """
 
     classes: list[str]
     recipe: str
     preprocess: Preprocessing
     threshold: float
-    ood_threshold: float | None
+    unfamiliarity_threshold: float | None
     version: str
     metrics: dict[str, Any] | None
     heat_maps: bool
-    limits: Taken
+    limits: RequestLimits
 
 
 @dataclass(frozen=True)
@@ -94,31 +94,30 @@ class State:
     status: Literal["ok", "ready"]
 
 
-def prediction_of(prediction: Result) -> PicturePrediction:
+def prediction_of(result: Result) -> PicturePrediction:
     """Return a prediction as the service sends it."""
-    found = prediction.error is None
     return PicturePrediction(
-        picture=prediction.picture,
-        label=prediction.label,
-        probability=prediction.probability if found else None,
-        sure=prediction.sure,
-        reason=prediction.reason,
-        probabilities=prediction.probabilities,
-        error=prediction.error,
+        picture=result.picture,
+        label=result.label,
+        probability=result.probability if result.error is None else None,
+        sure=result.sure,
+        reason=result.reason,
+        probabilities=result.probabilities,
+        error=result.error,
     )
 
 
 def model_of(predictor: Predictor, metrics: dict[str, Any] | None, limits: Limits) -> Model:
-    """Return what is said of the model."""
+    """Return the description of the model."""
     card = predictor.classifier.card
     return Model(
         classes=list(card.classes),
         recipe=card.recipe,
         preprocess=Preprocessing(card.preprocess.height, card.preprocess.width, card.preprocess.resize_mode),
         threshold=card.threshold,
-        ood_threshold=card.ood_threshold,
+        unfamiliarity_threshold=card.ood_threshold,
         version=card.version,
         metrics=metrics,
         heat_maps=predictor.explainer is not None,
-        limits=Taken(limits.file_bytes, limits.request_bytes, limits.files, limits.pixels),
+        limits=RequestLimits(limits.file_bytes, limits.request_bytes, limits.files, limits.pixels),
     )

@@ -1,4 +1,4 @@
-"""Listening, and stopping in good order. uvicorn does the work; here is what it leaves to its user."""
+"""Listening, and a graceful stop. uvicorn does the work; here is what it leaves to its user."""
 
 import ipaddress
 import json
@@ -9,6 +9,7 @@ import sys
 from asyncio import TimerHandle, Transport
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pawlab.classifier import Classifier, model_file
 from pawlab.errors import PawlabError
 from pawlab.serve.app import create_app
+from pawlab.serve.errors import RefusedError, busy
 from pawlab.serve.limits import Limits
 
 _METRICS_FILE = "metrics.json"
@@ -27,9 +29,9 @@ _LAST_REQUEST_SECONDS = 0.2  # for a request that was on the wire when the servi
 
 
 def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
-    """Serve a model until a signal to stop; then finish what was accepted.
+    """Serve a model until a signal to stop; then finish the accepted requests.
 
-    Raises ModelError where there is no model, PawlabError where the address can't be had.
+    Raises ModelError where there is no model, PawlabError where the address can't be used.
     """
     _log_to_standard_error()
     classifier = Classifier.load(model)
@@ -40,7 +42,7 @@ def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
         with _stopped_by_signals(server):
             say_start(listener, token)
             server.run(sockets=[listener])
-    _say("pawlab: stopped; all that was accepted is done.")
+    _say("pawlab: stopped; all accepted requests were answered.")
 
 
 def _log_to_standard_error() -> None:
@@ -49,7 +51,7 @@ def _log_to_standard_error() -> None:
     own = logging.getLogger("pawlab.serve")
     own.handlers, own.propagate = [handler], False
     own.setLevel(logging.INFO)
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # whoever sent a bad form hears of it
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the client gets the error
 
 
 def _warm_up(classifier: Classifier) -> None:
@@ -67,7 +69,7 @@ def _read_metrics(model: str | Path) -> dict[str, Any] | None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that clients can connect to. Raises PawlabError where the address can't be had."""
+    """Return a socket that clients can connect to. Raises PawlabError where the address can't be used."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
@@ -77,18 +79,17 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def own_names(host: str, listener: socket.socket) -> frozenset[str] | None:
-    """Return the names that this machine's own browsers use; None where others may come, by names we can't know."""
+    """Return the names that browsers on this machine use; None where other machines may connect, by unknown names."""
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         return None
     return frozenset({"localhost", "127.0.0.1", "[::1]", host.lower()})
 
 
 def configure(app: Any) -> uvicorn.Config:
-    """Return how uvicorn shall serve the application."""
+    """Return uvicorn's settings for the application."""
     return uvicorn.Config(
         app,
         http=Protocol,
-        limit_concurrency=Limits().connections,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -102,13 +103,13 @@ def configure(app: Any) -> uvicorn.Config:
 
 
 def say_start(listener: socket.socket, token: str | None) -> None:
-    """Say where to look, and who may."""
+    """Print the address, and a warning where anyone may use it."""
     host, port = listener.getsockname()[:2]
     loopback = ipaddress.ip_address(host).is_loopback
     shown = host if loopback else socket.gethostname()
     _say(f"pawlab: open http://{f'[{shown}]' if ':' in shown else shown}:{port}/ (Ctrl-C stops)")
     if not loopback and token is None:
-        _say("pawlab: anyone who reaches this machine can use it; --token or PAWLAB_TOKEN asks for a token.")
+        _say("pawlab: anyone who reaches this machine can use it; set a token with PAWLAB_TOKEN or --token.")
 
 
 def _say(line: str) -> None:
@@ -117,9 +118,9 @@ def _say(line: str) -> None:
 
 @contextmanager
 def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """Have signals end the server in good order, from now on and not only once it runs.
+    """Make signals stop the server gracefully, from now on and not only once it runs.
 
-    uvicorn raises a signal anew when it has finished, which would end the program by it: here it meets this handler.
+    uvicorn raises a signal again when it has finished, which would kill the program; this handler catches it.
     """
     names = ("SIGINT", "SIGTERM", "SIGBREAK")
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
@@ -136,8 +137,8 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1, but a connection on which no whole head of a request comes in time is closed, and a service
-    told to stop still responds to what was on the wire by then."""
+    """uvicorn's HTTP/1.1, with limits on connections and on the time for a request's head, and errors in JSON. At a
+    stop it still serves what was on the wire."""
 
     limits = Limits()
     _timer: TimerHandle | None = None
@@ -146,38 +147,62 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
         super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """Take what a client sent."""
-        super().data_received(data)
-        if self._stopping:
-            self._make_it_the_last()
-        self._watch()
+        if len(self.connections) > self.limits.connections:
+            self._refuse(busy("There are too many connections.", 5))
+        self._time_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End a connection."""
         super().connection_lost(exc)
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what a client sent."""
+        super().data_received(data)
+        self._time_head()
+        if self._stopping:
+            self._announce_close()
 
     def shutdown(self) -> None:
-        """Close after the request under way, or soon where there is none."""
+        """Close after the running request, or soon where there is none."""
         self._stopping = True
-        self._make_it_the_last()
+        self._announce_close()
         self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_if_idle)
 
-    def _make_it_the_last(self) -> None:
-        """Tell the client that the connection ends, lest it send another request in vain."""
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what isn't HTTP."""
+        self._refuse(RefusedError(400, "This isn't a valid HTTP/1.1 request."))
+
+    def _refuse(self, refused: RefusedError) -> None:
+        response = refused.response()
+        headers = [*response.raw_headers, (b"connection", b"close")]
+        lines = [f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}".encode()]
+        lines += [name + b": " + value for name, value in headers]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+        self.transport.close()
+
+    def _announce_close(self) -> None:
+        """Say in the running response that it is the connection's last."""
         if not self._idle():
             self.cycle.keep_alive = False
             self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
-    def _watch(self) -> None:
-        if self._timer is None or self._timer.when() < self.loop.time():
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _time_head(self) -> None:
+        if not self._idle():
+            self._stop_timer()
+        elif self._timer is None:
             self._timer = self.loop.call_later(self.limits.silence_seconds, self._close_if_idle)
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _close_if_idle(self) -> None:
+        self._timer = None
         if self._idle():
             self.transport.close()
 

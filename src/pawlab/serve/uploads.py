@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from pawlab.serve.errors import RefusedError, busy
@@ -30,7 +30,7 @@ class Upload:
 
 
 class Memory:
-    """What all uploads together may hold."""
+    """How many bytes all uploads together hold, and may hold."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -44,7 +44,7 @@ class Memory:
         def take(count: int) -> None:
             nonlocal mine
             if self.held + count > self._limit:
-                raise busy("The service holds as many uploads as it has memory for.", 5)
+                raise busy("The memory for uploads is full.", 5)
             self.held += count
             mine += count
 
@@ -57,15 +57,15 @@ class Memory:
 async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upload]:
     """Return the pictures of a multipart form's field `files`, or the one that is the body itself.
 
-    Raises RefusedError where the request isn't of either kind, brings more than the limits allow, or takes too long.
+    Raises RefusedError where the request isn't of either kind, exceeds the limits, or takes too long.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limits.request_bytes:
-        raise _too_much(limits)
+        raise _request_too_large(limits)
     chunks = _chunks(request, limits, take)
     if kind == MULTIPART:
-        return await _read_form(request, chunks, limits)
+        return await _read_form(request.headers, chunks, limits)
     if kind.startswith("image/") or kind == "application/octet-stream":
         return [await _read_raw(chunks, limits)]
     raise RefusedError(
@@ -81,11 +81,11 @@ async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncGenerato
     while more:
         message = await _next_message(request, limits, deadline)
         if message["type"] == "http.disconnect":
-            raise RefusedError(499, "The client left before its upload was whole.")
+            raise RefusedError(499, "The client disconnected before its upload was complete.")
         chunk, more = message.get("body", b""), message.get("more_body", False)
         received += len(chunk)
         if received > limits.request_bytes:
-            raise _too_much(limits)
+            raise _request_too_large(limits)
         take(len(chunk))
         yield chunk
 
@@ -97,8 +97,9 @@ async def _next_message(request: Request, limits: Limits, deadline: float) -> Mu
             return await request.receive()
     except TimeoutError as error:
         if limits.silence_seconds < left:
-            raise RefusedError(408, f"Nothing came of the upload for {limits.silence_seconds:g} s.") from error
-        raise RefusedError(408, f"The upload wasn't whole after {limits.upload_seconds:g} s.") from error
+            raise RefusedError(408, f"No data came for {limits.silence_seconds:g} s. Send the upload again.") from error
+        seconds = f"{limits.upload_seconds:g} s"
+        raise RefusedError(408, f"The upload took longer than {seconds}. Send fewer pictures at once.") from error
 
 
 async def _read_raw(chunks: AsyncGenerator[bytes, None], limits: Limits) -> Upload:
@@ -110,64 +111,76 @@ async def _read_raw(chunks: AsyncGenerator[bytes, None], limits: Limits) -> Uplo
         if size > limits.file_bytes:
             raise _file_too_large("", limits)
     if not size:
-        raise RefusedError(400, "The request's body is empty. Send a picture in it.")
+        raise RefusedError(400, "The body is empty. Send a picture in it.")
     return Upload("", b"".join(parts))
 
 
-async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None], limits: Limits) -> list[Upload]:
-    """Let Starlette read the form; its parts stay in memory."""
-    if "boundary=" not in request.headers.get("content-type", ""):
-        raise RefusedError(400, "The form names no boundary between its parts in its Content-Type.")
-    parser = _MemoryParser(request.headers, chunks, max_files=limits.files, max_fields=0)
+class _FormParser(MultiPartParser):
+    """Starlette's parser, with files in memory only; too many, or a form without its end, are refused."""
+
+    spool_max_size = 1 << 40  # bytes: more than any request may have
+
+    def __init__(self, headers: Headers, chunks: AsyncGenerator[bytes, None], limits: Limits) -> None:
+        super().__init__(headers, self._complete(chunks))
+        self._limits = limits
+        self._ended = False
+
+    def on_headers_finished(self) -> None:
+        """Begin the next part."""
+        if len(self.items) == self._limits.files:
+            pictures = "one picture" if self._limits.files == 1 else f"{self._limits.files} pictures"
+            raise RefusedError(413, f"A request may have {pictures}. Send the others in further requests.")
+        super().on_headers_finished()
+
+    def on_end(self) -> None:
+        """Note the last boundary."""
+        self._ended = True
+
+    async def _complete(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for chunk in chunks:
+            yield chunk
+        if not self._ended:
+            raise RefusedError(400, "The form is cut off: its last boundary is missing. Send it again.")
+
+
+async def _read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], limits: Limits) -> list[Upload]:
     try:
-        return await _uploads_of(await parser.parse(), limits)
+        form = await _FormParser(headers, chunks, limits).parse()
     except MultiPartException as error:
-        if error.message.startswith("Too many files"):
-            raise RefusedError(
-                413, f"A request may bring {_pictures(limits.files)}. Send the others by themselves."
-            ) from error
-        raise RefusedError(400, f"The form can't be read: {error.message}") from error
+        reason = error.message[:1].lower() + error.message[1:].rstrip(".")
+        raise RefusedError(
+            400, f"The form can't be read ({reason}). Send it as `curl -F {FIELD}=@cat.jpg` does."
+        ) from error
+    try:
+        if not form:
+            raise RefusedError(400, f"The form has no picture. Put at least one into the field '{FIELD}'.")
+        return [await _upload(field, value, limits) for field, value in form.multi_items()]
     finally:
-        parser.close()
+        await form.close()
 
 
-async def _uploads_of(form: FormData, limits: Limits) -> list[Upload]:
-    uploads = []
-    for field, file in form.multi_items():
-        if field != FIELD or not isinstance(file, UploadFile):
-            raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
-        if (file.size or 0) > limits.file_bytes:
-            raise _file_too_large(file.filename or "", limits)
-        uploads.append(Upload(file.filename or "", await file.read()))
-    if not uploads:
-        raise RefusedError(400, f"The form holds no picture, or is cut off. Put pictures into the field '{FIELD}'.")
-    return uploads
+async def _upload(field: str, value: UploadFile | str, limits: Limits) -> Upload:
+    if field != FIELD:
+        raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
+    if isinstance(value, str):
+        raise RefusedError(400, f"The field '{FIELD}' has text, not a file. With curl: -F {FIELD}=@cat.jpg.")
+    name = value.filename or ""
+    if (value.size or 0) > limits.file_bytes:
+        raise _file_too_large(name, limits)
+    data = await value.read()
+    await value.close()  # frees the form's copy
+    return Upload(name, data)
 
 
-class _MemoryParser(MultiPartParser):
-    """Keeps files in memory, whatever their size; how much may come is limited before."""
-
-    spool_max_size = 1 << 40
-
-    def close(self) -> None:
-        """Let go of all files, the one that a cut-off form left open too."""
-        for file in self._files_to_close_on_error:
-            file.close()
-
-
-def _too_much(limits: Limits) -> RefusedError:
+def _request_too_large(limits: Limits) -> RefusedError:
     return RefusedError(
         413, f"The request has more than {_megabytes(limits.request_bytes)}. Send its pictures in several requests."
     )
 
 
 def _file_too_large(name: str, limits: Limits) -> RefusedError:
-    called = f"{name[:200]} has" if name else "The picture has"
-    return RefusedError(413, f"{called} more than {_megabytes(limits.file_bytes)}. Make it smaller.")
-
-
-def _pictures(count: int) -> str:
-    return "one picture" if count == 1 else f"{count} pictures"
+    what = name[:200] or "The picture"
+    return RefusedError(413, f"{what} has more than {_megabytes(limits.file_bytes)}. Make it smaller.")
 
 
 def _megabytes(count: int) -> str:

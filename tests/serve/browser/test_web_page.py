@@ -1,7 +1,7 @@
-"""The service's page in a real browser; skipped where there is no Chromium.
+"""The page in a real browser: needs Playwright and Chromium.
 
-PAWLAB_CHROMIUM names the browser's program where it isn't found by itself. PAWLAB_AXE names axe-core's axe.min.js; with
-it the page is searched for what keeps people out.
+PAWLAB_CHROMIUM names the browser's program where it isn't found on the PATH. PAWLAB_AXE names axe-core's axe.min.js;
+with it the page is checked for accessibility.
 """
 
 import base64
@@ -22,7 +22,9 @@ from picture_files import BLUE, RED, encode
 from web_client import serving, until
 from web_models import colour_network
 
-CHROMIUM = os.environ.get("PAWLAB_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+CHROMIUM = os.environ.get("PAWLAB_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None
+)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 QUIET += ["--disable-component-update", "--disable-sync"]
 METRICS = {"test": {"accuracy": 0.985, "pictures": 200, "ci95": [0.957, 0.995]}}
@@ -39,7 +41,13 @@ PICTURES = {
     "large.jpg": painted(RED, 6400, 4800, "JPEG"),  # 30 megapixels
     "gray.png": painted((90, 90, 90), 300, 200, "PNG"),
 }
-EXPECTED = {"red.png": "red", "blue.jpg": "blue", "broken.jpg": "No answer", "large.jpg": "red", "gray.png": "Not sure"}
+EXPECTED = {
+    "red.png": "red",
+    "blue.jpg": "blue",
+    "broken.jpg": "No prediction",
+    "large.jpg": "red",
+    "gray.png": "Not sure",
+}
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +98,12 @@ class Visit:
         )
         self.page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
 
-    def answers(self, count: int) -> dict[str, str]:
-        """Wait until so many pictures are answered; return what is said of each."""
+    def predictions(self, count: int) -> dict[str, str]:
+        """Wait for so many predictions; return what the page shows for each."""
         page = self.page
-        until(lambda: page.locator(".card").count() == count and not page.locator(".looking").count(), 30)
-        names, said = (page.locator(f".card {part}").all_inner_texts() for part in (".name", ".answer"))
-        return dict(zip(names, said, strict=True))
+        until(lambda: page.locator(".card").count() == count and not page.locator(".pending").count(), 30)
+        names, shown = (page.locator(f".card {part}").all_inner_texts() for part in (".name", ".prediction"))
+        return dict(zip(names, shown, strict=True))
 
     def check(self) -> None:
         assert self.faults == []
@@ -107,40 +115,42 @@ class Visit:
 
     def _watch(self, url: str, port: int) -> None:
         if not url.startswith(f"http://127.0.0.1:{port}/"):
-            self.faults.append(f"asked for {url}")
+            self.faults.append(f"requested {url}")
 
 
-LOOKS: dict[str, dict[str, Any]] = {
+SCREENS: dict[str, dict[str, Any]] = {
     "wide": {"viewport": {"width": 1280, "height": 900}},
     "narrow": {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
     "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
 }
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_dropped_pictures_are_answered(browser: Any, port: int, look: str) -> None:
-    visit = Visit(browser, port, bypass_csp=True, **LOOKS[look])  # axe is put into the page
+@pytest.mark.parametrize("screen", SCREENS)
+def test_dropped_pictures_are_predicted(browser: Any, port: int, screen: str) -> None:
+    visit = Visit(browser, port, bypass_csp=True, **SCREENS[screen])  # axe is put into the page
     visit.drop(*PICTURES)
-    assert visit.answers(5) == EXPECTED
+    assert visit.predictions(5) == EXPECTED
     page = visit.page
     page.wait_for_selector("#facts:not(:empty)")
     assert page.inner_text("h1") == "Blue, green or red?"
-    assert "98.5% of 200 test pictures it had never seen" in page.inner_text("#facts")
-    assert page.inner_text("#summary") == "5 pictures: red 2 · blue 1 · no answer 1 · not sure 1"
+    assert "98.5% correct on 200 test pictures" in page.inner_text("#facts")
+    assert page.inner_text("#summary") == "5 pictures: red 2 · blue 1 · no prediction 1 · not sure 1"
     gray = page.query_selector(".unsure")
     assert gray.query_selector(".reason").inner_text() == "Perhaps blue: blue and green are nearly as likely."
     assert [row.inner_text().split()[-1] for row in gray.query_selector_all(".bars li")] == ["33.3%"] * 3
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert page.is_visible(".camera") == (look == "narrow")
+    assert page.is_visible(".camera") == (screen == "narrow")
     find_barriers(page)
     visit.check()
 
 
-def test_the_page_links_to_the_description_of_the_api(browser: Any, port: int) -> None:
+def test_the_api_description_is_linked(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
-    visit.page.click("footer a")
-    visit.page.wait_for_url("**/openapi.json")
-    assert '"openapi":"3.' in visit.page.inner_text("pre").replace(" ", "")
+    with visit.page.expect_response("**/openapi.json") as description:
+        visit.page.click("footer a")
+    assert description.value.ok
+    assert "/predict" in description.value.json()["paths"]
+    visit.check()
 
 
 def find_barriers(page: Any) -> None:
@@ -155,7 +165,7 @@ def find_barriers(page: Any) -> None:
 def test_heat_maps_come_on_demand_and_go(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     visit.drop("red.png")
-    visit.answers(1)
+    visit.predictions(1)
     visit.page.wait_for_selector(".heat:visible")
     picture = pixels(visit.page)
     button = visit.page.query_selector(".heat")
@@ -163,7 +173,7 @@ def test_heat_maps_come_on_demand_and_go(browser: Any, port: int) -> None:
     button.click()
     visit.page.wait_for_selector(".heat[aria-pressed=true]")
     assert np.abs(pixels(visit.page).mean(axis=(0, 1)) - picture.mean(axis=(0, 1))).max() > 20
-    assert "the brighter a place, the more it spoke for red" in visit.page.get_attribute("canvas", "aria-label")
+    assert "the brighter a region, the more it contributes to red" in visit.page.get_attribute("canvas", "aria-label")
     button.click()
     visit.page.wait_for_selector(".heat[aria-pressed=false]")
     np.testing.assert_array_equal(pixels(visit.page), picture)
@@ -175,13 +185,13 @@ def pixels(page: Any) -> Any:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB"), np.float32)
 
 
-def test_heat_maps_are_offered_even_where_the_model_tells_of_them_late(browser: Any, port: int) -> None:
+def test_heat_maps_are_offered_even_where_the_model_loads_late(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     held: list[Any] = []
     visit.page.route("**/model", lambda route: held.append(route))
     visit.page.reload()
     visit.drop("red.png")
-    visit.answers(1)
+    visit.predictions(1)
     assert held
     assert not visit.page.is_visible(".heat")
     held[0].continue_()
@@ -193,9 +203,9 @@ def test_pictures_may_be_chosen_and_pasted(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     files = [{"name": name, "mimeType": "image/png", "buffer": PICTURES[name]} for name in ("red.png", "gray.png")]
     visit.page.set_input_files("#choose", files)
-    visit.answers(2)
+    visit.predictions(2)
     visit.page.set_input_files("#choose", files[:1])  # the same once more
-    visit.answers(3)
+    visit.predictions(3)
     visit.page.evaluate(
         """content => {
             const clipboardData = new DataTransfer();
@@ -205,14 +215,14 @@ def test_pictures_may_be_chosen_and_pasted(browser: Any, port: int) -> None:
         }""",
         base64.b64encode(PICTURES["red.png"]).decode(),
     )
-    assert visit.answers(4)["image.png"] == "red"
+    assert visit.predictions(4)["image.png"] == "red"
     visit.check()
 
 
 def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     visit.drop("red.png")
-    visit.answers(1)
+    visit.predictions(1)
     visit.page.wait_for_selector(".heat:visible")
     visit.page.evaluate("document.activeElement.blur()")
     reached = []
@@ -225,7 +235,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> No
             )
             == "solid"
         )
-    assert reached == ["choose", "clear", "Where it looked", "For programs: the API (OpenAPI)"]
+    assert reached == ["choose", "clear", "Heat map", "API description (OpenAPI)"]
     visit.page.focus("#clear")
     visit.page.keyboard.press("Enter")
     assert visit.page.evaluate("document.activeElement.id") == "choose"
@@ -233,28 +243,28 @@ def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> No
     visit.check()
 
 
-def test_what_happens_is_spoken(browser: Any, port: int) -> None:
+def test_predictions_are_announced_to_screen_readers(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     assert visit.page.get_attribute("#live", "role") == "status"
     visit.drop("red.png", "broken.jpg")
-    until(lambda: "broken.jpg: no answer." in visit.page.text_content("#live"))
+    until(lambda: "broken.jpg: no prediction." in visit.page.text_content("#live"))
     assert "red.png: red, >99.9%." in visit.page.text_content("#live")
     visit.check()
 
 
-def test_a_token_is_asked_for_once(browser: Any, model: Any) -> None:
+def test_a_token_is_required_once(browser: Any, model: Any) -> None:
     with serving(create_app(model, token="pfötchen 猫")) as port:
         visit = Visit(browser, port)
         visit.page.wait_for_selector("#token-form:visible")
         assert not visit.page.is_visible("#drop")
         visit.page.keyboard.type("wrong")
         visit.page.keyboard.press("Enter")
-        visit.page.wait_for_selector("text=That isn't the token.")
+        visit.page.wait_for_selector("text=Wrong token.")
         visit.page.fill("#token", "pfötchen 猫")
         visit.page.keyboard.press("Enter")
         visit.page.wait_for_selector("#drop:visible")
         visit.drop("red.png")
-        assert visit.answers(1) == {"red.png": "red"}
+        assert visit.predictions(1) == {"red.png": "red"}
         visit.check()
 
 
@@ -263,9 +273,9 @@ def test_when_the_service_is_gone_it_can_be_tried_again(browser: Any, port: int)
     visit.page.wait_for_selector("#facts:not(:empty)")
     visit.page.route("**/predict", lambda route: route.abort())
     visit.drop("red.png")
-    assert visit.answers(1) == {"red.png": "No answer"}
+    assert visit.predictions(1) == {"red.png": "No prediction"}
     assert visit.page.inner_text(".reason") == "The service can't be reached."
     visit.page.unroute("**/predict")
     visit.page.click(".again")
-    until(lambda: visit.answers(1) == {"red.png": "red"})
+    until(lambda: visit.predictions(1) == {"red.png": "red"})
     visit.context.close()

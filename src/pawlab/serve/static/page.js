@@ -1,47 +1,47 @@
-// The page: pictures in, one request each, answers out. Nothing is loaded from elsewhere, nothing is kept.
+// The page: one request per picture. Nothing is loaded from elsewhere, nothing is kept.
 
-const AT_ONCE = 3; // requests; the service takes turns between its clients anyway
-const TRIES = 5; // where the service is busy
+const CONCURRENT = 3; // requests, so that one page doesn't fill the service's queue
+const ATTEMPTS = 5; // while the service is busy
 const BARS = 5;
 const THUMBNAIL = 640; // pixels across
 const TOKEN = "pawlab-token";
 
 const page = Object.fromEntries(
-  ["question", "host", "facts", "drop", "choose", "photograph", "results", "summary", "answers", "clear", "live", "card"]
+  ["question", "host", "facts", "drop", "choose", "photograph", "results", "summary", "predictions", "clear", "live", "card"]
     .map((id) => [id, document.getElementById(id)]),
 );
 const tokenForm = document.getElementById("token-form");
 
 let model = null; // what GET model returns
-let cards = []; // one a picture, as they came
-let line = []; // those that wait for their turn
+let cards = []; // one per picture, in order of arrival
+let queue = []; // the cards that wait
 let underWay = 0;
-let stopping = new AbortController(); // of all that "Clear all" stops
-let news = []; // what screen readers haven't announced yet
+let abort = new AbortController(); // of all that "Clear all" stops
+let news = []; // not yet announced to screen readers
 let newsTimer = 0;
 
 // ---- The service
 
-async function ask(address, options = {}) {
+async function send(address, options = {}) {
   const token = sessionStorage.getItem(TOKEN);
   const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${inBytes(token)}` }) };
   for (let attempt = 1; ; attempt++) {
-    const answer = await fetch(address, { ...options, headers });
-    if (answer.status !== 503 || attempt === TRIES) return answer;
-    await pause(1000 * Math.min(20, Number(answer.headers.get("Retry-After")) || 1));
+    const response = await fetch(address, { ...options, headers });
+    if (response.status !== 503 || attempt === ATTEMPTS) return response;
+    await pause(1000 * Math.min(20, Number(response.headers.get("Retry-After")) || 1));
     options.signal?.throwIfAborted();
   }
 }
 
-const inBytes = (text) => String.fromCharCode(...new TextEncoder().encode(text)); // headers know no other letters
+const inBytes = (text) => String.fromCharCode(...new TextEncoder().encode(text)); // headers hold bytes
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
-async function meetModel() {
-  const answer = await ask("model");
-  if (answer.status === 401) return askForToken();
-  if (!answer.ok) throw new Error();
-  model = await answer.json();
+async function loadModel() {
+  const response = await send("model");
+  if (response.status === 401) return requestToken();
+  if (!response.ok) throw new Error();
+  model = await response.json();
   tokenForm.hidden = true;
   page.drop.hidden = false;
   page.question.textContent = question(model.classes);
@@ -50,8 +50,8 @@ async function meetModel() {
   offerHeat();
 }
 
-function askForToken() {
-  document.getElementById("token-note").textContent = sessionStorage.getItem(TOKEN) ? "That isn't the token." : "";
+function requestToken() {
+  document.getElementById("token-note").textContent = sessionStorage.getItem(TOKEN) ? "Wrong token." : "";
   sessionStorage.removeItem(TOKEN);
   tokenForm.hidden = false;
   page.drop.hidden = true;
@@ -68,7 +68,7 @@ function question(classes) {
 function facts({ recipe, version, metrics }) {
   const test = metrics?.test;
   const score = test?.pictures
-    ? `, right for ${percent(test.accuracy)} of ${test.pictures} test pictures it had never seen ` +
+    ? `, ${percent(test.accuracy)} correct on ${test.pictures} test pictures it had not seen in training ` +
       `(95% interval ${percent(test.ci95[0])} to ${percent(test.ci95[1])})`
     : "";
   return `Recipe ${recipe}${score}. pawlab ${version}.`;
@@ -86,12 +86,12 @@ function add(files) {
   const added = [...files].map(newCard);
   if (!added.length) return;
   cards.push(...added);
-  line.push(...added);
+  queue.push(...added);
   page.results.hidden = false;
-  page.answers.prepend(...added.map((card) => card.element));
+  page.predictions.prepend(...added.map((card) => card.element));
   summarise();
-  tell(added.length > 1 ? `Looking at ${added.length} pictures.` : `Looking at ${added[0].file.name}.`);
-  workOff();
+  announce(added.length > 1 ? `Predicting ${added.length} pictures.` : `Predicting ${added[0].file.name}.`);
+  processQueue();
 }
 
 function newCard(file) {
@@ -105,84 +105,84 @@ function newCard(file) {
 }
 
 function tryAgain(card) {
-  card.element.className = "card looking";
+  card.element.className = "card pending";
   card.outcome = null;
-  card.part(".answer").textContent = "Looking …";
+  card.part(".prediction").textContent = "Predicting …";
   card.part(".reason").hidden = true;
   card.part(".again").hidden = true;
-  line.push(card);
-  workOff();
+  queue.push(card);
+  processQueue();
 }
 
-function workOff() {
-  while (underWay < AT_ONCE && line.length) {
+function processQueue() {
+  while (underWay < CONCURRENT && queue.length) {
     underWay++;
-    const { signal } = stopping;
-    answerFor(line.shift(), signal).finally(() => {
-      if (signal.aborted) return; // counted anew since
+    const { signal } = abort;
+    process(queue.shift(), signal).finally(() => {
+      if (signal.aborted) return; // counted afresh
       underWay--;
-      workOff();
+      processQueue();
     });
   }
 }
 
-async function answerFor(card, signal) {
+async function process(card, signal) {
   await drawThumbnail(card);
   try {
-    showAnswer(card, await predict(card.file, signal));
+    showPrediction(card, await predict(card.file, signal));
   } catch (error) {
     if (signal.aborted) return;
-    showFailure(card, error instanceof Said ? error.message : "The service can't be reached.", true);
+    showFailure(card, error instanceof ServiceError ? error.message : "The service can't be reached.", true);
   }
   summarise();
 }
 
-class Said extends Error {} // by the service, in a sentence for people
+class ServiceError extends Error {} // with a sentence from the service
 
 async function predict(file, signal) {
   if (model && file.size > model.limits.file_bytes) {
     const limit = model.limits.file_bytes / 1e6;
-    return { error: `the file has ${Math.ceil(file.size / 1e6)} MB, and ${limit} MB is the most that is taken` };
+    return { error: `the file has ${Math.ceil(file.size / 1e6)} MB; the limit is ${limit} MB` };
   }
   const form = new FormData();
   form.append("files", file, file.name);
-  const answer = await ask("predict", { method: "POST", body: form, signal });
-  if (answer.status === 401) askForToken();
-  const said = await answer.json();
-  if (said.predictions) return said.predictions[0];
-  throw new Said(said.error);
+  const response = await send("predict", { method: "POST", body: form, signal });
+  if (response.status === 401) requestToken();
+  const { predictions, error } = await response.json();
+  if (predictions) return predictions[0];
+  throw new ServiceError(error);
 }
 
-// ---- Answers
+// ---- Predictions
 
-function showAnswer(card, prediction) {
+function showPrediction(card, prediction) {
   if (prediction.error) return showFailure(card, sentence(prediction.error), false);
   card.label = prediction.label;
   card.outcome = prediction.sure ? prediction.label : "not sure";
   card.element.className = prediction.sure ? "card" : "card unsure";
-  card.part(".answer").textContent = prediction.sure ? prediction.label : "Not sure";
+  card.part(".prediction").textContent = prediction.sure ? prediction.label : "Not sure";
   card.part(".reason").hidden = prediction.sure;
   card.part(".reason").textContent = prediction.sure ? "" : why(prediction);
   card.part(".bars").replaceChildren(...bars(Object.entries(prediction.probabilities)));
   offerHeat();
-  const surely = prediction.sure ? prediction.label : `not sure, perhaps ${prediction.label}`;
-  tell(`${card.file.name}: ${surely}, ${percent(prediction.probability)}.`);
+  const outcome = prediction.sure ? prediction.label : `not sure, perhaps ${prediction.label}`;
+  announce(`${card.file.name}: ${outcome}, ${percent(prediction.probability)}.`);
 }
 
 function why({ label, reason }) {
-  return `Perhaps ${label}: ${reason ?? "less surely than answers that can be relied on"}.`;
+  return `Perhaps ${label}: ${reason ?? "the model isn't sure enough"}.`;
 }
 
 const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.?$/, ".");
 
 function showFailure(card, reason, again) {
-  card.outcome = "no answer";
+  card.outcome = "no prediction";
   card.element.className = "card failed";
-  card.part(".answer").textContent = "No answer";
+  card.part(".prediction").textContent = "No prediction";
   card.part(".reason").hidden = false;
   card.part(".reason").textContent = reason;
   card.part(".again").hidden = !again;
-  tell(`${card.file.name}: no answer. ${reason}`);
+  announce(`${card.file.name}: no prediction. ${reason}`);
 }
 
 function bars(ranked) {
@@ -227,7 +227,7 @@ function draw(card, bitmap, description) {
   canvas.setAttribute("aria-label", description);
 }
 
-// Answers may come before it is known whether the model has heat maps.
+// Predictions may come before it is known whether the model has heat maps.
 function offerHeat() {
   for (const card of cards) card.part(".heat").hidden = !(card.label && model?.heat_maps);
 }
@@ -244,36 +244,36 @@ async function toggleHeat(card) {
 
 async function fetchHeat(card, button) {
   button.disabled = true;
-  button.textContent = "Looking again …";
+  button.textContent = "Drawing …";
   try {
     const address = `heatmap?label=${encodeURIComponent(card.label)}`;
     const headers = { "Content-Type": "application/octet-stream" };
-    const answer = await ask(address, { method: "POST", body: card.file, headers, signal: stopping.signal });
-    if (!answer.ok) throw new Said((await answer.json()).error);
-    card.heated = await createImageBitmap(await answer.blob());
-    tell(`Shown for ${card.file.name}: the brighter a place, the more it spoke for ${card.label}.`);
+    const response = await send(address, { method: "POST", body: card.file, headers, signal: abort.signal });
+    if (!response.ok) throw new ServiceError((await response.json()).error);
+    card.heated = await createImageBitmap(await response.blob());
+    announce(`Heat map of ${card.file.name}: the brighter a region, the more it contributes to ${card.label}.`);
   } catch (error) {
-    tell(error instanceof Said ? error.message : "The service can't be reached.");
+    announce(error instanceof ServiceError ? error.message : "The service can't be reached.");
   }
   button.disabled = false;
-  button.textContent = "Where it looked";
+  button.textContent = "Heat map";
   return card.heated !== null;
 }
 
 function drawHeat(card) {
-  draw(card, card.heated, `The picture ${card.file.name}; the brighter a place, the more it spoke for ${card.label}`);
+  draw(card, card.heated, `The picture ${card.file.name}; the brighter a region, the more it contributes to ${card.label}`);
 }
 
-// ---- What is said of all of them
+// ---- Summary and announcements
 
 function summarise() {
   const counts = new Map();
   for (const { outcome } of cards) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  const parts = [...counts].map(([outcome, count]) => `${outcome ?? "to go"} ${count}`);
+  const parts = [...counts].map(([outcome, count]) => `${outcome ?? "waiting"} ${count}`);
   page.summary.textContent = `${cards.length} picture${cards.length === 1 ? "" : "s"}: ${parts.join(" · ")}`;
 }
 
-function tell(text) {
+function announce(text) {
   news.push(text);
   clearTimeout(newsTimer);
   newsTimer = setTimeout(() => {
@@ -283,18 +283,18 @@ function tell(text) {
 }
 
 function clearAll() {
-  stopping.abort();
-  stopping = new AbortController();
+  abort.abort();
+  abort = new AbortController();
   cards = [];
-  line = [];
+  queue = [];
   underWay = 0;
-  page.answers.replaceChildren();
+  page.predictions.replaceChildren();
   page.results.hidden = true;
-  tell("Cleared.");
+  announce("Cleared.");
   page.choose.focus();
 }
 
-// ---- Ways in
+// ---- Input
 
 for (const input of [page.choose, page.photograph]) {
   input.addEventListener("change", () => {
@@ -312,7 +312,7 @@ document.addEventListener("drop", (event) => {
   depth = 0;
   document.body.classList.remove("dragging");
   if (event.dataTransfer.files.length) add(event.dataTransfer.files);
-  else tell("What was dropped isn't a file.");
+  else announce("That wasn't a file.");
 });
 document.addEventListener("paste", (event) => add(event.clipboardData?.files ?? []));
 page.clear.addEventListener("click", clearAll);
@@ -323,7 +323,7 @@ tokenForm.addEventListener("submit", (event) => {
 });
 
 function start() {
-  meetModel().catch(() => {
+  loadModel().catch(() => {
     page.facts.textContent = "The service can't be reached. Is it still running?";
   });
 }
