@@ -320,7 +320,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     token: Annotated[
         str | None,
-        typer.Option(envvar="PAWLAB_TOKEN", help="Ask for this token; safer in the variable.", show_default=False),
+        typer.Option(envvar="PAWLAB_TOKEN", help="Require this token; safer in the variable.", show_default=False),
     ] = None,
 ) -> None:
     """Predict pictures on a web page and over HTTP."""

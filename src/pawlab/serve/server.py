@@ -183,7 +183,7 @@ class Protocol(H11Protocol):
 
     def _announce_close(self) -> None:
         """Say in the running response that it is the connection's last."""
-        if not self._idle():
+        if not self._idle() and self.cycle.keep_alive:
             self.cycle.keep_alive = False
             self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
@@ -205,6 +205,3 @@ class Protocol(H11Protocol):
         self._timer = None
         if self._idle():
             self.transport.close()
-
-    def _idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
