@@ -416,7 +416,7 @@ def test_augmentation_is_shown_where_the_recipe_has_it(tmp_path: Path) -> None:
     changed = [image for image in page.all("img") if image["alt"].startswith("The picture, changed at random")]
     assert len(changed) == 8
     assert len({image["src"] for image in changed}) > 4
-    assert "In training, recipe b3 shows the network each picture a little differently" in page.text
+    assert "In training, recipe b3 augments each picture anew in every epoch" in page.text
 
 
 def test_no_augmentation_is_said(page: Page) -> None:
