@@ -420,7 +420,7 @@ def test_augmentation_is_shown_where_the_recipe_has_it(tmp_path: Path) -> None:
 
 
 def test_no_augmentation_is_said(page: Page) -> None:
-    assert "Recipe fast doesn't augment: each picture goes in the same way every time" in page.text
+    assert "Recipe fast doesn't augment: each picture is always the same" in page.text
     assert not [image for image in page.all("img") if image["alt"].startswith("The picture, changed")]
 
 

@@ -1,4 +1,4 @@
-"""What a data set is: which pictures, what each shows, and which part each belongs to."""
+"""What a data set is: which pictures, what each shows, and which split each belongs to."""
 
 import hashlib
 from collections.abc import Iterable

@@ -71,7 +71,7 @@ def require_trainable(dataset: Dataset) -> None:
     for label in dataset.classes:
         _require_enough(dataset, label, len(contents[label]))
     if all(picture.split for picture in dataset.pictures):
-        _require_every_part(dataset)
+        _require_every_split(dataset)
 
 
 def _require_classes(dataset: Dataset, classes: Sequence[str]) -> None:
@@ -105,7 +105,7 @@ def _broken_ones(dataset: Dataset) -> str:
     return f" {files} can't be read as pictures; the first is {first.name} ({first.reason})."
 
 
-def _require_every_part(dataset: Dataset) -> None:
+def _require_every_split(dataset: Dataset) -> None:
     trained = {picture.label for picture in dataset.split("train")}
     for label in dataset.classes:
         if label not in trained:
@@ -170,7 +170,7 @@ def _homes(pictures: Iterable[Picture]) -> dict[str, Picture]:
 
 
 def _by_content(dataset: Dataset, shares: Shares, seed: int, part: Split | None = None) -> Dataset:
-    """Split by content all pictures, or those of one part only."""
+    """Split by content all pictures, or those of one split only."""
     chosen = [picture for picture in dataset.pictures if part is None or picture.split == part]
     contents = _Contents.of(chosen, shares, seed)
     for label in sorted(contents.of_class):
