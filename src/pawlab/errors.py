@@ -59,3 +59,8 @@ def did_you_mean(given: str, known: list[str]) -> str:
 def counted(number: int, one: str, many: str) -> str:
     """Return a number with its words: `1 picture is`, `1,200 pictures are`."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def one_line(error: BaseException) -> str:
+    """Return what a library says, short enough to stand in a sentence."""
+    return " ".join(str(error).split())[:200]

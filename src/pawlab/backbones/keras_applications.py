@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.backbones.table import Backbone
-from pawlab.errors import WeightsError
+from pawlab.errors import WeightsError, one_line
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 from pawlab.graphs.from_keras import Value, add_model, largest_difference
 from pawlab.graphs.keras_runtime import import_keras
@@ -103,7 +103,7 @@ def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
         with _random_state_kept(), _no_talk(keras):
             _application(keras, backbone)(include_top=False, weights="imagenet", input_shape=(*image_size, 3))
     except Exception as error:  # Keras turns every failure on the way into a plain Exception
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
     if not target.is_file():
         raise WeightsError(
             f"the weights of {backbone.name} aren't here, and Keras couldn't download them ({reason}). "
@@ -133,7 +133,7 @@ def _read_weights(network: Any, backbone: Backbone, path: Path) -> None:
             warnings.simplefilter("ignore")  # Keras warns where it then raises
             network.load_weights(named)
     except Exception as error:  # h5py and Keras raise nearly everything on a file that isn't right
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise WeightsError(
             f"{path} doesn't hold the weights of {backbone.name} without its top, as Keras saves them: {reason}"
         ) from error

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pawlab.backbones.table import Backbone, Channels
-from pawlab.errors import WeightsError, did_you_mean
+from pawlab.errors import WeightsError, did_you_mean, one_line
 from pawlab.graphs.builder import OPSET
 from pawlab.graphs.entry import to_our_opset
 from pawlab.storage import read_toml
@@ -231,8 +231,3 @@ def _output(path: Path, model: "ModelProto", said: Description) -> str:
             "four, a feature map."
         )
     return str(wanted)
-
-
-def one_line(error: BaseException) -> str:
-    """Return what a library says, short enough to stand in a sentence."""
-    return " ".join(str(error).split())[:200]

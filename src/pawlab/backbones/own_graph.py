@@ -14,9 +14,8 @@ from pawlab.backbones.own import (
     Size,
     description_file,
     lengths_of,
-    one_line,
 )
-from pawlab.errors import WeightsError
+from pawlab.errors import WeightsError, one_line
 from pawlab.graphs.builder import GraphBuilder
 from pawlab.graphs.edit import chain
 from pawlab.graphs.runtime import open_graph
