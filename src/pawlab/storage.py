@@ -1,6 +1,7 @@
 """Where pawlab keeps things, and how it writes them: beside the target, then renamed, so nothing is half-written."""
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -40,6 +41,15 @@ def cache_dir(*parts: str) -> Path:
             f"can't make the cache folder {folder}: {reason}. Set PAWLAB_CACHE_DIR to a folder you can write."
         ) from error
     return folder
+
+
+@contextmanager
+def one_at_a_time(target: Path) -> Iterator[None]:
+    """Wait until no other process makes `target`, and hold others off meanwhile: the system's lock, in the cache."""
+    from filelock import FileLock
+
+    with FileLock(cache_dir("locks") / hashlib.sha256(os.fsencode(target)).hexdigest()[:16]):
+        yield
 
 
 def is_free(place: Path) -> bool:

@@ -1,4 +1,5 @@
 import bz2
+import errno
 import gzip
 import io
 import json
@@ -13,6 +14,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,7 +64,7 @@ def sentence(archive: Path) -> str:
 
 
 def leavings(cache: Path) -> list[Path]:
-    return [path for path in cache.rglob("*") if path != cache / "archives"]
+    return [path for path in cache.rglob("*") if path != cache / "archives" and "locks" not in path.parts]
 
 
 FORMS: dict[str, Callable[[Path], Path]] = {
@@ -363,26 +365,20 @@ def test_an_archive_without_pictures_is_named(tmp_path: Path) -> None:
     assert sentence(archive).startswith(f"{archive} holds 1 picture but no class folders.")
 
 
-class FullDisk(io.BytesIO):
-    """A file on a disk without room. `name`: where."""
-
-    name = ""
-
-    def write(self, data: object) -> int:
-        raise OSError(28, "No space left on device")
-
-
 def test_a_full_disk_is_told(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy = archives._copy
+    class FullDisk(io.FileIO):
+        def write(self, _: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    def full(head: bytes, source: IO[bytes], file: io.BufferedWriter) -> None:
-        disk = FullDisk()
-        disk.name = file.name
-        copy(head, source, disk)
+    opens = Path.open
 
-    monkeypatch.setattr(archives, "_copy", full)
+    def opened(path: Path, mode: str = "r", **options: object) -> IO[Any]:
+        return FullDisk(path, mode) if mode == "xb" else opens(path, mode, **options)  # type: ignore[call-overload]
+
+    archive = zip_of(tmp_path / "photos.zip", *NAMES)
+    monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(OutputError, match=r"No space left on device\. Free some space there, or set PAWLAB_CACHE_DIR"):
-        unpack(zip_of(tmp_path / "photos.zip", *NAMES))
+        unpack(archive)
     assert leavings(cache) == []
 
 
@@ -419,19 +415,19 @@ def test_a_kill_leaves_nothing_that_is_taken_for_whole(tmp_path: Path, cache: Pa
     assert len(discover(archive)) == 4
 
 
-def test_another_process_that_was_quicker_is_left_in_peace(
-    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_at_once_unpack_one_archive_once(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = zip_of(tmp_path / "photos.zip", *NAMES)
-    really_unpack = archives._unpack_into
+    really_unpack, begun = archives._unpack_into, []
 
-    def overtaken(*arguments: Any) -> None:
-        monkeypatch.setattr(archives, "_unpack_into", really_unpack)
-        unpack(archive).folder.with_name("theirs").touch()
+    def slowly(*arguments: Any) -> None:
+        begun.append(arguments)
+        time.sleep(0.3)
         really_unpack(*arguments)
 
-    monkeypatch.setattr(archives, "_unpack_into", overtaken)
-    assert unpack(archive).folder.with_name("theirs").exists()
+    monkeypatch.setattr(archives, "_unpack_into", slowly)
+    with ThreadPoolExecutor() as pool:
+        folders = {unpacked.folder for unpacked in pool.map(unpack, [archive] * 3)}
+    assert len(folders) == len(begun) == 1
     assert not list(cache.rglob("*.partial"))
 
 

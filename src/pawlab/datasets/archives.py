@@ -18,7 +18,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
@@ -28,7 +28,7 @@ from pawlab.datasets.reading import file_sha256, is_ignored, is_picture_name, pr
 from pawlab.errors import DataError, OutputError
 from pawlab.images import looks_like_picture
 from pawlab.progress import Advance, Progress, silent
-from pawlab.storage import cache_dir, no_room_in_cache, replacing_folder
+from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time, replacing_folder
 
 MAX_BYTES = 20_000_000_000  # unpacked
 MAX_FILES = 1_000_000
@@ -55,10 +55,6 @@ _DAMAGE = (
     MemoryError,
 )
 _NAME_FAULTS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.ENOENT}
-
-
-class _UnpackedMeanwhileError(Exception):
-    """Another process was quicker with the same archive."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +88,13 @@ def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
             f"{printable(str(archive))} is no archive that can be read (zip, tar, tar.gz, tar.bz2, tar.xz). "
             "Give a folder, one of these, or a table."
         )
-    target = cache_dir("archives") / _digest(archive)[:32]
-    unpacked = _unpacked_before(target)
-    if unpacked is None:
-        _remove_leavings(target.parent)
-        with suppress(_UnpackedMeanwhileError), replacing_folder(target) as partial:
-            _unpack_into(partial, archive, kind, progress)
-            if _unpacked_before(target):  # by another process, which may be reading it: leave it where it is
-                raise _UnpackedMeanwhileError
+    with _reading(archive):
+        target = cache_dir("archives") / file_sha256(archive)[:32]
+    with one_at_a_time(target):
+        if _unpacked_before(target) is None:
+            _remove_leavings(target.parent)
+            with replacing_folder(target) as partial:
+                _unpack_into(partial, archive, kind, progress)
         unpacked = _unpacked_before(target)
     if unpacked is None:
         raise OutputError(f"the unpacked pictures vanished from {target}. Is something clearing the cache folder?")
@@ -108,11 +103,8 @@ def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
 
 def archive_kind(path: Path) -> Literal["zip", "tar"] | None:
     """Find a file's kind from its bytes, not its name; None where it's no archive. Raises DataError."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+    with _reading(path), path.open("rb") as file:
+        head = file.read(512)
     try:
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return "zip"
@@ -131,15 +123,12 @@ def stem(name: str) -> str:
     return PurePosixPath(name).stem
 
 
-def _digest(archive: Path) -> str:
+@contextmanager
+def _reading(archive: Path) -> Iterator[None]:
     try:
-        return file_sha256(archive)
+        yield
     except OSError as error:
-        raise _unreadable(archive, error) from error
-
-
-def _unreadable(archive: Path, error: OSError) -> DataError:
-    return DataError(f"can't read {printable(str(archive))}: {error.strerror or error}.")
+        raise DataError(f"can't read {printable(str(archive))}: {error.strerror or error}.") from error
 
 
 def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> None:
@@ -195,28 +184,31 @@ def _storable(part: str) -> str:
 
 def _write(head: bytes, source: IO[bytes], target: Path) -> str | None:
     """Write a member's bytes to a new file; return why if its name won't do."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file = target.open("xb")
-    except FileExistsError:
-        return "has the same name as another member"
-    except OSError as error:
-        if error.errno in _NAME_FAULTS:
-            return f"can't be stored under its name: {error.strerror}"
-        raise no_room_in_cache(printable(str(target)), error) from error
+    with _room_for(target):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = target.open("xb")
+        except FileExistsError:
+            return "has the same name as another member"
+        except OSError as error:
+            if error.errno in _NAME_FAULTS:
+                return f"can't be stored under its name: {error.strerror}"
+            raise
+    chunk = head
     with file:
-        _copy(head, source, file)
+        while chunk:
+            with _room_for(target):
+                file.write(chunk)
+            chunk = source.read(_CHUNK)
     return None
 
 
-def _copy(head: bytes, source: IO[bytes], file: IO[bytes]) -> None:
-    chunk = head
-    while chunk:
-        try:
-            file.write(chunk)
-        except OSError as error:
-            raise no_room_in_cache(printable(file.name), error) from error
-        chunk = source.read(_CHUNK)
+@contextmanager
+def _room_for(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise no_room_in_cache(printable(str(target)), error) from error
 
 
 def _limited(members: Iterator[_Member], archive: Path, packed: int) -> Iterator[_Member]:
@@ -327,17 +319,11 @@ class _BoundedReads:
 def _damage_explained(archive: Path) -> Iterator[None]:
     try:
         yield
-    except _DAMAGE as error:
-        raise _damaged(archive, error) from error
-    except OSError as error:
-        raise _damaged(archive, error) from error
-
-
-def _damaged(archive: Path, error: BaseException) -> DataError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(
-        f"{printable(str(archive))} is damaged or cut off ({printable(reason)[:160]}). Copy or download it again."
-    )
+    except (OSError, *_DAMAGE) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{printable(str(archive))} is damaged or cut off ({printable(reason)[:160]}). Copy or download it again."
+        ) from error
 
 
 def _write_manifest(folder: Path, skipped: list[Skipped]) -> None:

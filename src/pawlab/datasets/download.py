@@ -1,9 +1,8 @@
 """Files from the network, over http and https. No other module opens it.
 
-A file is kept in the cache under its address and never fetched twice. A download that breaks off goes on where it
-stopped: what came is kept beside the target under the mark that the server gave this version (ETag or
-Last-Modified), and the rest is asked for by Range. So bytes of two versions never mix, and two processes that fetch
-the same file write the same bytes to the same places.
+A file is kept in the cache under its address and never fetched twice; a lock lets one process fetch it. A download
+that breaks off goes on where it stopped: the rest is asked for by Range, under the mark that the server gave this
+version (ETag or Last-Modified), so bytes of two versions never mix.
 """
 
 import hashlib
@@ -13,8 +12,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
@@ -33,30 +31,35 @@ from urllib.request import (
 
 from pawlab import __version__
 from pawlab.datasets.archives import MAX_BYTES
-from pawlab.datasets.reading import printable
+from pawlab.datasets.reading import file_sha256, printable
 from pawlab.errors import DataError
 from pawlab.progress import Advance, Progress, silent
-from pawlab.storage import cache_dir, no_room_in_cache
+from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time
 
 ATTEMPTS = 5
 PAUSE = 1.0  # seconds before the second attempt; twice as long before each further one
 TIMEOUT = 30  # seconds without a byte
 _CHUNK = 1 << 18
+_NO_SUCH_RANGE = 416
 _PASSING = frozenset({408, 416, 425, 429, 500, 502, 503, 504})  # what a server may answer differently in a moment
+# Like urllib's own, but without ftp:, file: and data:, to which a server could redirect.
+_HANDLERS = (
+    ProxyHandler,
+    UnknownHandler,
+    HTTPHandler,
+    HTTPSHandler,
+    HTTPDefaultErrorHandler,
+    HTTPRedirectHandler,
+    HTTPErrorProcessor,
+)
 
 
 class _InterruptedError(Exception):
-    """The connection broke, or the server was busy; it may work at the next attempt."""
+    """The connection broke, or the server was busy; it may work at the next attempt, `anew` from the first byte."""
 
-
-@dataclass(frozen=True)
-class _Answer:
-    """What the server sends. `total`: bytes of the whole file, None where unknown; `mark`: names this version of it."""
-
-    body: Any
-    start: int
-    total: int | None
-    mark: str | None
+    def __init__(self, reason: str, anew: bool = False) -> None:
+        super().__init__(reason)
+        self.anew = anew
 
 
 def download(url: str, progress: Progress = silent, sha256: str | None = None) -> Path:
@@ -67,7 +70,9 @@ def download(url: str, progress: Progress = silent, sha256: str | None = None) -
     """
     target = cached_path(url)
     if not target.exists():
-        _fetch(_clean(url), target, progress, sha256)
+        with one_at_a_time(target):
+            if not target.exists():
+                _fetch(_clean(url), target, progress, sha256)
     return target
 
 
@@ -97,113 +102,80 @@ def _clean(url: str) -> str:
 
 
 def _fetch(url: str, target: Path, progress: Progress, sha256: str | None) -> None:
+    partial = target.with_name(f".{target.name}.partial")
     for attempt in range(ATTEMPTS):
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         try:
-            return _attempt(url, target, progress, sha256)
+            with _explained(url):
+                _attempt(url, partial, target.name, progress)
+            break
+        except DataError:
+            _forget(partial)
+            raise
         except _InterruptedError as error:
             reason = str(error)
-    raise DataError(f"can't fetch {url}: {reason}, at the last of {ATTEMPTS} attempts. Try again later.")
+            if error.anew or not _mark_file(partial).exists():
+                _forget(partial)
+    else:
+        raise DataError(f"can't fetch {url}: {reason}, at the last of {ATTEMPTS} attempts. Try again later.")
+    if sha256 is not None:
+        _require_sha256(url, partial, sha256)
+    partial.replace(target)
+    _mark_file(partial).unlink(missing_ok=True)
 
 
-def _attempt(url: str, target: Path, progress: Progress, sha256: str | None) -> None:
-    with _explained(url), _opened(url, target) as (answer, partial):
-        if answer.total is not None and answer.total > MAX_BYTES:
+def _attempt(url: str, partial: Path, name: str, progress: Progress) -> None:
+    """Fetch what is missing of a file; what came stays in `partial` where the next attempt can build on it."""
+    mark_file = _mark_file(partial)
+    known = mark_file.read_text(encoding="utf-8") if mark_file.exists() and partial.exists() else None
+    have = partial.stat().st_size if known else 0
+    with _get(url, {"Range": f"bytes={have}-", "If-Range": str(known)} if have else {}) as response:
+        resumed, mark = response.status == 206, _mark(response)
+        if resumed and (mark not in (None, known) or not _begins_at(response, have)):
+            raise _InterruptedError("the file changed while it was fetched", anew=True)
+        start = have if resumed else 0
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdigit() else None
+        if (total or 0) > MAX_BYTES:
             raise _too_large(url)
-        with progress(f"Downloading {target.name}", answer.total, unit="bytes") as advance:
-            _receive(answer, partial, advance)
-    _finish(url, partial, target, sha256)
+        if not resumed:
+            _forget(partial)
+            if mark is not None:
+                mark_file.write_text(mark, encoding="utf-8")
+        with progress(f"Downloading {name}", total, unit="bytes") as advance, partial.open("ab") as file:
+            advance(start)
+            done = start + _copy(response, file, advance)
+    if total not in (None, done):
+        raise _InterruptedError(f"it broke off after {done:,} of {total:,} bytes")
 
 
-@contextmanager
-def _opened(url: str, target: Path) -> Iterator[tuple[_Answer, Path]]:
-    """Ask for the file, and again for what's missing where a part of this version is here already."""
-    with _get(url) as response:
-        answer = _Answer(response, 0, _length(response.headers), _mark(response.headers))
-        partial = _partial(target, answer.mark)
-        have = partial.stat().st_size if partial.exists() else 0
-        if not 0 < have < (answer.total or 0):
-            yield answer, partial
-            return
-    with _get(url, {"Range": f"bytes={have}-", "If-Range": str(answer.mark)}) as response:
-        if not _has_mark(response.headers, str(answer.mark)):
-            raise _InterruptedError("the file changed while it was fetched")
-        yield _Answer(response, _start(response), answer.total, answer.mark), partial
+def _mark_file(partial: Path) -> Path:
+    return partial.with_suffix(".mark")
 
 
-def _get(url: str, headers: dict[str, str] | None = None) -> Any:
-    request = Request(url, headers={"User-Agent": f"pawlab/{__version__}", "Accept-Encoding": "identity"})
-    for name, value in (headers or {}).items():
-        request.add_header(name, value)
-    return _opener().open(request, timeout=TIMEOUT)
+def _forget(partial: Path) -> None:
+    for path in (partial, _mark_file(partial)):
+        path.unlink(missing_ok=True)
 
 
-def _opener() -> OpenerDirector:
-    """Like urllib's own, but without ftp:, file: and data:, to which a server could redirect."""
+def _get(url: str, headers: dict[str, str]) -> Any:
     opener = OpenerDirector()
-    for handler in (
-        ProxyHandler,
-        UnknownHandler,
-        HTTPHandler,
-        HTTPSHandler,
-        HTTPDefaultErrorHandler,
-        HTTPRedirectHandler,
-        HTTPErrorProcessor,
-    ):
+    for handler in _HANDLERS:
         opener.add_handler(handler())
-    return opener
+    fixed = {"User-Agent": f"pawlab/{__version__}", "Accept-Encoding": "identity"}
+    return opener.open(Request(url, headers={**fixed, **headers}), timeout=TIMEOUT)
 
 
-def _length(headers: HTTPMessage) -> int | None:
-    text = headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else None
-
-
-def _mark(headers: HTTPMessage) -> str | None:
+def _mark(response: Any) -> str | None:
     """Return what names this version of the file and may stand in If-Range: a strong ETag, else Last-Modified."""
-    etag = headers.get("ETag", "")
-    if etag.startswith('"'):
-        return etag
-    return headers.get("Last-Modified")
+    etag = response.headers.get("ETag", "")
+    mark: str | None = etag if etag.startswith('"') else response.headers.get("Last-Modified")
+    return mark
 
 
-def _has_mark(headers: HTTPMessage, mark: str) -> bool:
-    """Say whether an answer is of the version with this mark; it may leave the mark out where nothing changed."""
-    return headers.get("ETag" if mark.startswith('"') else "Last-Modified", mark) == mark
-
-
-def _start(response: Any) -> int:
-    """Return at which byte the server begins: it may send all from the first, whatever it was asked."""
-    if response.status != 206:
-        return 0
-    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-    if not found:
-        raise _InterruptedError("the server sent a part without saying which")
-    return int(found[1])
-
-
-def _partial(target: Path, mark: str | None) -> Path:
-    """Return where a version's bytes measure. Without a mark nothing can be resumed, and no two may share."""
-    if mark is None:
-        return target.with_name(f".{target.name}.{time.time_ns():x}.unmarked.partial")
-    return target.with_name(f".{target.name}.{hashlib.sha256(mark.encode()).hexdigest()[:16]}.partial")
-
-
-def _receive(answer: _Answer, partial: Path, advance: Advance) -> None:
-    """Write what comes behind what's there; on failure keep only what the next attempt can build on."""
-    try:
-        with partial.open("r+b" if partial.exists() else "xb") as file:
-            file.seek(answer.start)
-            advance(answer.start)
-            done = answer.start + _copy(answer.body, file, advance)
-            if answer.total not in (None, done):
-                raise _InterruptedError(f"it broke off after {done:,} of {answer.total:,} bytes")
-            file.truncate()
-    except BaseException as error:
-        if answer.mark is None or isinstance(error, DataError):
-            partial.unlink(missing_ok=True)
-        raise
+def _begins_at(response: Any, byte: int) -> bool:
+    return str(response.headers.get("Content-Range", "")).startswith(f"bytes {byte}-")
 
 
 def _copy(body: Any, file: IO[bytes], advance: Advance) -> int:
@@ -221,21 +193,11 @@ def _copy(body: Any, file: IO[bytes], advance: Advance) -> int:
     return copied
 
 
-def _finish(url: str, partial: Path, target: Path, sha256: str | None) -> None:
-    """Check the bytes and give them their name; remove what's left of other versions."""
-    if sha256 is not None:
-        with partial.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != sha256:
-            partial.unlink(missing_ok=True)
-            raise DataError(f"{url} isn't the file expected: its SHA-256 is {found}, not {sha256}.")
-    try:
-        partial.replace(target)
-    except FileNotFoundError:  # another process was quicker with the same bytes
-        if not target.exists():
-            raise
-    for other in target.parent.glob(".*.partial"):
-        other.unlink(missing_ok=True)
+def _require_sha256(url: str, partial: Path, sha256: str) -> None:
+    found = file_sha256(partial)
+    if found != sha256:
+        _forget(partial)
+        raise DataError(f"{url} isn't the file expected: its SHA-256 is {found}, not {sha256}.")
 
 
 def _too_large(url: str) -> DataError:
@@ -254,7 +216,7 @@ def _explained(url: str) -> Iterator[None]:
         error.close()
         answer = " ".join(f"{error.code} {error.reason}".split())
         if error.code in _PASSING:
-            raise _InterruptedError(f"the server answers {answer}") from error
+            raise _InterruptedError(f"the server answers {answer}", anew=error.code == _NO_SUCH_RANGE) from error
         raise DataError(_refusal(url, error.code, answer)) from error
     except URLError as error:
         raise _unreachable(url, error.reason) from error
