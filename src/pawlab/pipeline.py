@@ -265,7 +265,7 @@ class Exploration(dict[str, Any]):
         self._dataset = dataset
 
     def _repr_html_(self) -> str:
-        shown = [(label, [str(item.picture.path) for item in row]) for label, row in samples(self._dataset)]
+        shown = [(label, [picture.path for picture in row]) for label, row in samples(self._dataset)]
         return exploration_html(self, shown)
 
 

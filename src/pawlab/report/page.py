@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import posixpath
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -9,9 +10,10 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from pawlab import __version__
-from pawlab.report.shown import data_uri
+from pawlab.report.shown import square
 from pawlab.report.style import css_variables
 from pawlab.storage import replacing_file
+from pawlab.thumbnails import data_uri
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 _NO_OPTIONS = frozenset({"kind", "output_shape", "parameters", "trainable"})
 
 
-def write_page(template: str, values: Mapping[str, Any], path: Path) -> None:
+def write_page(path: Path, template: str, **values: Any) -> None:
     """Fill a template of this folder and write it; names that aren't valid Unicode get question marks."""
     page = _environment().get_template(template).render(values)
     with replacing_file(path) as partial:
@@ -51,13 +53,12 @@ def _environment() -> "Environment":
         listed=listed,
         total=lambda counts: sum(sum(by_class.values()) for by_class in counts.values()),
         of_class=lambda counts, name: sum(by_class[name] for by_class in counts.values()),
-        file=lambda name: name.rpartition("/")[2],
-        folder=lambda name: name.rpartition("/")[0],
+        file=posixpath.basename,
+        folder=posixpath.dirname,
         options=_options,
-        marked=_marked,
-        flat=lambda groups: [mentioned for group in groups for mentioned in group],
         quoted=quoted,
         python=lambda text: json.dumps(text, ensure_ascii=False),  # a Python string literal too
+        square=square,
         uri=data_uri,
     )
     return environment
@@ -116,11 +117,6 @@ def _option(key: str, value: Any) -> str:
 
 def _worth_saying(key: str, value: Any) -> bool:
     return key not in _NO_OPTIONS and value is not None and (key, value) != ("dtype", "float32")
-
-
-def _marked(answers: Iterable[Any]) -> str:
-    wrong = sum(not item.right for item in answers)
-    return f"; {wrong} of them {'is' if wrong == 1 else 'are'} wrong" if wrong else "; all of them are right"
 
 
 def _today() -> str:

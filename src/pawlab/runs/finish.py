@@ -17,7 +17,7 @@ from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
 from pawlab.errors import PawlabError, PictureError
-from pawlab.evaluation.calibration import BINS, calibration_error, reliability, tempered
+from pawlab.evaluation.calibration import BINS, calibration_error, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue
@@ -176,7 +176,6 @@ def _material(context: Context, fitted: Fitted, results: _Results, place: Path) 
         record=results.record,
         history=fitted.history,
         test=results.test,
-        bins=reliability(results.test.probabilities, results.test.labels),
         label_issues=results.label_issues,
         classifier=results.classifier,
     )

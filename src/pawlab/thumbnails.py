@@ -1,0 +1,30 @@
+"""Pictures as small images that stand within a page itself."""
+
+import io
+from base64 import b64encode
+from pathlib import Path
+
+from PIL import Image
+
+from pawlab.errors import PictureError
+from pawlab.images import Pixels, Preprocess, decode, inspect
+
+_QUALITY = 78
+
+
+def thumbnail(path: str | Path, longest: int) -> Pixels | None:
+    """Return a picture in its own shape, its longer side of so many pixels; None where it can't be decoded."""
+    try:
+        info = inspect(path)
+        scale = longest / max(info.width, info.height)
+        height, width = (max(1, round(side * scale)) for side in (info.height, info.width))
+        return decode(path, Preprocess(height, width))
+    except PictureError:
+        return None
+
+
+def data_uri(pixels: Pixels) -> str:
+    """Return uint8 (h, w, 3), RGB, as the address of a JPEG image."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=_QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{b64encode(file.getvalue()).decode()}"
