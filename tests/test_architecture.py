@@ -24,7 +24,7 @@ LAYERS = (
     "errors parallel progress",
     "storage",
     "graphs images",
-    "thumbnails",
+    "templates",
     "backbones datasets notebook",
     "audit classifier pictures recipes",
     "features",

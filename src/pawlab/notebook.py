@@ -6,15 +6,13 @@ Colours are those of the notebook, light or dark; whatever comes from outside, s
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from pawlab.thumbnails import data_uri, thumbnail
+from pawlab import templates
 
 MOST_SHOWN = 60  # of a list: enough to look through, and a notebook stays light
-_THUMBNAIL = 112  # pixels of the longer side
 
 
 def predictions_html(predictions: Sequence[Any]) -> str:
@@ -47,23 +45,9 @@ def comparison_html(header: Sequence[str], rows: Sequence[Sequence[str]], pictur
 
 def _filled(name: str, *values: Any) -> str:
     """Fill a macro of notebook.html.j2. Paths may hold bytes that aren't text; a page mayn't."""
-    html = re.sub(r">\s+<", "><", getattr(_macros(), name)(*values)).strip()
+    macros = templates.environment(Path(__file__).parent).get_template("notebook.html.j2").module
+    html = re.sub(r">\s+<", "><", getattr(macros, name)(*values)).strip()
     return html.encode("utf-8", "replace").decode("utf-8")
-
-
-@cache
-def _macros() -> Any:
-    from jinja2 import Environment, FileSystemLoader
-
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(
-        percent="{:.1%}".format,
-        number="{:,}".format,
-        thumbnail=lambda path: thumbnail(path, _THUMBNAIL),
-        uri=data_uri,
-    )
-    return environment.get_template("notebook.html.j2").module
 
 
 def _link(file: Path) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from pawlab.evaluation.history import Epoch
 from pawlab.report import plots
-from pawlab.report.page import percent, write_page
+from pawlab.report.page import write_page
+from pawlab.templates import percent
 
 COMPARISON_PAGE = "comparison.html"
 COMPARISON_PICTURE = "comparison.png"

@@ -7,16 +7,13 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pawlab import __version__
+from pawlab import __version__, templates
 from pawlab.report.shown import square
 from pawlab.report.style import css_variables
 from pawlab.storage import replacing_file
-from pawlab.thumbnails import data_uri
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from pawlab.templates import percent
 
 _NO_OPTIONS = frozenset({"kind", "output_shape", "parameters", "trainable"})
 
@@ -29,23 +26,13 @@ def write_page(path: Path, template: str, **values: Any) -> None:
 
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _environment() -> Any:
+    environment = templates.environment(Path(__file__).parent)
     environment.globals.update(version=__version__, today=_today, css_variables=css_variables)
     environment.filters.update(
-        percent=percent,
         percent_or_dash=lambda share: "–" if share is None else percent(share),
         span=lambda bounds: f"{bounds[0] * 100:.1f}–{percent(bounds[1])}",
         sureness=sureness,
-        number=lambda number: f"{number:,}",
         shape=lambda sizes: " × ".join(f"{size:,}" for size in sizes),
         short=short,
         duration=duration,
@@ -59,14 +46,8 @@ def _environment() -> "Environment":
         quoted=quoted,
         python=lambda text: json.dumps(text, ensure_ascii=False),  # a Python string literal too
         square=square,
-        uri=data_uri,
     )
     return environment
-
-
-def percent(share: float) -> str:
-    """Return a share as people read it: 98.5%."""
-    return f"{share:.1%}"
 
 
 def sureness(probability: float) -> str:

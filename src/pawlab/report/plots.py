@@ -52,29 +52,22 @@ _STYLE = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
-    "axes.edgecolor": LIGHT["line"],
-    "axes.labelcolor": LIGHT["muted"],
-    "axes.titlecolor": LIGHT["ink"],
     "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "grid.color": LIGHT["grid"],
     "grid.linewidth": 1.0,
-    "text.color": LIGHT["ink"],
-    "text.parse_math": False,  # a class may be called $x$
-    "xtick.color": LIGHT["line"],
-    "ytick.color": LIGHT["line"],
-    "xtick.labelcolor": LIGHT["muted"],
-    "ytick.labelcolor": LIGHT["muted"],
-    "ytick.left": False,
-    "figure.constrained_layout.use": True,
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
+    "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a class may be called $x$
     "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "pawlab",  # ids are the same every time
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "axes.spines.left", "ytick.left"), False),
+    **dict.fromkeys(("text.color", "axes.titlecolor"), LIGHT["ink"]),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), LIGHT["line"]),
+    **dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), LIGHT["muted"]),
 }
 
 

@@ -25,8 +25,9 @@ from pawlab.recipes.own import is_recipe_file
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
 from pawlab.report.audit import preview, shown_findings
-from pawlab.report.page import percent, quoted, sureness, write_page
+from pawlab.report.page import quoted, sureness, write_page
 from pawlab.report.shown import Shown, answers, decoded, shown_samples, whole
+from pawlab.templates import percent
 
 REPORT_FILE = "report.html"
 PLOTS_FOLDER = "plots"
@@ -35,7 +36,6 @@ _ANSWERS = 25
 _MISTAKES = 12
 _CONFUSED = 8
 _LABEL_ISSUES = 15
-_TABULATED = 8  # classes whose confusion is a table
 
 
 @dataclass(frozen=True)
@@ -170,14 +170,11 @@ def _bins(test: Evaluation) -> tuple[Bin, ...]:
 
 def _values(material: Material) -> dict[str, Any]:
     return {
+        **vars(material),
         "run": str(material.run),
-        "metrics": material.metrics,
-        "record": material.record,
         "recipe": {**material.record["recipe"], "name": material.recipe.name},
-        "stats": material.stats,
         "findings": shown_findings(material.findings, material.dataset),
         "by_class": material.test.by_class,
-        "confusion": material.test.confusion.tolist(),
         "confused": _confused(material.test),
         "label_issues_in_all": len(material.label_issues),
         "command": _command(material.record["request"]),
@@ -186,21 +183,31 @@ def _values(material: Material) -> dict[str, Any]:
 
 
 def _drawings(material: Material, figures: dict[str, Any]) -> dict[str, Any]:
-    """Return the drawings of the page. Of few classes there is none for the confusion: a table of counts says more."""
-    number = len(material.test.classes)
-    confusion = f"Confusion of {number} classes: the darker a cell, the larger the share of its row."
-    filled = [entry for entry in _bins(material.test) if entry.count]
-    calibration = "; ".join(
-        f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
-        for entry in filled
+    says = {"confusion": _confusion_says(material.test), "calibration": _calibration_says(material.test)}
+    svgs = {f"{name}_svg": plots.to_svg(figures[name], name, words) for name, words in says.items()}
+    return {"curves": _curves(material, figures["history"]), **svgs}
+
+
+def _confusion_says(answered: Evaluation) -> str:
+    """Return what the shades mean and, where they are written into the drawing, the counts."""
+    classes = answered.classes
+    shades = f"Confusion of {len(classes)} classes: the darker a cell, the larger the share of its row."
+    if len(classes) > plots.MOST_NUMBERED:
+        return shades
+    rows = (
+        f"{label}: {', '.join(f'{count} {answer}' for answer, count in zip(classes, row, strict=True) if count)}"
+        for label, row in zip(classes, answered.confusion, strict=True)
     )
-    return {
-        "curves": _curves(material, figures["history"]),
-        "confusion_svg": plots.to_svg(figures["confusion"], "confusion", confusion) if number > _TABULATED else "",
-        "calibration_svg": plots.to_svg(
-            figures["calibration"], "calibration", f"Answers by how sure they were: {calibration}."
-        ),
-    }
+    return f"{shades} Each label, and what the answers were: {'; '.join(rows)}."
+
+
+def _calibration_says(answered: Evaluation) -> str:
+    said = (
+        f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
+        for entry in _bins(answered)
+        if entry.count
+    )
+    return f"Answers by how sure they were: {'; '.join(said)}."
 
 
 def _curves(material: Material, figure: Any) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from pawlab.errors import PictureError
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.images import Pixels, Preprocess, decode
 from pawlab.parallel import map_in_threads
-from pawlab.thumbnails import thumbnail
+from pawlab.templates import thumbnail
 
 _SIDE = 192  # pixels of a square thumbnail: shown at half that, sharp on dense screens
 _LONGEST = 320  # of a picture shown whole

@@ -1,15 +1,41 @@
-"""Pictures as small images that stand within a page itself."""
+"""What all our HTML has in common: how templates are filled, and pictures that stand within the page itself."""
 
 import io
 from base64 import b64encode
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from pawlab.errors import PictureError
 from pawlab.images import Pixels, Preprocess, decode, inspect
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _QUALITY = 78
+
+
+@cache
+def environment(folder: Path) -> "Environment":
+    """Return what fills the templates of a folder; whatever comes from outside is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(percent=percent, number="{:,}".format, thumbnail=thumbnail, uri=data_uri)
+    return made
+
+
+def percent(share: float) -> str:
+    """Return a share as people read it: 98.5%."""
+    return f"{share:.1%}"
 
 
 def thumbnail(path: str | Path, longest: int) -> Pixels | None:
