@@ -86,7 +86,7 @@ def test_one_epoch_is_a_point() -> None:
 
 
 def test_strengths_show_each_loss_and_the_chosen_one() -> None:
-    axes = plots.regularisation_figure({1.0: 0.4, 0.01: 0.2, 0.1: 0.1}, chosen=0.1).axes[0]
+    axes = plots.regularisation_figure({1.0: 0.4, 0.01: 0.2, 0.1: 0.1}).axes[0]
     assert points(axes, "loss") == [(0.01, 0.2), (0.1, 0.1), (1.0, 0.4)]
     assert points(axes, "chosen") == [(0.1, 0.1)]
 
@@ -265,7 +265,7 @@ def every_figure() -> Sequence["Figure"]:
     return [
         plots.history_figure(HISTORY, 2, 0.5, ("accuracy",)),
         plots.history_figure(HISTORY, 2, 0.5, ("loss",)),
-        plots.regularisation_figure({0.01: 0.2, 0.1: 0.1}, 0.1),
+        plots.regularisation_figure({0.01: 0.2, 0.1: 0.1}),
         plots.calibration_figure([Bin(4, 0.6, 0.5)], 2),
         plots.comparison_figure({"a1": HISTORY}),
     ]

@@ -84,7 +84,8 @@ def quoted(text: str) -> str:
 
 
 def _options(layer: Mapping[str, Any]) -> str:
-    return ", ".join(_option(key, value) for key, value in layer.items() if _worth_saying(key, value))
+    said = {key: value for key, value in layer.items() if key not in _NO_OPTIONS and value is not None}
+    return ", ".join(_option(key, value) for key, value in said.items() if (key, value) != ("dtype", "float32"))
 
 
 def _option(key: str, value: Any) -> str:
@@ -94,10 +95,6 @@ def _option(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return words if value else f"no {words}"
     return f"{words} {f'{value:.4g}' if isinstance(value, float) else str(value).replace('_', ' ')}"
-
-
-def _worth_saying(key: str, value: Any) -> bool:
-    return key not in _NO_OPTIONS and value is not None and (key, value) != ("dtype", "float32")
 
 
 def _today() -> str:

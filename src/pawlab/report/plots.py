@@ -149,20 +149,21 @@ def _draw_history(axes: "Axes", part: str, epochs: Sequence[Epoch], best_epoch: 
 
 
 @_styled()
-def regularisation_figure(losses: Mapping[float, float], chosen: float) -> "Figure":
+def regularisation_figure(losses: Mapping[float, float]) -> "Figure":
     """Draw validation loss for each C that was tried; for probes that are fitted in one go."""
     figure = _figure(_NARROW, 3.0)
     axes = figure.subplots()
-    tried = sorted(losses)
-    axes.set_title("Validation loss by C, inverse regularisation strength")
-    axes.set_xscale("log")
-    axes.plot(tried, [losses[c] for c in tried], color=LIGHT["blue"], marker="o", markersize=4, label="loss")
-    axes.plot([chosen], [losses[chosen]], "o", markersize=9, color=LIGHT["blue"], label="chosen")
-    axes.annotate(
-        "chosen", (chosen, losses[chosen]), (0, 11), textcoords="offset points", ha="center", color=LIGHT["blue"]
+    tried, chosen, blue = sorted(losses), min(losses, key=lambda c: losses[c]), LIGHT["blue"]
+    best = (chosen, losses[chosen])
+    axes.plot(tried, [losses[c] for c in tried], color=blue, marker="o", markersize=4, label="loss")
+    axes.plot(*best, "o", markersize=9, color=blue, label="chosen")
+    axes.annotate("chosen", best, (0, 11), textcoords="offset points", ha="center", color=blue)
+    axes.set(
+        title="Validation loss by C, inverse regularisation strength",
+        xlabel="C: larger lets the head follow the training pictures closer",
+        xscale="log",
+        ylim=(0, max(losses.values()) * 1.06),
     )
-    axes.set_ylim(0, max(losses.values()) * 1.06)
-    axes.set_xlabel("C: larger lets the head follow the training pictures closer")
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.minorticks_off()
     return figure
@@ -177,7 +178,9 @@ def comparison_figure(histories: Mapping[str, Sequence[Epoch]], narrow: bool = F
     looks = cycle([(colour, dashes) for dashes in DASHES for colour in SERIES])
     ends = {}
     for (name, rows), (colour, dashes) in zip(histories.items(), looks, strict=False):
-        xs, ys = _curve(rows, last)
+        xs, ys = [row.epoch for row in rows], [row.val_accuracy for row in rows]
+        if len(rows) == 1:
+            xs, ys = [1, last], ys * 2
         axes.plot(xs, ys, color=LIGHT[colour], dashes=dashes, label=name)
         ends[f"{_shortened(name, 12 if narrow else 24)} {ys[-1]:.1%}"] = (ys[-1], colour)
     axes.set_title("Validation accuracy")
@@ -185,11 +188,6 @@ def comparison_figure(histories: Mapping[str, Sequence[Epoch]], narrow: bool = F
     _epoch_axis(axes, last)
     _name_ends(axes, ends)
     return figure
-
-
-def _curve(rows: Sequence[Epoch], last: int) -> tuple[list[int], list[float]]:
-    accuracies = [row.val_accuracy for row in rows]
-    return ([1, last], accuracies * 2) if len(rows) == 1 else ([row.epoch for row in rows], accuracies)
 
 
 def _accuracy_axis(axes: "Axes", lowest: float) -> None:
@@ -252,10 +250,7 @@ def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -
     shades = to_rgba_array(LIGHT["cell"], shares.ravel()).reshape(number, number, 4)
     axes.pcolormesh(range(number), range(number), shades, rasterized=number > MOST_NUMBERED)
     axes.invert_yaxis()
-    axes.set_aspect("equal")
-    axes.set_title("Confusion")
-    axes.set_xlabel("answer")
-    axes.set_ylabel("label")
+    axes.set(title="Confusion", xlabel="answer", ylabel="label", aspect="equal")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if number <= MOST_NUMBERED:
@@ -279,17 +274,13 @@ def calibration_figure(bins: Sequence[Bin], classes: int) -> "Figure":
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     filled = [entry for entry in bins if entry.count]
     sureness, right = [entry.confidence for entry in filled], [entry.accuracy for entry in filled]
-    axes.set_title("Calibration")
     axes.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="perfect")
     bounds = np.array([wilson_interval(round(entry.accuracy * entry.count), entry.count) for entry in filled])
     axes.vlines(sureness, *bounds.reshape(-1, 2).T, color=LIGHT["blue"], linewidth=1.2)
     axes.plot(sureness, right, "o", color=LIGHT["blue"], markersize=6, label="answers")
-    axes.set_ylim(0, 1.03)
-    axes.set_ylabel("share right")
+    axes.set(title="Calibration", ylabel="share right", ylim=(0, 1.03))
     below.bar(sureness, [entry.count for entry in filled], width=0.5 / len(bins), color=LIGHT["blue"])
-    below.set_ylabel("pictures")
-    below.set_xlabel("probability of the answer")
-    below.set_xlim(1 / classes - 0.02, 1.02)
+    below.set(ylabel="pictures", xlabel="probability of the answer", xlim=(1 / classes - 0.02, 1.02))
     _percent(axes.yaxis)
     _percent(below.xaxis)
     return figure
@@ -305,14 +296,11 @@ def sheet_figure(tiles: Sequence[Tile], columns: int, title: str) -> "Figure":
     width, height, gap = 1.0, 1.34, 0.08  # of a picture's width
     figure = _figure(1.5 * columns, 1.5 * height * rows + 0.5, dots_per_inch=110)
     axes = figure.subplots()
-    axes.set_title(title)
     axes.axis("off")
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
         _lay(axes, tile, left=column * width, top=row * height, side=width - gap)
-    axes.set_xlim(0, columns * width)
-    axes.set_ylim(rows * height, 0)
-    axes.set_aspect("equal")
+    axes.set(title=title, xlim=(0, columns * width), ylim=(rows * height, 0), aspect="equal")
     return figure
 
 
@@ -351,10 +339,7 @@ def save_png(figure: "Figure", path: Path) -> None:
 
 
 def to_svg(figure: "Figure", name: str, says: str) -> str:
-    """Return a figure as an `svg` element for a page.
-
-    `name`: starts the ids in it, so that several fit in one page. `says`: what the plot shows, for those who can't see.
-    """
+    """Return a figure as an `svg` element for a page; see `as_element`."""
     with _styled():
         figure.savefig(drawing := io.StringIO(), format="svg", transparent=True)
     return as_element(drawing.getvalue(), name, says)

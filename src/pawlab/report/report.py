@@ -146,7 +146,7 @@ def _plots(material: Material) -> dict[str, Any]:
 def _history_figure(material: Material, *parts: str) -> Any:
     losses = _losses_by_c(material.record)
     if losses:
-        return plots.regularisation_figure(losses, _chosen_c(material.record))
+        return plots.regularisation_figure(losses)
     baseline = material.metrics["validation"]["baseline_accuracy"]
     return plots.history_figure(material.history, material.record["best_epoch"], baseline, parts)
 
@@ -155,10 +155,6 @@ def _losses_by_c(record: dict[str, Any]) -> dict[float, float]:
     """Return validation loss by C for a probe that was fitted in one go, else nothing."""
     tried = record["chosen_on_validation"].get("validation_loss_by_C", {})
     return {float(C): loss for C, loss in tried.items()}
-
-
-def _chosen_c(record: dict[str, Any]) -> float:
-    return float(record["chosen_on_validation"]["C"])
 
 
 def _bins(test: Evaluation) -> tuple[Bin, ...]:
@@ -210,21 +206,16 @@ def _calibration_says(answered: Evaluation) -> str:
     return f"Answers by how sure they were: {'; '.join(said)}."
 
 
-def _curves(material: Material, figure: Any) -> list[dict[str, str]]:
+def _curves(material: Material, figure: Any) -> list[str]:
     losses = _losses_by_c(material.record)
-    if not losses:
-        return [
-            {"svg": plots.to_svg(_history_figure(material, part), part, _curve_says(material, part))}
-            for part in ("accuracy", "loss")
-        ]
-    chosen = _chosen_c(material.record)
-    says = f"Validation loss for {len(losses)} values of C; the smallest, {losses[chosen]:.3f}, is at C = {chosen:g}."
-    caption = (
-        "The probe is fitted in one go, so there are no epochs to watch. What was chosen is how closely it may follow "
-        f"the training pictures: C, the inverse regularisation strength, with the smallest loss on "
-        f"the validation pictures, {chosen:g}."
-    )
-    return [{"svg": plots.to_svg(figure, "regularisation", says), "caption": caption}]
+    if losses:
+        smallest, chosen = min((loss, c) for c, loss in losses.items())
+        says = f"Validation loss for {len(losses)} values of C; the smallest, {smallest:.3f}, is at C = {chosen:g}."
+        return [plots.to_svg(figure, "regularisation", says)]
+    return [
+        plots.to_svg(_history_figure(material, part), part, _curve_says(material, part))
+        for part in ("accuracy", "loss")
+    ]
 
 
 def _curve_says(material: Material, part: str) -> str:
@@ -254,15 +245,12 @@ def _confused(answered: Evaluation) -> list[str]:
     ]
 
 
-def _has_a_name(recipe: str) -> bool:
-    return is_recipe_file(recipe) or any(recipe == known.name for known in RECIPES)
-
-
 def _command(request: dict[str, Any]) -> str:
     """Return the command that repeats the run, or the Python code where its recipe was given as an object."""
     names = ("epochs", "weights", "backbone", "resize_mode")
     options = {name: request[name] for name in names if request.get(name)}
-    if request.get("own_recipe") and not _has_a_name(request["recipe"]):
+    named = is_recipe_file(request["recipe"]) or request["recipe"] in {recipe.name for recipe in RECIPES}
+    if request.get("own_recipe") and not named:
         options.pop("backbone", None)  # the recipe holds it
         arguments = "".join(f", {name}={value!r}" for name, value in {"seed": request["seed"], **options}.items())
         return (
