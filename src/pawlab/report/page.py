@@ -42,6 +42,7 @@ def _environment() -> Any:
         of_class=lambda counts, name: sum(by_class[name] for by_class in counts.values()),
         file=posixpath.basename,
         folder=posixpath.dirname,
+        mentioned=lambda row: [": ".join(filter(None, (mention.name, mention.detail))) for mention, _ in row],
         options=_options,
         quoted=quoted,
         python=lambda text: json.dumps(text, ensure_ascii=False),  # a Python string literal too

@@ -79,6 +79,4 @@ def decoded(shown: Iterable[Shown], how: Callable[[Picture], Pixels | None] = sq
 
 
 def _spread(pictures: Sequence[Picture], count: int) -> list[Picture]:
-    if len(pictures) <= count:
-        return list(pictures)
-    return [pictures[round(place)] for place in np.linspace(0, len(pictures) - 1, count)]
+    return [pictures[round(place)] for place in np.linspace(0, len(pictures) - 1, min(count, len(pictures)))]
