@@ -4,22 +4,19 @@ import io
 from base64 import b64encode
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from PIL import Image
 
 from pawlab.errors import PictureError
 from pawlab.images import Pixels, Preprocess, decode, inspect
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 _QUALITY = 78
 
 
 @cache
-def environment(folder: Path) -> "Environment":
-    """Return what fills the templates of a folder; whatever comes from outside is escaped."""
+def environment(folder: Path) -> Any:
+    """Return the jinja2 `Environment` that fills the templates of a folder; what comes from outside is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(

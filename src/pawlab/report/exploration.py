@@ -13,8 +13,6 @@ from pawlab.report.shown import shown_samples
 
 EXPLORATION_FILE = "explore.html"
 
-_SEED = 0
-
 
 def write_exploration(
     path: Path,
@@ -38,6 +36,6 @@ def write_exploration(
         overlap=overlap,
         findings=shown_findings(findings, dataset),
         samples=shown_samples(dataset),
-        preview=preview(dataset, recipe, _SEED),
+        preview=preview(dataset, recipe, seed=0),
         recipe=recipe,
     )

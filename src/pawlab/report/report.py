@@ -12,7 +12,7 @@ from pawlab.classifier import Classifier
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.stats import Stats
 from pawlab.errors import ModelError
-from pawlab.evaluation.calibration import Bin, reliability
+from pawlab.evaluation.calibration import reliability
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
@@ -139,7 +139,7 @@ def _plots(material: Material) -> dict[str, Any]:
     return {
         "history": _history_figure(material, "accuracy", "loss"),
         "confusion": plots.confusion_figure(test.confusion, test.classes),
-        "calibration": plots.calibration_figure(_bins(test), len(test.classes)),
+        "calibration": plots.calibration_figure(reliability(test.probabilities, test.labels), len(test.classes)),
     }
 
 
@@ -155,10 +155,6 @@ def _losses_by_c(record: dict[str, Any]) -> dict[float, float]:
     """Return validation loss by C for a probe that was fitted in one go, else nothing."""
     tried = record["chosen_on_validation"].get("validation_loss_by_C", {})
     return {float(C): loss for C, loss in tried.items()}
-
-
-def _bins(test: Evaluation) -> tuple[Bin, ...]:
-    return reliability(test.probabilities, test.labels)
 
 
 # report.html
@@ -200,7 +196,7 @@ def _confusion_says(answered: Evaluation) -> str:
 def _calibration_says(answered: Evaluation) -> str:
     said = (
         f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
-        for entry in _bins(answered)
+        for entry in reliability(answered.probabilities, answered.labels)
         if entry.count
     )
     return f"Answers by how sure they were: {'; '.join(said)}."
