@@ -79,9 +79,8 @@ def listed(names: Iterable[str], conjunction: str = "and") -> str:
 
 def quoted(text: str) -> str:
     """Return an argument of a command as it is typed, in double quotes where that will do in every shell."""
-    if quote(text) == text or not text.isprintable():
-        return quote(text)
-    return quote(text) if any(mark in text for mark in '"$`\\!%') else f'"{text}"'
+    plain = quote(text)
+    return plain if plain == text or not text.isprintable() or set('"$`\\!%') & set(text) else f'"{text}"'
 
 
 def _options(layer: Mapping[str, Any]) -> str:
