@@ -19,17 +19,17 @@ default. All mistakes are reported together. A Python file is run: it can do wha
 """
 
 import runpy
+import traceback
 import warnings
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from pawlab.backbones.table import find_backbone
+from pawlab.backbones.table import Backbone, find_backbone
 from pawlab.errors import RecipeError
 from pawlab.images import Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.recipe import OLD_NAMES, OLD_VALUES, Layer, Loss, Recipe
+from pawlab.recipes.recipe import Layer, Loss, Recipe, with_new_names
 from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
@@ -45,10 +45,6 @@ _LOSSES: dict[str | None, Loss] = {
     "softmax": "sparse categorical cross-entropy",
 }
 _LOGITS_LOSS: Loss = "sparse categorical cross-entropy from logits"
-_AXES = {
-    **dict.fromkeys((*AUGMENTATION, "backbone", "conv", "pool", "global_max_pool", "global_average_pool"), 3),
-    **dict.fromkeys(("dense", "standardise", "logistic_regression"), 1),
-}
 
 
 def is_recipe_file(name: str) -> bool:
@@ -68,7 +64,10 @@ def read_recipe(path: Path, taken: Collection[str]) -> Recipe:
 
 
 def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
-    """Return the recipe with these values, in the form of `Recipe.to_dict`. Raises RecipeError, naming `where`."""
+    """Return the recipe with these values: a Recipe's fields, or what `Recipe.to_dict` makes of them.
+
+    Raises RecipeError, naming `where`.
+    """
     from pawlab.recipes.schema import read_layers, read_values
 
     values = _with_new_names(values, where)
@@ -96,28 +95,14 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
 
 def _with_new_names(values: Values, where: str) -> Values:
     """Take the keys and values of former versions, with a warning."""
-    values = _renamed(values, OLD_NAMES, where)
-    for key in ("trainer", "loss"):
-        old = values.get(key)
-        if isinstance(old, str) and old in OLD_VALUES:
-            _warn(where, old, OLD_VALUES[old])
-            values[key] = OLD_VALUES[old]
+
+    def say(old: str, new: str) -> None:
+        warnings.warn(f"{where}: '{old}' is now '{new}'", DeprecationWarning, stacklevel=2)
+
+    values = with_new_names(values, say=say)
     if isinstance(values.get("preprocess"), dict):
-        values["preprocess"] = _renamed(values["preprocess"], {"fit": "resize_mode"}, where)
+        values["preprocess"] = with_new_names(values["preprocess"], {"fit": "resize_mode"}, say)
     return values
-
-
-def _renamed(table: Values, names: dict[str, str], where: str) -> Values:
-    table = dict(table)
-    for old, new in names.items():
-        if old in table and new not in table:
-            _warn(where, old, new)
-            table[new] = table.pop(old)
-    return table
-
-
-def _warn(where: str, old: str, new: str) -> None:
-    warnings.warn(f"{where}: '{old}' is now '{new}'", DeprecationWarning, stacklevel=2)
 
 
 def _parse(path: Path) -> Values:
@@ -139,29 +124,14 @@ def _run(path: Path) -> Values:
     if not isinstance(recipe, Recipe):
         found = "none" if recipe is None else type(recipe).__name__
         raise RecipeError(f"{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines {found}.")
-    return values_of(recipe)
-
-
-def values_of(recipe: Recipe) -> Values:
-    """Return what `Recipe.to_dict` does, also where values aren't of the type they should have."""
-    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-    if isinstance(recipe.preprocess, Preprocess):
-        values["preprocess"] = asdict(recipe.preprocess)
-    if isinstance(recipe.layers, list | tuple):
-        values["layers"] = [layer.to_dict() if isinstance(layer, Layer) else layer for layer in recipe.layers]
-    return values
+    return vars(recipe)
 
 
 def _line(error: BaseException, path: Path) -> int | str:
     if isinstance(error, SyntaxError):
         return error.lineno or "?"
-    lines: list[int | str] = ["?"]
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            lines.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return lines[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or "?" for frame in reversed(frames) if frame.filename == str(path)), "?")
 
 
 def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
@@ -201,22 +171,24 @@ def _shapes(layers: list[Layer], preprocess: Preprocess) -> Iterator[str]:
     """Yield the first layer that doesn't fit what it is given."""
     shape: tuple[int, ...] = (preprocess.height, preprocess.width, 3)
     for number, layer in enumerate(layers, start=1):
-        given = " x ".join(map(str, shape))
-        if len(shape) != _AXES.get(layer.kind, len(shape)):
+        given, name = " x ".join(map(str, shape)), f"layer {number} ({layer.kind})"
+        try:
+            output, _ = effect(layer, shape, 2)
+        except ValueError:
             remedy = "put flatten or a global pool before it" if len(shape) == 3 else "move it further up"
-            yield f"layer {number} ({layer.kind}) can't take {given}; {remedy}"
+            yield f"{name} can't take {given}; {remedy}"
             return
-        if layer.kind == "backbone" and min(shape[:2]) < (fewest := _smallest_picture(layer)):
-            yield f"layer {number} (backbone) takes pictures of at least {fewest} x {fewest} pixels, not {given}"
+        if layer.kind == "backbone" and min(shape[:2]) < (fewest := _row(layer).smallest_image):
+            yield f"{name} takes pictures of at least {fewest} x {fewest} pixels, not {given}"
             return
-        shape, _ = effect(layer, shape, 2)
-        if min(shape) < 1:
-            yield f"layer {number} ({layer.kind}) has too little left to work on: {given}"
+        if min(output) < 1:
+            yield f"{name} has too little left to work on: {given}"
             return
+        shape = output
 
 
-def _smallest_picture(layer: Layer) -> int:
-    return find_backbone(layer.options["name"], layer.options["cut"]).smallest_image
+def _row(layer: Layer) -> Backbone:
+    return find_backbone(layer.options["name"], layer.options["cut"])
 
 
 def _loss(layers: list[Layer], is_probe: bool) -> Loss:
@@ -236,7 +208,7 @@ def _with_scaling(layers: list[Layer]) -> tuple[Layer, ...]:
     written: list[Layer] = []
     for layer in layers:
         if layer.kind == "backbone" and layer.options["include_preprocessing"]:
-            row = find_backbone(layer.options["name"], layer.options["cut"])
+            row = _row(layer)
             written += [rescale(1 / row.std[0], -row.mean[0] / row.std[0]), layer.having(include_preprocessing=False)]
         else:
             written.append(layer)

@@ -1,6 +1,8 @@
 """What a recipe is: a model and how it is trained, as plain data that is printed, compared and stored as JSON."""
 
-from dataclasses import asdict, dataclass, field, replace
+import warnings
+from collections.abc import Callable
+from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from pawlab.images import Preprocess
@@ -13,11 +15,27 @@ Loss = Literal[
     "",
 ]
 
-OLD_NAMES = {"oddities": "known_quirks"}
-OLD_VALUES = {
+_OLD_NAMES = {"oddities": "known_quirks"}
+_OLD_VALUES = {
     "head": "linear_probe",
     "cross-entropy + L2, its strength chosen on validation": "cross-entropy + L2, C chosen on validation",
 }
+
+
+def with_new_names(
+    values: dict[str, Any], names: dict[str, str] = _OLD_NAMES, say: Callable[[str, str], None] = lambda old, new: None
+) -> dict[str, Any]:
+    """Return a recipe's values with the names that former versions gave them made new; `say` gets each, old and new."""
+    result = {}
+    for name, value in values.items():
+        new_name = names.get(name, name) if names.get(name) not in values else name
+        is_old = name in ("trainer", "loss") and isinstance(value, str) and value in _OLD_VALUES
+        result[new_name] = _OLD_VALUES[value] if is_old else value
+        if new_name != name:
+            say(name, new_name)
+        if is_old:
+            say(value, _OLD_VALUES[value])
+    return result
 
 
 @dataclass(frozen=True)
@@ -68,6 +86,12 @@ class Recipe:
     known_quirks: tuple[str, ...] = ()
     published: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
+    oddities: InitVar[tuple[str, ...] | None] = None  # the former name of known_quirks
+
+    def __post_init__(self, oddities: tuple[str, ...] | None) -> None:
+        if oddities is not None:
+            warnings.warn("Recipe(oddities=...) is now known_quirks=...", DeprecationWarning, stacklevel=3)
+            object.__setattr__(self, "known_quirks", oddities)
 
     @property
     def backbone(self) -> str | None:
@@ -90,11 +114,10 @@ class Recipe:
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Recipe":
         """Read back what `to_dict` gave, through JSON or not, or what older versions wrote."""
-        values = {OLD_NAMES.get(name, name): value for name, value in values.items()}
+        values = with_new_names(values)
         return Recipe(
             **{
                 **values,
-                **{name: OLD_VALUES.get(values.get(name, ""), values.get(name, "")) for name in ("trainer", "loss")},
                 "preprocess": Preprocess.from_dict(values["preprocess"]),
                 "layers": tuple(Layer.from_dict(layer) for layer in values["layers"]),
                 "known_quirks": tuple(values["known_quirks"]),

@@ -42,7 +42,7 @@ def _facts(table: Values) -> Values:
 
 
 class _Preprocess(BaseModel):
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", strict=True, from_attributes=True)
     height: _Side
     width: _Side
     resize_mode: ResizeMode = "squash"
@@ -110,6 +110,7 @@ def read_layers(tables: Any) -> tuple[list[Layer], Mistakes]:
         return [], [f"layers are tables that begin with [[layers]] each, not {_shown(tables)}"]
     if not tables:
         return [], ["there are no [[layers]]"]
+    tables = [table.to_dict() if isinstance(table, Layer) else table for table in tables]
     dense = [number for number, table in enumerate(tables) if isinstance(table, dict) and table.get("kind") == "dense"]
     layers: list[Layer] = []
     mistakes: Mistakes = []
