@@ -79,11 +79,11 @@ def _former_names() -> Iterator[None]:
         show = warnings.showwarning
         warnings.filterwarnings("default", r".* is now ", DeprecationWarning)
 
-        def say_or_show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        def say_or_show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if category is DeprecationWarning:
                 say(f"pawlab: {message}.")
             else:
-                show(message, category, *where)
+                show(message, category, *where, **more)
 
         warnings.showwarning = say_or_show
         yield

@@ -29,7 +29,7 @@ from pawlab.backbones.table import Backbone, find_backbone
 from pawlab.errors import RecipeError
 from pawlab.images import Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.recipe import Layer, Loss, Recipe, with_new_names
+from pawlab.recipes.recipe import Layer, Recipe, loss_of, with_new_names
 from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
@@ -39,12 +39,6 @@ MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
 Values = dict[str, Any]
 
 _PROBE_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
-_PROBE_LOSS: Loss = "cross-entropy + L2, C chosen on validation"
-_LOSSES: dict[str | None, Loss] = {
-    "sigmoid": "binary cross-entropy",
-    "softmax": "sparse categorical cross-entropy",
-}
-_LOGITS_LOSS: Loss = "sparse categorical cross-entropy from logits"
 
 
 def is_recipe_file(name: str) -> bool:
@@ -81,7 +75,7 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     if not mistakes:
         mistakes += [*_arrangement(layers, is_probe), *_shapes(layers, found["preprocess"])]
     if not mistakes:
-        follows: Values = {"loss": _loss(layers, is_probe), "trainer": "linear_probe" if is_probe else "keras"}
+        follows: Values = {"loss": loss_of(layers), "trainer": "linear_probe" if is_probe else "keras"}
         for key, value in follows.items():
             if given[key] not in (None, "", value):
                 mistakes.append(f"{key} follows from the layers: it is '{value}'; leave it out")
@@ -189,12 +183,6 @@ def _shapes(layers: list[Layer], preprocess: Preprocess) -> Iterator[str]:
 
 def _row(layer: Layer) -> Backbone:
     return find_backbone(layer.options["name"], layer.options["cut"])
-
-
-def _loss(layers: list[Layer], is_probe: bool) -> Loss:
-    if is_probe:
-        return _PROBE_LOSS
-    return _LOSSES.get(_last_but_dropout(layers).options["activation"], _LOGITS_LOSS)
 
 
 def _last_but_dropout(layers: list[Layer]) -> Layer:

@@ -1,7 +1,7 @@
 """What a recipe is: a model and how it is trained, as plain data that is printed, compared and stored as JSON."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -57,6 +57,19 @@ class Layer:
     def having(self, **options: Any) -> "Layer":
         """Return the layer with these options changed."""
         return Layer(self.kind, {**self.options, **options})
+
+
+def loss_of(layers: Sequence[Layer]) -> Loss:
+    """Return the loss that follows from the layers: from the activation of the last dense one, if there is one."""
+    activations = [layer.options["activation"] for layer in layers if layer.kind == "dense"]
+    match activations[-1:]:
+        case []:
+            return "cross-entropy + L2, C chosen on validation"
+        case ["sigmoid"]:
+            return "binary cross-entropy"
+        case ["softmax"]:
+            return "sparse categorical cross-entropy"
+    return "sparse categorical cross-entropy from logits"
 
 
 @dataclass(frozen=True)
@@ -134,13 +147,10 @@ class Recipe:
         if last is None:
             return self
         layer = self.layers[last]
-        if layer.options["activation"] == "sigmoid":
-            return self if classes == 2 else self._with_softmax(last, classes)
-        return self._replacing(last, layer.having(units=max(classes, layer.options["units"])))
-
-    def _with_softmax(self, index: int, classes: int) -> "Recipe":
-        softmax = self.layers[index].having(units=classes, activation="softmax")
-        return replace(self._replacing(index, softmax), loss="sparse categorical cross-entropy")
-
-    def _replacing(self, index: int, layer: Layer) -> "Recipe":
-        return replace(self, layers=(*self.layers[:index], layer, *self.layers[index + 1 :]))
+        units, activation = max(classes, layer.options["units"]), layer.options["activation"]
+        if activation == "sigmoid":
+            if classes == 2:
+                return self
+            activation = "softmax"
+        layers = (*self.layers[:last], layer.having(units=units, activation=activation), *self.layers[last + 1 :])
+        return replace(self, layers=layers, loss=loss_of(layers))

@@ -63,8 +63,9 @@ def finish_model(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progr
     threshold = confidence_threshold(probabilities, labels)
     graph = copy_of(fitted.graph)
     apply_temperature(graph, temperature)
-    features = _features(fitted, dataset, preprocess, progress)
-    sure, limit = probabilities.max(axis=1) >= threshold, None
+    sure, limit, features = probabilities.max(axis=1) >= threshold, None, fitted.features
+    if features is None and features_of(fitted.graph) is not None:
+        features = picture_features(fitted.graph, dataset.split("train") + pictures, preprocess, progress)
     if features is not None:
         train, validation = np.split(features, [len(features) - len(pictures)])
         found = fit_centres(train, validation)
@@ -107,9 +108,3 @@ def confidence_threshold(probabilities: Probabilities, labels: Labels) -> float:
     given_up = int(len(top) * (1 - KEPT_SHARE))
     weight = len(top) / (len(top) + _PRIOR_PREDICTIONS)
     return float(min(even_chance + weight * (top[given_up] - even_chance), _HIGHEST))
-
-
-def _features(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress) -> Features | None:
-    if fitted.features is not None or features_of(fitted.graph) is None:
-        return fitted.features
-    return picture_features(fitted.graph, dataset.split("train") + dataset.split("validation"), preprocess, progress)

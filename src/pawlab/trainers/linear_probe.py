@@ -59,9 +59,9 @@ class LinearProbe:
 
     def probabilities(self, features: Matrix) -> Matrix:
         """Return (n, classes) float32 for features (n, d): what the graph computes."""
-        logits = self.logits(features)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        result: Matrix = exponentials / exponentials.sum(axis=1, keepdims=True)
+        from scipy.special import softmax
+
+        result: Matrix = softmax(self.logits(features), axis=1)
         return result
 
 
@@ -140,15 +140,13 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     require_trainable(readable)
     features_done = perf_counter()
 
-    labels = np.array(readable.class_indices(extracted.pictures))
-    in_train = len(readable.split("train"))
-    train, validation = extracted.features[:in_train], extracted.features[in_train:]
-    probe = choose_probe(train, labels[:in_train], validation, labels[in_train:])
+    in_train = [len(readable.split("train"))]
+    train, validation = np.split(extracted.features, in_train)
+    labels, held_out = np.split(np.array(readable.class_indices(extracted.pictures)), in_train)
+    probe = choose_probe(train, labels, validation, held_out)
     seconds = perf_counter() - features_done
-    before, after = (
-        score(probe.probabilities(some), own)
-        for some, own in ((train, labels[:in_train]), (validation, labels[in_train:]))
-    )
+    probabilities = probe.probabilities(validation)
+    before, after = score(probe.probabilities(train), labels), score(probabilities, held_out)
     return Fitted(
         graph=add_linear_classifier(graph.path.read_bytes(), probe.weights, probe.bias),
         history=(Epoch(1, before.loss, before.accuracy, after.loss, after.accuracy, seconds),),
@@ -156,7 +154,7 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
         parameters=Parameters(total=graph.backbone.parameters + probe.parameters, trainable=probe.parameters),
         skipped=extracted.skipped,
         seconds={"features": features_done - started, "fit": perf_counter() - features_done},
-        validation=probe.probabilities(validation),
+        validation=probabilities,
         choices={"C": probe.C, "validation_loss_by_C": {str(C): loss for C, loss in probe.losses.items()}},
         features=extracted.features,
         infos=extracted.infos,

@@ -79,16 +79,9 @@ def _beyond(positions: NDArray[np.float64], length: int) -> tuple[int, int]:
 def _flip(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
     """Keras's layer throws one coin for both directions."""
     flipped = random.random() <= 0.5
-    across = flipped and "horizontal" in options["mode"]
-    down = flipped and "vertical" in options["mode"]
-    return np.array(
-        [
-            [-1 if across else 1, 0, width - 1 if across else 0],
-            [0, -1 if down else 1, height - 1 if down else 0],
-            [0, 0, 1],
-        ],
-        dtype=np.float64,
-    )
+    across = -1.0 if flipped and "horizontal" in options["mode"] else 1.0
+    down = -1.0 if flipped and "vertical" in options["mode"] else 1.0
+    return _about_centre(np.diag([across, down, 1.0]), height, width)
 
 
 def _rotate(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
@@ -116,9 +109,8 @@ def _zoom(options: Options, height: int, width: int, random: np.random.Generator
 
 
 def _about_centre(matrix: Matrix, height: int, width: int) -> Matrix:
-    to_centre = np.array([[1, 0, -(width - 1) / 2], [0, 1, -(height - 1) / 2], [0, 0, 1]])
-    back = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
-    result: Matrix = back @ matrix @ to_centre
+    offset = np.array([[0, 0, (width - 1) / 2], [0, 0, (height - 1) / 2], [0, 0, 0]])
+    result: Matrix = (np.eye(3) + offset) @ matrix @ (np.eye(3) - offset)
     return result
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pawlab.graphs.keras_runtime import import_keras
 from pawlab.progress import Advance
 from pawlab.trainers.keras.architectures import Model
-from pawlab.trainers.keras.batches import Batch, Feed
+from pawlab.trainers.keras.batches import Array, Batch, Feed
 
 Means = dict[str, float]  # "loss" and "accuracy", over all pictures so far
 Step = Callable[[Any, Any], dict[str, Any]]
@@ -37,8 +37,7 @@ def compiled_steps(model: Model, feed: Feed) -> tuple[Step, Step]:
     """
     import tensorflow as tf
 
-    inputs = tf.TensorSpec((None, *feed.input_shape), feed.input_dtype)
-    signature = [inputs, tf.TensorSpec((None,), "int32")]
+    signature = [_any_number_of(feed.validation_inputs), _any_number_of(feed.validation_labels)]
     train = tf.function(lambda inputs, labels: model.train_step((inputs, labels)), input_signature=signature)
     test = tf.function(lambda inputs, labels: model.test_step((inputs, labels)), input_signature=signature)
     return train, test
@@ -48,8 +47,14 @@ def compiled_prediction(model: Model, feed: Feed) -> Callable[[Any], Any]:
     """Return the function from a batch's inputs to the model's outputs, as in prediction."""
     import tensorflow as tf
 
-    inputs = tf.TensorSpec((None, *feed.input_shape), feed.input_dtype)
-    return tf.function(lambda inputs: model(inputs, training=False), input_signature=[inputs])  # type: ignore[no-any-return]
+    signature = [_any_number_of(feed.validation_inputs)]
+    return tf.function(lambda inputs: model(inputs, training=False), input_signature=signature)  # type: ignore[no-any-return]
+
+
+def _any_number_of(rows: Array) -> Any:
+    import tensorflow as tf
+
+    return tf.TensorSpec((None, *rows.shape[1:]), rows.dtype)
 
 
 def go_through(model: Model, step: Step, batches: Iterator[Batch], advance: Advance) -> Means:
