@@ -40,7 +40,28 @@ ImageSize = int | tuple[int, int] | None
 _VALIDATION_SHARE = 0.2
 
 
-class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class _OnPictures(BaseEstimator):  # type: ignore[misc]
+    """An estimator whose X isn't a table of numbers."""
+
+    resize_mode: ResizeMode
+    fit_mode: OldMode
+
+    def _mode(self) -> ResizeMode:
+        """Return how pictures are resized, under the parameter's former name too."""
+        if self.fit_mode == "deprecated":
+            return self.resize_mode
+        warnings.warn(f"{type(self).__name__}(fit_mode=...) is now resize_mode=...", DeprecationWarning, stacklevel=4)
+        return self.fit_mode
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.no_validation = True
+        return tags
+
+
+class PictureFeatures(TransformerMixin, _OnPictures):  # type: ignore[misc]
     """Turns pictures into a pretrained network's features: float32 (n, d). There is nothing to fit.
 
     `backbone`: efficientnet_lite0, mobilenet_v2, inception_v3, or the path of an ONNX file of one's own. `image_size`:
@@ -73,8 +94,8 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the d features."""
         graph, _ = self._ready()
-        name = Path(graph.backbone.name).stem
-        return np.array([f"{name}_{number}" for number in range(graph.backbone.channels)], dtype=object)
+        row = graph.backbone
+        return np.array([f"{Path(row.name).stem}_{number}" for number in range(row.channels)], dtype=object)
 
     def _features(self, contents: Sequence[str], sources: Sequence[Source]) -> Features:
         graph, preprocess = self._ready()
@@ -92,16 +113,16 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if size is None:
             raise RecipeError(f"{self.backbone} takes pictures of any size. Say which: image_size=224.")
         height, width = _height_and_width(size)
-        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, _mode(self))
+        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self._mode())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
-        return _for_pictures(tags)
+        return tags
 
 
-class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
     """Classifies pictures by a linear probe on a pretrained network's features: what `pawlab train` fits by default.
 
     `C`: inverse regularisation strength, or "auto": the one of `linear_probe.C_GRID` with the smallest loss on a fifth
@@ -134,17 +155,14 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y: Iterable[Any],
         validation: tuple[Iterable[Source], Iterable[Any]] | None = None,
     ) -> "PictureClassifier":
-        """Fit on pictures and their labels; `validation`: others, and theirs. Raises PictureError for a broken
-        picture.
-        """
+        """Fit on pictures and their labels; `validation`: others, and theirs. Raises PictureError for a broken one."""
         contents, features, y = self._labelled(X, y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs at least two")
         if validation is not None:
             _, held_out, theirs = self._labelled(*validation)
-            chosen = self._choose(features, labels, held_out, np.searchsorted(self.classes_, theirs))
-            self.probe_ = chosen
+            self.probe_ = self._choose(features, labels, held_out, np.searchsorted(self.classes_, theirs))
         elif self.C == "auto":
             apart = _held_out(labels, contents)
             if not apart.any() or len(set(labels[~apart])) < len(self.classes_):
@@ -186,10 +204,7 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return probabilities
 
     def _extractor(self) -> PictureFeatures:
-        return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=_mode(self))
-
-    def __sklearn_tags__(self) -> Any:
-        return _for_pictures(super().__sklearn_tags__())
+        return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=self._mode())
 
 
 def _height_and_width(size: Any) -> tuple[int, int]:
@@ -198,14 +213,6 @@ def _height_and_width(size: Any) -> tuple[int, int]:
     if np.shape(given) != (2,) or not all(isinstance(side, Integral) for side in given):
         raise ValueError(f"image_size is {size!r}; it must be a whole number of pixels, or (height, width)")
     return int(given[0]), int(given[1])
-
-
-def _for_pictures(tags: Any) -> Any:
-    """Say to scikit-learn that X isn't a table of numbers."""
-    tags.input_tags.two_d_array = False
-    tags.input_tags.string = True
-    tags.no_validation = True
-    return tags
 
 
 def _by_content(pictures: Iterable[Source]) -> tuple[list[str], list[Source]]:
@@ -259,13 +266,3 @@ def _held_out(labels: Labels, contents: Sequence[str]) -> NDArray[np.bool_]:
         count = max(1, round(_VALIDATION_SHARE * len(in_order))) if len(in_order) > 1 else 0
         chosen.update(in_order[:count])
     return np.array([content in chosen for content in contents])
-
-
-def _mode(estimator: Any) -> ResizeMode:
-    """Return how pictures are resized, under the parameter's former name too."""
-    if estimator.fit_mode == "deprecated":
-        mode: ResizeMode = estimator.resize_mode
-        return mode
-    warnings.warn(f"{type(estimator).__name__}(fit_mode=...) is now resize_mode=...", DeprecationWarning, stacklevel=4)
-    old: ResizeMode = estimator.fit_mode
-    return old

@@ -1,18 +1,4 @@
-"""A recipe of the user's own: one TOML file, or one Python file that defines RECIPE.
-
-    epochs = 20
-
-    [preprocess]
-    height = 96
-    width = 96
-
-    [[layers]]
-    kind = "conv"
-    filters = 32
-    ...
-
-    [[layers]]
-    kind = "dense"      # the last: one output per class, so its units may be left out
+"""A recipe of the user's own: one TOML file, or one Python file that defines RECIPE; docs/own.md shows both.
 
 The layers and their options are those of `recipes.layers`; the rest has the names of `Recipe`'s fields, most of it a
 default. All mistakes are reported together. A Python file is run: it can do whatever the user can.
@@ -26,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from pawlab.backbones.table import Backbone, find_backbone
-from pawlab.errors import RecipeError
+from pawlab.errors import RecipeError, one_line
 from pawlab.images import Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
 from pawlab.recipes.recipe import Layer, Recipe, loss_of, with_new_names
 from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
-ENDINGS = (".toml", ".py")
-MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
+_MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
 
 Values = dict[str, Any]
 
@@ -43,7 +28,7 @@ _PROBE_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regr
 
 def is_recipe_file(name: str) -> bool:
     """Say whether a recipe's name is that of a file."""
-    return name.lower().endswith(ENDINGS)
+    return name.lower().endswith((".toml", ".py"))
 
 
 def read_recipe(path: Path, taken: Collection[str]) -> Recipe:
@@ -80,8 +65,8 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
             if given[key] not in (None, "", value):
                 mistakes.append(f"{key} follows from the layers: it is '{value}'; leave it out")
         recipe = Recipe(**found, **follows, layers=tuple(layers) if is_probe else _with_scaling(layers))
-        if count_parameters(recipe).total > MOST_PARAMETERS:
-            mistakes.append(f"it has more than {MOST_PARAMETERS:,} parameters; take smaller layers or a pool more")
+        if count_parameters(recipe).total > _MOST_PARAMETERS:
+            mistakes.append(f"it has more than {_MOST_PARAMETERS:,} parameters; take smaller layers or a pool more")
     if mistakes:
         raise RecipeError(f"{where}: {'; '.join(mistakes)}.")
     return recipe
@@ -105,7 +90,7 @@ def _parse(path: Path) -> Values:
     except RecursionError as error:
         raise RecipeError(f"{path} can't be read: it is nested too deeply.") from error
     except (OSError, ValueError) as error:
-        raise RecipeError(f"{path} can't be read: {' '.join(str(error).split())}") from error
+        raise RecipeError(f"{path} can't be read: {one_line(error)}") from error
 
 
 def _run(path: Path) -> Values:
@@ -113,7 +98,7 @@ def _run(path: Path) -> Values:
     try:
         recipe = runpy.run_path(str(path)).get("RECIPE")
     except (Exception, SystemExit) as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+        said = f"{type(error).__name__}: {one_line(error)}".removesuffix(": ")
         raise RecipeError(f"{path}, line {_line(error, path)}: {said}") from error
     if not isinstance(recipe, Recipe):
         found = "none" if recipe is None else type(recipe).__name__
@@ -191,8 +176,7 @@ def _last_but_dropout(layers: list[Layer]) -> Layer:
 
 
 def _with_scaling(layers: list[Layer]) -> tuple[Layer, ...]:
-    """Write out the scaling that a backbone does by itself: where something follows it that is trained, the layers
-    before it do that."""
+    """Write out the scaling that a backbone does by itself: where it isn't followed by a probe, layers before it do."""
     written: list[Layer] = []
     for layer in layers:
         if layer.kind == "backbone" and layer.options["include_preprocessing"]:

@@ -29,12 +29,7 @@ D2 = rung(
     title="d1 with flipped and rotated feature maps",
     purpose="Augmentation in an unusual place: after the convolutions, which therefore see every picture unchanged.",
     layers=(conv(32), pool(2), conv(64), pool(2), *_AUGMENTATION, *_DENSE),
-    known_quirks=(
-        "Flips and rotations act on feature maps, not on pictures.",
-        _SPARE_OUTPUTS,
-        RELU_OUTPUTS,
-        UNSCALED,
-    ),
+    known_quirks=("Flips and rotations act on feature maps, not on pictures.", _SPARE_OUTPUTS, RELU_OUTPUTS, UNSCALED),
 )
 
 D3 = rung(

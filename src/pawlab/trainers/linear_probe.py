@@ -48,11 +48,6 @@ class LinearProbe:
     C: float
     losses: dict[float, float] = field(default_factory=dict)
 
-    @property
-    def parameters(self) -> int:
-        """Return how many numbers were fitted."""
-        return int(self.weights.size + self.bias.size)
-
     def logits(self, features: NDArray[Any]) -> NDArray[Any]:
         """Return (n, classes) for features (n, d), in their precision."""
         return np.asarray(features @ self.weights + self.bias)
@@ -145,13 +140,13 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     labels, held_out = np.split(np.array(readable.class_indices(extracted.pictures)), in_train)
     probe = choose_probe(train, labels, validation, held_out)
     seconds = perf_counter() - features_done
-    probabilities = probe.probabilities(validation)
+    probabilities, fitted = probe.probabilities(validation), probe.weights.size + probe.bias.size
     before, after = score(probe.probabilities(train), labels), score(probabilities, held_out)
     return Fitted(
         graph=add_linear_classifier(graph.path.read_bytes(), probe.weights, probe.bias),
         history=(Epoch(1, before.loss, before.accuracy, after.loss, after.accuracy, seconds),),
         best_epoch=1,
-        parameters=Parameters(total=graph.backbone.parameters + probe.parameters, trainable=probe.parameters),
+        parameters=Parameters(total=graph.backbone.parameters + fitted, trainable=fitted),
         skipped=extracted.skipped,
         seconds={"features": features_done - started, "fit": perf_counter() - features_done},
         validation=probabilities,

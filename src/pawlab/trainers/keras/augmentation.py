@@ -10,7 +10,7 @@ step, and blur it each time. The matrices, and what stands beyond the picture's 
 """
 
 from collections.abc import Callable, Sequence
-from math import ceil, cos, floor, pi, sin
+from math import cos, pi, sin
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def resample(pixels: Pixels, matrix: Matrix, fill_mode: str) -> Floats:
     `fill_mode`: what stands beyond the edge: `reflect` mirrors the picture there, `nearest` repeats its last pixel.
     """
     height, width, _ = pixels.shape
-    (left, right), (top, bottom) = _reach(matrix, height, width)
+    (left, top), (right, bottom) = _reach(matrix, height, width)
     if left or right or top or bottom:
         pixels = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), mode=_PAD_MODES[fill_mode])  # type: ignore[call-overload]
     a, b, c, d, e, f = matrix[:2].ravel()
@@ -61,19 +61,16 @@ def resample(pixels: Pixels, matrix: Matrix, fill_mode: str) -> Floats:
     return np.asarray(image) + np.float32(0.0 if exact else 0.5)  # Pillow cuts fractions off: half is lost on average
 
 
-def _reach(matrix: Matrix, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return how many pixels beyond the picture the result needs: (left, right), (top, bottom)."""
+def _reach(matrix: Matrix, height: int, width: int) -> list[list[int]]:
+    """Return how many pixels beyond the picture the result needs: [left, top], [right, bottom]."""
     corners = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]])
-    xs, ys, _ = matrix @ corners
-    return _beyond(xs, width), _beyond(ys, height)
-
-
-def _beyond(positions: NDArray[np.float64], length: int) -> tuple[int, int]:
+    places = (matrix @ corners)[:2]
     tolerance = 1e-6  # a flip lands on the last pixel, give or take a rounding
-    before = -floor(positions.min() + tolerance)
-    after = ceil(positions.max() - tolerance) - (length - 1)
+    before = -np.floor(places.min(axis=1) + tolerance)
+    after = np.ceil(places.max(axis=1) - tolerance) - (width - 1, height - 1)
+    beyond = np.stack([before, after]).astype(int)
     # Pillow leaves a pixel blank whose place lies outside by any amount: one more on each side keeps rounding harmless
-    return (before + 1 if before > 0 else 0), (after + 1 if after > 0 else 0)
+    return np.where(beyond > 0, beyond + 1, 0).tolist()  # type: ignore[no-any-return]
 
 
 def _flip(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:

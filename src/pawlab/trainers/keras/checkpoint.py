@@ -24,11 +24,7 @@ def best_epoch(history: Sequence[Epoch]) -> int:
 
     One whose losses aren't both finite comes after all others.
     """
-    return min(history, key=_rank).epoch
-
-
-def _rank(row: Epoch) -> tuple[bool, float, float, int]:
-    return not row.is_finite, -row.val_accuracy, row.val_loss, row.epoch
+    return min(history, key=lambda row: (not row.is_finite, -row.val_accuracy, row.val_loss, row.epoch)).epoch
 
 
 def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:
