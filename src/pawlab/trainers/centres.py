@@ -6,7 +6,6 @@ centres haven't seen.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,19 +32,11 @@ _FEW = 100  # pictures: then each is left out alone
 _ROUNDING = 1e-6
 
 
-@dataclass(frozen=True)
-class Centres:
-    """`centres`: float32 (k, d), rows of length 1. `limit`: the `ood_score` above which a picture is unlike them."""
+def fit_centres(train: Features, validation: Features) -> tuple[Features, float]:
+    """Return centres, float32 (k, d), of training features (n, d), and the `ood_score` above which a picture is unlike.
 
-    centres: Features
-    limit: float
-
-
-def fit_centres(train: Features, validation: Features) -> Centres:
-    """Find centres of training features (n, d), and the limit that keeps KEPT_SHARE of validation features (m, d).
-
-    Where validation pictures are few, training pictures join them, each scored against centres made without it. The
-    same arrays give the same bits.
+    The centres have length 1, and the limit keeps KEPT_SHARE of validation features (m, d). Where those are few,
+    training pictures join them, each scored against centres made without it. The same arrays give the same bits.
     """
     from threadpoolctl import threadpool_limits
 
@@ -55,7 +46,7 @@ def fit_centres(train: Features, validation: Features) -> Centres:
         scores = ood_score(validation, centres)
         if len(scores) < _ENOUGH:
             scores = np.concatenate([scores, _held_out(distinct)])
-    return Centres(centres, float(np.quantile(scores, KEPT_SHARE, method="higher")) + _ROUNDING)
+    return centres, float(np.quantile(scores, KEPT_SHARE, method="higher")) + _ROUNDING
 
 
 def picture_features(

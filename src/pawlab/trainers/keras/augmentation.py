@@ -4,9 +4,8 @@ Every one of them is an affine map from where a pixel stands in the result to wh
 
     (x, y, 1)  ->  M (x, y, 1),    x to the right and y down, the centre of the first pixel at (0, 0),
 
-and one after the other they are the product of their matrices: M1 M2 ... takes a point of the last result back through
-all of them. So a picture is resampled once, bilinearly, however many steps it takes; Keras's layers resample it at each
-step, and blur it each time. The matrices, and what stands beyond the picture's edge, are those of Keras's layers.
+and one after the other they are the product of their matrices. So a picture is resampled once, bilinearly, however many
+steps it takes; Keras's layers resample and blur it at each. The matrices, and what stands beyond the edge, are theirs.
 """
 
 from collections.abc import Callable, Sequence

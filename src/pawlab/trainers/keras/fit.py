@@ -27,8 +27,8 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     """Train a recipe's network and return its best epoch: a `Trainer`. Test pictures aren't touched.
 
     `settings.folder` gets history.csv after each epoch; the state from which a killed run resumes when this is called
-    again with the same arguments; TensorBoard's logs, in tensorboard/, where asked for; and pixels that don't fit in
-    memory. `source` isn't used: a frozen network's maps change with each augmentation.
+    again with the same arguments; TensorBoard's logs, where asked for; and pixels that don't fit in memory. `source`
+    isn't used: a frozen network's maps change with each augmentation.
 
     KeyboardInterrupt ends training after the last whole epoch, and `interrupted` says so; before there is one, it is
     passed on. Raises MissingExtraError, WeightsError, DataError, OutputError, and RecipeError where `folder` holds the

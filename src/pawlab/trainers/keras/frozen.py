@@ -1,8 +1,7 @@
 """Recipes with a frozen network: it runs in ONNX Runtime on all cores, and only what follows it is trained.
 
-A frozen network's map of a validation picture never changes, so it is computed once. Training pictures are
-flipped and turned anew each epoch, as the recipe says, so theirs are computed each epoch, while Keras trains on the
-batch before.
+Its map of a validation picture never changes, so it is computed once. Training pictures are flipped and turned anew
+each epoch, and their maps computed while Keras trains on the batch before.
 """
 
 from collections.abc import Iterator, Sequence
