@@ -56,10 +56,10 @@ class _Recipe(BaseModel):
     title: str = ""
     source: str = ""
     purpose: str = ""
-    preprocess: _Preprocess
+    preprocess: Annotated[_Preprocess, AfterValidator(lambda read: Preprocess(**dict(read)))]
     trainer: Any = None
     loss: Any = None
-    known_quirks: Annotated[list[str], Field(strict=False)] = []
+    known_quirks: Annotated[tuple[str, ...], Field(strict=False)] = ()
     published: Annotated[Values, AfterValidator(_facts)] = {}
     measured: Annotated[Values, AfterValidator(_facts)] = {}
 
@@ -88,9 +88,7 @@ def read_values(values: Values, in_epochs: bool) -> tuple[Values, Mistakes]:
         read = (_InEpochs if in_epochs else _Recipe).model_validate(values)
     except ValidationError as error:
         return {}, [*_sentences(error, {*_InEpochs.model_fields, *_Preprocess.model_fields}), *mistakes]
-    preprocess, quirks = Preprocess(**dict(read.preprocess)), tuple(read.known_quirks)
-    found = {**dict(read), "preprocess": preprocess, "known_quirks": quirks, "title": read.title or read.name}
-    return found, mistakes
+    return {**dict(read), "title": read.title or read.name}, mistakes
 
 
 def read_layers(tables: Any) -> tuple[list[Layer], Mistakes]:
@@ -184,7 +182,7 @@ _WORDS = {
     "greater_than": "is above {gt}",
     "less_than_equal": "is at most {le:,}",
     "less_than": "is below {lt}",
-    "list_type": "is a list of text",
+    "tuple_type": "is a list of text",
     "dict_type": "is a table",
     "model_attributes_type": "is a table with height and width in pixels",
 }

@@ -65,9 +65,12 @@ def choose_probe(train: Matrix, train_labels: Labels, validation: Matrix, valida
 
     Labels are class positions from 0; every class must have a training picture. The same arrays give the same bits.
     """
+    from scipy.special import log_softmax
+
     scale = mean_and_deviation(train)
     probes = [fit_probe(train, train_labels, C, scale) for C in C_GRID]
-    losses = {probe.C: _loss(probe, validation, validation_labels) for probe in probes}
+    exact, true = validation.astype(np.float64), (np.arange(len(validation)), validation_labels)
+    losses = {probe.C: float(-log_softmax(probe.logits(exact), axis=1)[true].mean()) for probe in probes}
     best = min(probes, key=lambda probe: (losses[probe.C], probe.C))
     return LinearProbe(best.weights, best.bias, best.C, losses)
 
@@ -99,13 +102,10 @@ def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.
     """Return what to subtract from features (n, d) and what to divide them by, each float64 (d,).
 
     The deviation comes from a variance shrunk towards the mean of all features' variances, v, as though ten more
-    pictures had been seen in which each feature varied by v:
-
-        (n var + 10 v) / (n + 10)
-
-    Without it, a feature that hardly varied in a few training pictures gets a tiny deviation, and whatever it does in
-    the next picture drowns all others: of photos of cats and dogs, three per class to train on, 68% were classified
-    correctly, with it 93%. From a hundred pictures on it makes no difference.
+    pictures had been seen in which each feature varied by v: (n var + 10 v) / (n + 10). Without it, a feature that
+    hardly varied in a few training pictures gets a tiny deviation, and drowns all others in the next picture: of photos
+    of cats and dogs, three per class to train on, 68% were classified correctly, with it 93%. From a hundred pictures
+    on it makes no difference.
     """
     mean = features.mean(axis=0, dtype=np.float64)
     variance = features.var(axis=0, dtype=np.float64)
@@ -113,14 +113,6 @@ def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.
     deviation = np.sqrt(shrunk)
     deviation[deviation < 1e-6] = 1.0  # where nothing varies at all, leave it where it is
     return mean, deviation
-
-
-def _loss(probe: LinearProbe, features: Matrix, labels: Labels) -> float:
-    """Return the mean cross-entropy in nats, from logits in float64: no probability is rounded to 0."""
-    from scipy.special import log_softmax
-
-    logits = probe.logits(features.astype(np.float64))
-    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
 
 
 def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Settings) -> Fitted:

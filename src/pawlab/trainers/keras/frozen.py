@@ -7,7 +7,6 @@ each epoch, and their maps computed while Keras trains on the batch before.
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,8 @@ from pawlab.backbones.load import BackboneGraph
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.images import Pixels
 from pawlab.parallel import map_in_threads
-from pawlab.progress import Progress
 from pawlab.recipes.recipe import Layer
+from pawlab.trainers.fitted import Settings
 from pawlab.trainers.keras.augmentation import augment
 from pawlab.trainers.keras.batches import Decoded, Feed, room_for
 from pawlab.trainers.keras.randomness import generator
@@ -33,20 +32,18 @@ def feature_feed(
     before: Sequence[Layer],
     graph: BackboneGraph,
     batch_size: int,
-    seed: int,
-    folder: Path,
-    progress: Progress,
+    settings: Settings,
 ) -> Feed:
     """Return the feed of what follows a frozen network: inputs are its feature maps, float32 (b, y, x, channels).
 
-    `before`: the layers before the network: scaling and augmentation. Validation's features go to `folder` where they
+    `before`: the layers before the network: scaling and augmentation. Validation's maps go to the folder where they
     don't fit in memory.
     """
     feature_maps = partial(_feature_maps, open_graph(graph.path), before)
 
     def training_maps(epoch: int, order: list[int]) -> Iterator[FeatureMap]:
         def augmented(place: int) -> NDArray[np.float32]:
-            return augment(train.pixels[place], before, generator(seed, "augmentation", epoch, place))
+            return augment(train.pixels[place], before, generator(settings.seed, "augmentation", epoch, place))
 
         def maps_of(places: list[int]) -> NDArray[np.float32]:
             return feature_maps(np.stack([augmented(place) for place in places]))
@@ -59,12 +56,12 @@ def feature_feed(
         return one
 
     shape = (len(validation), *feature_map(validation.pixels[0]).shape)
-    validation_maps = room_for(shape, np.float32, folder / "validation-features.npy")
-    with progress("Computing validation features", len(validation)) as advance:
+    validation_maps = room_for(shape, np.float32, settings.folder / "validation-features.npy")
+    with settings.progress("Computing validation features", len(validation)) as advance:
         for row, one in enumerate(map_in_threads(feature_map, validation.pixels)):
             validation_maps[row] = one
             advance(1)
-    return Feed(training_maps, train.labels, validation_maps, validation.labels, batch_size, seed)
+    return Feed(training_maps, train.labels, validation_maps, validation.labels, batch_size, settings.seed)
 
 
 def _feature_maps(session: Graph, before: Sequence[Layer], values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -75,7 +75,7 @@ def prepare(dataset: Dataset, recipe: Recipe, settings: Settings) -> Network:
         model = build(adapted.layers, feed.input_shape, seed)
     else:
         before, after = split_at_backbone(adapted)
-        feed = feature_feed(train, validation, before, backbone, adapted.batch_size, seed, folder, progress)
+        feed = feature_feed(train, validation, before, backbone, adapted.batch_size, settings)
         model = build(after, feed.input_shape, seed)
     compile_for(model, adapted)
     identity = _identity(readable, adapted, seed, backbone)
