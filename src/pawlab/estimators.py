@@ -43,8 +43,18 @@ _VALIDATION_SHARE = 0.2
 class _OnPictures(BaseEstimator):  # type: ignore[misc]
     """An estimator whose X isn't a table of numbers."""
 
-    resize_mode: ResizeMode
-    fit_mode: OldMode
+    def __init__(
+        self,
+        backbone: str = "efficientnet_lite0",
+        *,
+        image_size: ImageSize = None,
+        resize_mode: ResizeMode = "squash",
+        fit_mode: OldMode = "deprecated",
+    ) -> None:
+        self.backbone = backbone
+        self.image_size = image_size
+        self.resize_mode = resize_mode
+        self.fit_mode = fit_mode
 
     def _mode(self) -> ResizeMode:
         """Return how pictures are resized, under the parameter's former name too."""
@@ -68,19 +78,6 @@ class PictureFeatures(TransformerMixin, _OnPictures):  # type: ignore[misc]
     pixels, one number or (height, width); the backbone's own where None. `resize_mode`: squash, crop or pad; `fit_mode`
     is its former name.
     """
-
-    def __init__(
-        self,
-        backbone: str = "efficientnet_lite0",
-        *,
-        image_size: ImageSize = None,
-        resize_mode: ResizeMode = "squash",
-        fit_mode: OldMode = "deprecated",
-    ) -> None:
-        self.backbone = backbone
-        self.image_size = image_size
-        self.resize_mode = resize_mode
-        self.fit_mode = fit_mode
 
     def fit(self, X: Iterable[Source], y: Any = None) -> "PictureFeatures":  # noqa: N803
         """Check the parameters and get the network ready. The pictures aren't looked at."""
@@ -126,10 +123,10 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
     """Classifies pictures by a linear probe on a pretrained network's features: what `pawlab train` fits by default.
 
     `C`: inverse regularisation strength, or "auto": the one of `linear_probe.C_GRID` with the smallest loss on a fifth
-    of the training pictures, with which the probe is then fitted on all. Which pictures these are follows from their
-    content, so copies stay together and nothing is random. Where `fit` is given validation pictures, C is chosen on
-    those, and the probe is fitted on the training pictures alone: the same numbers as `pawlab.train` on that split.
-    Probabilities are calibrated on the pictures that C was chosen on. The other parameters: see PictureFeatures.
+    of the training pictures, chosen by content, so copies stay together and nothing is random; the probe is then fitted
+    on all. Where `fit` is given validation pictures, C is chosen on those, and the probe fitted on the training
+    pictures alone: the same numbers as `pawlab.train` on that split. Probabilities are calibrated on the pictures that
+    C was chosen on. The other parameters: see PictureFeatures.
 
     Fitted, it has `classes_`, `C_`, `temperature_`, and `probe_`, a LinearProbe.
     """
@@ -143,11 +140,8 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
         C: float | Literal["auto"] = "auto",  # noqa: N803
         fit_mode: OldMode = "deprecated",
     ) -> None:
-        self.backbone = backbone
-        self.image_size = image_size
-        self.resize_mode = resize_mode
+        super().__init__(backbone, image_size=image_size, resize_mode=resize_mode, fit_mode=fit_mode)
         self.C = C
-        self.fit_mode = fit_mode
 
     def fit(
         self,
@@ -208,7 +202,7 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
 
 
 def _height_and_width(size: Any) -> tuple[int, int]:
-    """Return what `image_size` means. NumPy's whole numbers, as a search's grid may hold, are as good as Python's."""
+    """Return what `image_size` means. A search's grid may hold NumPy's whole numbers."""
     given = (size, size) if isinstance(size, Integral) else size
     if np.shape(given) != (2,) or not all(isinstance(side, Integral) for side in given):
         raise ValueError(f"image_size is {size!r}; it must be a whole number of pixels, or (height, width)")
@@ -232,7 +226,7 @@ def _by_content(pictures: Iterable[Source]) -> tuple[list[str], list[Source]]:
 
 
 def _one_column(pictures: Any) -> Iterable[Source]:
-    """Return the pictures of a table with one column of paths, as a ColumnTransformer gives it; others as they are."""
+    """Return the pictures of a one-column table of paths, as a ColumnTransformer gives it; others as they are."""
     values = pictures.to_numpy() if hasattr(pictures, "to_numpy") else pictures
     if isinstance(values, np.ndarray) and values.dtype.kind in "OUS" and values.ndim == 2 and values.shape[1] == 1:
         return values[:, 0]

@@ -1,4 +1,4 @@
-"""What tutorials a to e have in common: where their figures stand, picture size, training, scaling, two known quirks.
+"""What the tutorials have in common: where their figures stand, picture size, training, scaling, two known quirks.
 
 published.json holds what each source reports of its models, by name. `total`, `trainable`: parameters. `val_stable`:
 lowest and highest validation accuracy over the last epochs. `val_last`, `train_last`: accuracies of the last epoch;

@@ -140,8 +140,7 @@ class Recipe:
     def for_classes(self, classes: int) -> "Recipe":
         """Return the recipe for so many classes (2 or more): the last dense layer has at least one output for each.
 
-        Layers that have more outputs than classes keep them, as published. One sigmoid stands for two classes; for more
-        it becomes a softmax, and the loss follows.
+        One sigmoid stands for two classes; for more it becomes a softmax, and the loss follows.
         """
         last = max((i for i, layer in enumerate(self.layers) if layer.kind == "dense"), default=None)
         if last is None:

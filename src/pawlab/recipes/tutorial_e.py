@@ -3,14 +3,13 @@
 Source: "Cats vs. Dogs in TensorFlow Part II", a post by Christian Haller, after a notebook by Laurence Moroney.
 Data: the 2,000 training photos; all 1,000 validation photos are for validation; there is no test set.
 
-We measured: nothing. Its weights weren't available where we measure, so layers and counts are checked with random
-weights. With `--weights FILE`, or where Keras can download them, it trains as published.
+Its weights weren't available where we measure. With `--weights FILE`, or where Keras can download them, it trains as
+published.
 
 Faults of the source: its generator takes the shear in degrees, so 0.2 is a fifth of a degree; we keep what it did, not
 what it seems to mean. Its validation loss doubles over the epochs, while the accuracy stays the same.
 
-The source augments with a generator that Keras has since deprecated; Keras's layers do the same here: rotations up to
-40 degrees, shifts and zooms up to a fifth each way, half of the pictures mirrored, gaps filled with the nearest pixel.
+The source augments with a generator that Keras has since deprecated; Keras's layers do the same here.
 """
 
 from math import radians, tan

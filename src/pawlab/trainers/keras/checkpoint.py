@@ -42,9 +42,9 @@ def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model
 
 
 def resume(folder: Path, identity: dict[str, Any], model: Any) -> tuple[Epoch, ...]:
-    """Bring the model to its state after the last epoch that is kept in `folder`, and return the history up to there.
+    """Bring the model to its state after the last epoch kept in `folder`, and return the history up to there.
 
-    Leaves the model alone and returns () where nothing is kept. Raises RecipeError where what is kept is another run's.
+    Returns () where nothing is kept. Raises RecipeError where what is kept is another run's.
     """
     path = folder / _STATE_FILE
     if not path.is_file():

@@ -102,11 +102,5 @@ def _epoch(network: Network, steps: tuple[Step, Step], epoch: int, settings: Set
     with settings.progress(f"Epoch {epoch} of {settings.epochs}", len(feed)) as advance:
         trained = go_through(model, train, feed.training(epoch), advance)
         validated = go_through(model, test, feed.validation(), advance)
-    return Epoch(
-        epoch=epoch,
-        loss=trained["loss"],
-        accuracy=trained["accuracy"],
-        val_loss=validated["loss"],
-        val_accuracy=validated["accuracy"],
-        seconds=perf_counter() - started,
-    )
+    validation = {f"val_{name}": value for name, value in validated.items()}
+    return Epoch(epoch, **trained, **validation, seconds=perf_counter() - started)
