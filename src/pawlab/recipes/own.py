@@ -8,6 +8,7 @@ import runpy
 import traceback
 import warnings
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +50,14 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     """
     from pawlab.recipes.schema import read_layers, read_values
 
-    values = _with_new_names(values, where)
+    values = with_new_names(values, partial(_warn, where))
+    given = {key: values.pop(key, None) for key in ("loss", "trainer")}
     layers, mistakes = read_layers(values.pop("layers", None))
     is_probe = any(layer.kind in ("standardise", "logistic_regression") for layer in layers)
     found, more = read_values(values, in_epochs=not is_probe)
     mistakes = more + mistakes
     if isinstance(values.get("name"), str) and values["name"] in taken:
         mistakes.append(f"the name '{values['name']}' is that of a built-in recipe; choose another")
-    given = {key: found.pop(key, None) for key in ("loss", "trainer")}
     if not mistakes:
         mistakes += [*_arrangement(layers, is_probe), *_shapes(layers, found["preprocess"])]
     if not mistakes:
@@ -72,16 +73,8 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     return recipe
 
 
-def _with_new_names(values: Values, where: str) -> Values:
-    """Take the keys and values of former versions, with a warning."""
-
-    def say(old: str, new: str) -> None:
-        warnings.warn(f"{where}: '{old}' is now '{new}'", DeprecationWarning, stacklevel=2)
-
-    values = with_new_names(values, say=say)
-    if isinstance(values.get("preprocess"), dict):
-        values["preprocess"] = with_new_names(values["preprocess"], {"fit": "resize_mode"}, say)
-    return values
+def _warn(where: str, old: str, new: str) -> None:
+    warnings.warn(f"{where}: '{old}' is now '{new}'", DeprecationWarning, stacklevel=2)
 
 
 def _parse(path: Path) -> Values:
@@ -122,7 +115,7 @@ def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
         elif layers[0].options["cut"] is not None or not layers[0].options["include_preprocessing"]:
             yield "before logistic regression the backbone takes no options but its name"
         return
-    last = _last_but_dropout(layers)
+    last = next((layer for layer in reversed(layers) if layer.kind != "dropout"), layers[-1])
     if last.kind != "dense":
         yield f"the last layer is dense, with an output per class, not {last.kind}"
     elif (units := last.options["units"]) > 1 and last.options["activation"] == "sigmoid":
@@ -168,11 +161,6 @@ def _shapes(layers: list[Layer], preprocess: Preprocess) -> Iterator[str]:
 
 def _row(layer: Layer) -> Backbone:
     return find_backbone(layer.options["name"], layer.options["cut"])
-
-
-def _last_but_dropout(layers: list[Layer]) -> Layer:
-    """Return the layer that gives the output; dropout behind it plays no part in prediction."""
-    return next((layer for layer in reversed(layers) if layer.kind != "dropout"), layers[-1])
 
 
 def _with_scaling(layers: list[Layer]) -> tuple[Layer, ...]:

@@ -15,26 +15,28 @@ Loss = Literal[
     "",
 ]
 
-_OLD_NAMES = {"oddities": "known_quirks"}
+_OLD_NAMES = {"oddities": "known_quirks", "fit": "resize_mode"}
 _OLD_VALUES = {
     "head": "linear_probe",
     "cross-entropy + L2, its strength chosen on validation": "cross-entropy + L2, C chosen on validation",
 }
 
 
-def with_new_names(
-    values: dict[str, Any], names: dict[str, str] = _OLD_NAMES, say: Callable[[str, str], None] = lambda old, new: None
-) -> dict[str, Any]:
+def with_new_names(values: dict[str, Any], say: Callable[[str, str], None] = lambda old, new: None) -> dict[str, Any]:
     """Return a recipe's values with the names that former versions gave them made new; `say` gets each, old and new."""
     result = {}
     for name, value in values.items():
-        new_name = names.get(name, name) if names.get(name) not in values else name
-        is_old = name in ("trainer", "loss") and isinstance(value, str) and value in _OLD_VALUES
-        result[new_name] = _OLD_VALUES[value] if is_old else value
-        if new_name != name:
-            say(name, new_name)
-        if is_old:
-            say(value, _OLD_VALUES[value])
+        new_name, new_value = _OLD_NAMES.get(name, name), value
+        if new_name != name and new_name in values:
+            new_name = name  # refused later, as what it is: one too many
+        if name == "preprocess" and isinstance(value, dict):
+            new_value = with_new_names(value, say)
+        if name in ("trainer", "loss") and isinstance(value, str):
+            new_value = _OLD_VALUES.get(value, value)
+        for old, new in ((name, new_name), (value, new_value)):
+            if isinstance(old, str) and old != new:
+                say(old, new)
+        result[new_name] = new_value
     return result
 
 

@@ -49,7 +49,7 @@ class _Preprocess(BaseModel):
 
 
 class _Recipe(BaseModel):
-    """All of a recipe but its layers and how it is trained in epochs."""
+    """All of a recipe but its layers, what follows from them, and how it is trained in epochs."""
 
     model_config = _STRICT
     name: Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
@@ -57,8 +57,6 @@ class _Recipe(BaseModel):
     source: str = ""
     purpose: str = ""
     preprocess: Annotated[_Preprocess, AfterValidator(lambda read: Preprocess(**dict(read)))]
-    trainer: Any = None
-    loss: Any = None
     known_quirks: Annotated[tuple[str, ...], Field(strict=False)] = ()
     published: Annotated[Values, AfterValidator(_facts)] = {}
     measured: Annotated[Values, AfterValidator(_facts)] = {}
