@@ -163,6 +163,17 @@ def find_backbone(name: str, cut: str | None = None) -> Backbone:
     return rows[name, cut]
 
 
+def feature_map_of(options: dict[str, Any], height: int, width: int) -> tuple[tuple[int, ...], int]:
+    """Return the feature map's shape (y, x, channels) for pictures of that size, and the network's parameters.
+
+    `options`: of a recipe's layer: the name and cut of a row, or, for a file, the facts themselves.
+    """
+    if "feature_map" in options:
+        return tuple(options["feature_map"]), options["parameters"]
+    row = find_backbone(options["name"], options["cut"])
+    return (row.map_size(height), row.map_size(width), row.channels), row.parameters
+
+
 def backbone_documents(name: str | None = None) -> list[dict[str, Any]]:
     """Return the table's rows as JSON values, or the one of that name. Raises RecipeError where there is none."""
     chosen: Sequence[Backbone] = (
