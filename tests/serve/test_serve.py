@@ -605,6 +605,7 @@ def test_model_tells_what_is_known(port: int) -> None:
         "recipe": "test",
         "preprocess": {"height": 4, "width": 6, "fit": "squash"},
         "threshold": 0.6,
+        "ood_threshold": None,
         "unfamiliarity_threshold": None,
         "version": "0.1.0",
         "metrics": {"test": {"accuracy": 0.5}},
