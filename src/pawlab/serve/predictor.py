@@ -1,8 +1,7 @@
 """From an upload to its prediction: the work that threads do."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from threading import Lock
@@ -64,12 +63,7 @@ class Predictor:
         return file.getvalue()
 
     def _decode(self, data: bytes, info: PictureInfo, size: Preprocess) -> Pixels:
-        with self._in_turn(info):
-            return decode(data, size)
-
-    @contextmanager
-    def _in_turn(self, info: PictureInfo) -> Iterator[None]:
-        """Let only one large picture be decoded at a time, so that memory stays bounded on many cores too.
+        """Decode a picture, large ones one at a time, so that memory stays bounded on many cores too.
 
         A JPEG takes a third of the memory: it is decoded at a fraction of its size, but a progressive one must be held
         whole before that.
@@ -80,11 +74,9 @@ class Predictor:
                 f"has {info.width} x {info.height} pixels, more than the {self._limits.pixels / 1e6:g} million "
                 f"accepted as {info.format}; make it smaller, or a JPEG"
             )
-        if pixels < self._limits.large_pixels * (3 if is_jpeg else 1):
-            yield
-            return
-        with self._one_at_a_time:
-            yield
+        is_large = pixels >= self._limits.large_pixels * (3 if is_jpeg else 1)
+        with self._one_at_a_time if is_large else nullcontext():
+            return decode(data, size)
 
 
 def _own_shape(info: PictureInfo) -> Preprocess:

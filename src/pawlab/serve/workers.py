@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pawlab.parallel import cores
 from pawlab.serve.errors import RefusedError, busy
@@ -17,22 +17,11 @@ from pawlab.serve.errors import RefusedError, busy
 Result = TypeVar("Result")
 
 
-class _Job(Generic[Result]):
-    """Work that can be dropped. A thread pool keeps a cancelled call, and with it an upload, until a thread is free."""
-
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._work: Callable[[], Result] | None = work
-
-    def drop(self) -> None:
-        self._work = None
-
-    def __call__(self) -> tuple[float, Result]:
-        """Return the seconds that it took, and its result."""
-        work, start = self._work, perf_counter()
-        if work is None:
-            raise asyncio.CancelledError
-        result = work()
-        return perf_counter() - start, result
+def _timed(job: list[Callable[[], Result]]) -> tuple[float, Result]:
+    """Do the work that the list holds; return the seconds that it took, and its result."""
+    start = perf_counter()
+    result = job.pop()()
+    return perf_counter() - start, result
 
 
 class Workers:
@@ -62,8 +51,8 @@ class Workers:
         Raises RefusedError where the queue is full, and whatever the work raises.
         """
         self.require_room(len(work))
-        jobs = [_Job(item) for item in work]
-        futures = [asyncio.get_running_loop().run_in_executor(self._pool, job) for job in jobs]
+        jobs = [[item] for item in work]
+        futures = [asyncio.get_running_loop().run_in_executor(self._pool, _timed, job) for job in jobs]
         self._unfinished += len(futures)
         for future in futures:
             future.add_done_callback(self._finish)
@@ -72,11 +61,7 @@ class Workers:
         finally:
             for job, future in zip(jobs, futures, strict=True):
                 future.cancel()
-                job.drop()
-
-    def close(self) -> None:
-        """Stop the threads, after the jobs that are running."""
-        self._pool.shutdown(cancel_futures=True)
+                job.clear()  # the pool keeps a cancelled call, and with it an upload, until a thread is free
 
     def _finish(self, future: "asyncio.Future[tuple[float, Result]]") -> None:
         self._unfinished -= 1
