@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import sys
-from asyncio import TimerHandle, Transport
+from asyncio import Transport
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import HANDLED_SIGNALS
 
 from pawlab.classifier import Classifier, model_file
 from pawlab.errors import PawlabError
@@ -122,13 +123,7 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
     uvicorn raises a signal again when it has finished, which would kill the program; this handler catches it.
     """
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")
-    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-
-    def stop(*_: Any) -> None:
-        server.should_exit = True
-
-    before = {number: signal.signal(number, stop) for number in signals}
+    before = {number: signal.signal(number, server.handle_exit) for number in HANDLED_SIGNALS}
     try:
         yield
     finally:
@@ -141,7 +136,7 @@ class Protocol(H11Protocol):
     stop it still serves what was on the wire."""
 
     limits = Limits()
-    _timer: TimerHandle | None = None
+    _head_ends: float | None = None  # when the head that is coming must be whole
     _stopping = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -150,11 +145,6 @@ class Protocol(H11Protocol):
         if len(self.connections) > self.limits.connections:
             self._refuse(busy("There are too many connections.", 5))
         self._time_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End a connection."""
-        super().connection_lost(exc)
-        self._stop_timer()
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sent."""
@@ -175,10 +165,9 @@ class Protocol(H11Protocol):
 
     def _refuse(self, refused: RefusedError) -> None:
         response = refused.response()
-        headers = [*response.raw_headers, (b"connection", b"close")]
-        lines = [f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}".encode()]
-        lines += [name + b": " + value for name, value in headers]
-        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+        lines = [f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}", "connection: close"]
+        lines += [f"{name}: {value}" for name, value in response.headers.items()]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + bytes(response.body))
         self.transport.close()
 
     def _announce_close(self) -> None:
@@ -191,17 +180,13 @@ class Protocol(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _time_head(self) -> None:
+        """Set uvicorn's timer, which data stops, for a head that isn't whole: no later with each byte."""
         if not self._idle():
-            self._stop_timer()
-        elif self._timer is None:
-            self._timer = self.loop.call_later(self.limits.silence_seconds, self._close_if_idle)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            self._head_ends = None
+            return
+        self._head_ends = self._head_ends or self.loop.time() + self.limits.silence_seconds
+        self.timeout_keep_alive_task = self.loop.call_at(self._head_ends, self.transport.close)
 
     def _close_if_idle(self) -> None:
-        self._timer = None
         if self._idle():
             self.transport.close()
