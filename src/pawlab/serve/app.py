@@ -57,15 +57,11 @@ guarded, public = APIRouter(), APIRouter()
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return how the OpenAPI document describes these statuses."""
-    found: dict[int | str, dict[str, Any]]
-    found = {status: {"model": schema.Failure, "description": _ERRORS[status]} for status in statuses}
-    if 503 in found:
-        found[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
-    return found
-
-
-def _content(media_type: str, content: dict[str, str]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media_type: {"schema": content}}}}
+    retry = {"headers": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}}
+    return {
+        status: {"model": schema.Failure, "description": _ERRORS[status], **(retry if status == 503 else {})}
+        for status in statuses
+    }
 
 
 class Service:
@@ -125,18 +121,21 @@ async def predict(request: Request, service: Shared) -> Any:
     """
     results = await service.process(request, service.predictor.predict)
     service.counters.pictures.update(map(_outcome, results))
-    predictions = [schema.prediction_of(result) for result in results]
+    predictions = [vars(result) | ({"probability": None} if result.error else {}) for result in results]
     if all(result.error is not None for result in results):
-        failure = schema.NoneRead(error=_none_read(results), predictions=predictions)
-        return JSONResponse(failure.model_dump(), 422)
-    return schema.Predictions(predictions=predictions)
+        failure = {"error": _none_read(results), "predictions": predictions}
+        return JSONResponse(schema.NoneRead.model_validate(failure).model_dump(), 422)
+    return {"predictions": predictions}
 
 
 @guarded.post(
     "/heatmap",
     response_class=Response,
     response_description="The picture with its heat map, in its own shape, at most 640 pixels a side.",
-    responses={**_errors(400, 401, 403, 404, 408, 413, 415, 422, 503), **_content("image/png", _BINARY)},
+    responses={
+        **_errors(400, 401, 403, 404, 408, 413, 415, 422, 503),
+        200: {"content": {"image/png": {"schema": _BINARY}}},
+    },
     openapi_extra=_UPLOAD,
 )
 async def heatmap(
@@ -154,10 +153,16 @@ async def heatmap(
 
 
 @guarded.get("/model", response_description="The description.", responses=_errors(401, 403))
-def model(service: Shared) -> schema.Model:
+def model(service: Shared) -> schema.Model:  # in a thread, as it may be the first to need heat maps
     """Describe the model: its classes, its recipe, its picture size, its test scores."""
-    # in a thread, as it may be the first to need heat maps
-    return schema.model_of(service.predictor, service.metrics, service.limits)
+    card = service.predictor.classifier.card
+    described = vars(card) | {
+        "unfamiliarity_threshold": card.ood_threshold,
+        "metrics": service.metrics,
+        "heat_maps": service.predictor.explainer is not None,
+        "limits": service.limits,
+    }
+    return schema.Model.model_validate(described, from_attributes=True)
 
 
 @public.get("/health", response_description="It runs.", responses=_errors(403))
@@ -177,7 +182,7 @@ async def ready(service: Shared) -> schema.State:
     "/metrics",
     response_class=Response,
     response_description="One line per count.",
-    responses={**_errors(401, 403), **_content("text/plain", {"type": "string"})},
+    responses={**_errors(401, 403), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(service: Shared) -> Response:
     """Return the counts of requests and pictures in Prometheus's text format."""

@@ -2,19 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from pawlab.classifier import Result
 from pawlab.images import ResizeMode
-from pawlab.serve.limits import Limits
-from pawlab.serve.predictor import Predictor
 
 
-class _FromAttributes(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class PicturePrediction(_FromAttributes):
+class PicturePrediction(BaseModel):
     """The prediction for one picture.
 
     `picture`: its file name as it was sent. `label`: the most probable class, with its `probability`, 0 to 1. `sure`:
@@ -49,7 +42,7 @@ class NoneRead(Failure):
     predictions: list[PicturePrediction]
 
 
-class Preprocessing(_FromAttributes):
+class Preprocessing(BaseModel):
     """The model's picture size in pixels, and how pictures are resized to it (`fit`)."""
 
     height: int
@@ -57,7 +50,7 @@ class Preprocessing(_FromAttributes):
     fit: ResizeMode = Field(validation_alias="resize_mode")
 
 
-class RequestLimits(_FromAttributes):
+class RequestLimits(BaseModel):
     """What one request may have: bytes per file and in all, files, and pixels of a picture that isn't a JPEG."""
 
     file_bytes: int
@@ -91,21 +84,3 @@ class State(BaseModel):
     """How the service is: `ok` while it runs, `ready` while it has room for more."""
 
     status: Literal["ok", "ready"]
-
-
-def prediction_of(result: Result) -> PicturePrediction:
-    """Return a prediction as the service sends it."""
-    prediction = PicturePrediction.model_validate(result)
-    return prediction if result.error is None else prediction.model_copy(update={"probability": None})
-
-
-def model_of(predictor: Predictor, metrics: dict[str, Any] | None, limits: Limits) -> Model:
-    """Return the description of the model."""
-    card = predictor.classifier.card
-    return Model(
-        **vars(card),
-        unfamiliarity_threshold=card.ood_threshold,
-        metrics=metrics,
-        heat_maps=predictor.explainer is not None,
-        limits=RequestLimits.model_validate(limits),
-    )

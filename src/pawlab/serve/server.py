@@ -36,7 +36,8 @@ def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
     """
     _log_to_standard_error()
     classifier = Classifier.load(model)
-    _warm_up(classifier)
+    size = classifier.card.preprocess
+    classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))  # the first takes longer
     with listen(host, port) as listener:
         app = create_app(classifier, _read_metrics(model), Limits(), token, own_names(host, listener))
         server = uvicorn.Server(configure(app))
@@ -53,11 +54,6 @@ def _log_to_standard_error() -> None:
     own.handlers, own.propagate = [handler], False
     own.setLevel(logging.INFO)
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the client gets the error
-
-
-def _warm_up(classifier: Classifier) -> None:
-    size = classifier.card.preprocess
-    classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))
 
 
 def _read_metrics(model: str | Path) -> dict[str, Any] | None:
@@ -150,14 +146,13 @@ class Protocol(H11Protocol):
         """Take what a client sent."""
         super().data_received(data)
         self._time_head()
-        if self._stopping:
-            self._announce_close()
+        self._announce_close()
 
     def shutdown(self) -> None:
         """Close after the running request, or soon where there is none."""
         self._stopping = True
         self._announce_close()
-        self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_if_idle)
+        self.loop.call_later(_LAST_REQUEST_SECONDS, super().shutdown)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what isn't HTTP."""
@@ -171,8 +166,8 @@ class Protocol(H11Protocol):
         self.transport.close()
 
     def _announce_close(self) -> None:
-        """Say in the running response that it is the connection's last."""
-        if not self._idle() and self.cycle.keep_alive:
+        """After `shutdown`, say in the running response that it is the connection's last."""
+        if self._stopping and not self._idle() and self.cycle.keep_alive:
             self.cycle.keep_alive = False
             self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
@@ -186,7 +181,3 @@ class Protocol(H11Protocol):
             return
         self._head_ends = self._head_ends or self.loop.time() + self.limits.silence_seconds
         self.timeout_keep_alive_task = self.loop.call_at(self._head_ends, self.transport.close)
-
-    def _close_if_idle(self) -> None:
-        if self._idle():
-            self.transport.close()
