@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
@@ -13,10 +14,10 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from pawlab import __version__
-from pawlab.classifier import Classifier, Result
+from pawlab.classifier import Classifier
 from pawlab.errors import ModelError, PawlabError
+from pawlab.report.style import css_variables
 from pawlab.serve import counters, schema
-from pawlab.serve.assets import read_assets
 from pawlab.serve.counters import Counters
 from pawlab.serve.errors import RefusedError
 from pawlab.serve.limits import Limits
@@ -44,11 +45,8 @@ _ERRORS = {
 }
 _LABEL = "The class to explain; the predicted one by default."
 _BINARY = {"type": "string", "format": "binary"}
-_FORM = {
-    "type": "object",
-    "required": [FIELD],
-    "properties": {FIELD: {"type": "array", "minItems": 1, "items": _BINARY}},
-}
+_FILES = {FIELD: {"type": "array", "minItems": 1, "items": _BINARY}}
+_FORM = {"type": "object", "required": [FIELD], "properties": _FILES}
 _PICTURES = {MULTIPART: {"schema": _FORM}, **{kind: {"schema": _BINARY} for kind in RAW_TYPES}}
 _UPLOAD = {"requestBody": {"required": True, "content": _PICTURES}}
 
@@ -120,12 +118,17 @@ async def predict(request: Request, service: Shared) -> Any:
     that can't be read fails alone: its entry has `error`.
     """
     results = await service.process(request, service.predictor.predict)
-    service.counters.pictures.update(map(_outcome, results))
+    service.counters.pictures.update(
+        "unreadable" if result.error else "sure" if result.sure else "not_sure" for result in results
+    )
     predictions = [vars(result) | ({"probability": None} if result.error else {}) for result in results]
-    if all(result.error is not None for result in results):
-        failure = {"error": _none_read(results), "predictions": predictions}
-        return JSONResponse(schema.NoneRead.model_validate(failure).model_dump(), 422)
-    return {"predictions": predictions}
+    if not all(result.error for result in results):
+        return {"predictions": predictions}
+    error = f"{results[0].picture or 'The picture'}: {results[0].error}."
+    if len(results) > 1:
+        error = f"None of the {len(results)} pictures could be read."
+    failure = schema.NoneRead.model_validate({"error": error, "predictions": predictions})
+    return JSONResponse(failure.model_dump(), 422)
 
 
 @guarded.post(
@@ -148,7 +151,9 @@ async def heatmap(
     try:
         drawn = await service.process(request, partial(service.predictor.heat_map, label=label), files=1)
     except PawlabError as error:
-        raise RefusedError(404 if isinstance(error, ModelError) else 422, _sentence(str(error))) from error
+        text = str(error)
+        sentence = text[0].upper() + text[1:] + "." * (text[-1] not in ".?")
+        raise RefusedError(404 if isinstance(error, ModelError) else 422, sentence) from error
     return Response(drawn[0], media_type="image/png")
 
 
@@ -215,9 +220,10 @@ def create_app(
     api.state.service = service
     api.include_router(guarded, dependencies=[] if token is None else [Depends(_requiring(token))])
     api.include_router(public)
-    for address, (content, media_type) in read_assets().items():
-        api.add_api_route(address, partial(_asset, content, media_type), include_in_schema=False)
-    paths = frozenset([*api.openapi()["paths"], *read_assets(), "/openapi.json"])
+    files = page_files()
+    for address, (content, media_type) in files.items():
+        api.add_api_route(address, partial(_file, content, media_type), include_in_schema=False)
+    paths = frozenset([*api.openapi()["paths"], *files, "/openapi.json"])
     api.add_middleware(Middleware, counters=service.counters, paths=paths, hosts=hosts)
     return api
 
@@ -235,7 +241,19 @@ def _requiring(token: str) -> Callable[..., Awaitable[None]]:
     return check
 
 
-async def _asset(content: bytes, media_type: str) -> Response:
+def page_files() -> dict[str, tuple[bytes, str]]:
+    """Return content and media type of the page's files, by address. No other file is served."""
+    folder = Path(__file__).parent
+    return {
+        "/": ((folder / "page.html").read_bytes(), "text/html"),
+        "/static/page.css": ((folder / "static/page.css").read_bytes(), "text/css"),
+        "/static/page.js": ((folder / "static/page.js").read_bytes(), "text/javascript"),
+        "/static/icon.svg": ((folder / "static/icon.svg").read_bytes(), "image/svg+xml"),
+        "/static/colours.css": (css_variables().encode(), "text/css"),
+    }
+
+
+async def _file(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
@@ -246,19 +264,3 @@ async def _refuse(_: Request, error: Any) -> Response:
     else:
         sentence = "There is nothing at this address. The page is at /, the description of the API at /openapi.json."
     return RefusedError(error.status_code, sentence, error.headers).response()
-
-
-def _outcome(result: Result) -> str:
-    if result.error is not None:
-        return "unreadable"
-    return "sure" if result.sure else "not_sure"
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + "." * (text[-1] not in ".?")
-
-
-def _none_read(results: list[Result]) -> str:
-    if len(results) > 1:
-        return f"None of the {len(results)} pictures could be read."
-    return f"{results[0].picture or 'The picture'}: {results[0].error}."

@@ -47,7 +47,6 @@ class Middleware:
             await self.app(scope, receive, send)
             return
         status, start = 0, perf_counter()
-        scope.setdefault("state", {})
 
         async def send_secured(message: Message) -> None:
             nonlocal status
@@ -91,8 +90,8 @@ class Middleware:
         self.counters.add_request(method, path, status, seconds)
         pictures = scope["state"].get("pictures")
         shown = "" if pictures is None else " " + counted(pictures, "picture", "pictures")
-        raw_path = bytes(scope.get("raw_path") or b"").decode("ascii", errors="backslashreplace")[:200]
-        client = (scope.get("client") or ("-",))[0]
+        raw_path = scope["raw_path"].decode("ascii", errors="backslashreplace")[:200]
+        client = (scope["client"] or ("-",))[0]
         _log.info("%s %s %s %d%s %.0f ms", client, scope["method"], raw_path, status, shown, 1000 * seconds)
 
 

@@ -28,10 +28,7 @@ class Predictor:
 
     @cached_property
     def explainer(self) -> Explainer | None:
-        """Return what draws heat maps, or None where the network doesn't allow it.
-
-        Made at the first use: it takes half a second and as much memory as all the rest.
-        """
+        """Return what draws heat maps, or None where the network doesn't allow it. It takes time and memory: made once."""
         try:
             return Explainer(self.classifier)
         except (ModelError, ValueError):  # no convolution, an unknown layer, no softmax at the end
@@ -46,11 +43,10 @@ class Predictor:
         return replace(self.classifier.predict(pixels), picture=upload.name)
 
     def heat_map(self, upload: Upload, label: str | None) -> bytes:
-        """Return a PNG of the picture under the heat map of a class, or of the predicted one.
+        """Return a PNG of the picture, or of what the classifier crops or pads it to, under the heat map of a class.
 
-        It has the picture's own shape; where the classifier crops or pads, it is what the classifier sees. Raises
-        ModelError where none can be drawn for the classifier, PictureError where the picture can't be read, PawlabError
-        where there is no such class.
+        `label`: None takes the predicted class. Raises ModelError where none can be drawn for the classifier,
+        PictureError where the picture can't be read, PawlabError where there is no such class.
         """
         if self.explainer is None:
             raise ModelError("no heat map can be drawn for this model")

@@ -20,20 +20,17 @@ from uvicorn.server import HANDLED_SIGNALS
 
 from pawlab.classifier import Classifier, model_file
 from pawlab.errors import PawlabError
+from pawlab.runs.record import METRICS_FILE
 from pawlab.serve.app import create_app
 from pawlab.serve.errors import RefusedError, busy
 from pawlab.serve.limits import Limits
 
-_METRICS_FILE = "metrics.json"
 _KEEP_ALIVE_SECONDS = 10
 _LAST_REQUEST_SECONDS = 0.2  # for a request that was on the wire when the service was told to stop
 
 
 def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
-    """Serve a model until a signal to stop; then finish the accepted requests.
-
-    Raises ModelError where there is no model, PawlabError where the address can't be used.
-    """
+    """Do what `pawlab.serve.serve` says."""
     _log_to_standard_error()
     classifier = Classifier.load(model)
     size = classifier.card.preprocess
@@ -58,7 +55,7 @@ def _log_to_standard_error() -> None:
 
 def _read_metrics(model: str | Path) -> dict[str, Any] | None:
     try:
-        text = (model_file(model).parent / _METRICS_FILE).read_text(encoding="utf-8")
+        text = (model_file(model).parent / METRICS_FILE).read_text(encoding="utf-8")
         metrics = json.loads(text, parse_constant=lambda _: None)  # JSON for the web knows no NaN
     except (OSError, ValueError):
         return None
@@ -88,7 +85,7 @@ def configure(app: Any) -> uvicorn.Config:
         app,
         http=Protocol,
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         log_level="error",
         access_log=False,

@@ -1,12 +1,12 @@
 """What clients send: read into memory within limits of size, number and time. Nothing is written to disk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from typing import Any, cast
+from typing import cast
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -70,32 +70,28 @@ async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upl
         async with asyncio.timeout(limits.upload_seconds):
             return await (_read_form(content_type, chunks, limits) if kind == MULTIPART else _read_raw(chunks, limits))
     except TimeoutError as error:
-        seconds = f"{limits.upload_seconds:g} s"
-        raise RefusedError(408, f"The upload took longer than {seconds}. Send fewer pictures at once.") from error
+        sentence = f"The upload took longer than {limits.upload_seconds:g} s. Send fewer pictures at once."
+        raise RefusedError(408, sentence) from error
 
 
 async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncIterator[bytes]:
     """Yield the body as it comes, counted."""
-    too_large = "Send its pictures in several requests"
-    _require_size("The request", int(request.headers.get("content-length", 0)), limits.request_bytes, too_large)
+    advice = "Send its pictures in several requests"
+    _require_size("The request", int(request.headers.get("content-length", 0)), limits.request_bytes, advice)
     received, more = 0, True
     while more:
-        message = await _next_message(request, limits.silence_seconds)
+        try:
+            message = await asyncio.wait_for(request.receive(), limits.silence_seconds)
+        except TimeoutError as error:
+            sentence = f"No data came for {limits.silence_seconds:g} s. Send the upload again."
+            raise RefusedError(408, sentence) from error
+        if message["type"] == "http.disconnect":
+            raise RefusedError(499, "The client disconnected before its upload was complete.")
         chunk, more = message.get("body", b""), message.get("more_body", False)
         received += len(chunk)
-        _require_size("The request", received, limits.request_bytes, too_large)
+        _require_size("The request", received, limits.request_bytes, advice)
         take(len(chunk))
         yield chunk
-
-
-async def _next_message(request: Request, seconds: float) -> MutableMapping[str, Any]:
-    try:
-        message = await asyncio.wait_for(request.receive(), seconds)
-    except TimeoutError as error:
-        raise RefusedError(408, f"No data came for {seconds:g} s. Send the upload again.") from error
-    if message["type"] == "http.disconnect":
-        raise RefusedError(499, "The client disconnected before its upload was complete.")
-    return message
 
 
 async def _read_raw(chunks: AsyncIterator[bytes], limits: Limits) -> list[Upload]:
@@ -112,17 +108,15 @@ async def _read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Li
     uploads: list[Upload] = []
     ended = asyncio.Event()
     boundary = parse_options_header(content_type)[1].get(b"boundary")
-    in_memory = {"MAX_MEMORY_FILE_SIZE": limits.request_bytes}
-    add = partial(_add, uploads, limits)
+    add, in_memory = partial(_add, uploads, limits), {"MAX_MEMORY_FILE_SIZE": limits.request_bytes}
     try:
-        form = FormParser(MULTIPART, _refuse_text, add, ended.set, boundary, config=in_memory)
+        form = FormParser(MULTIPART, add, add, ended.set, boundary, config=in_memory)
         async for chunk in chunks:
             form.write(chunk)
     except FormParserError as error:
         reason = "invalid multipart data" if boundary else "missing boundary in multipart"
-        raise RefusedError(
-            400, f"The form can't be read ({reason}). Send it as `curl -F {FIELD}=@cat.jpg` does."
-        ) from error
+        advice = f"Send it as `curl -F {FIELD}=@cat.jpg` does."
+        raise RefusedError(400, f"The form can't be read ({reason}). {advice}") from error
     if not ended.is_set():
         raise RefusedError(400, "The form is cut off: its last boundary is missing. Send it again.")
     if not uploads:
@@ -130,26 +124,19 @@ async def _read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Li
     return uploads
 
 
-def _add(uploads: list[Upload], limits: Limits, file: File) -> None:
-    """Add a form's file to the uploads. Raises RefusedError where it is too large, or one too many."""
+def _add(uploads: list[Upload], limits: Limits, part: Field | File) -> None:
+    """Add a part of a form to the uploads. Raises RefusedError where it isn't a picture, too large, or one too many."""
     if len(uploads) == limits.files:
         pictures = "one picture" if limits.files == 1 else f"{limits.files} pictures"
         raise RefusedError(413, f"A request may have {pictures}. Send the others in further requests.")
-    _require_field(file.field_name)
-    name = (file.file_name or b"").decode(errors="replace")
-    _require_size(name[:200] or "The picture", file.size, limits.file_bytes)
-    uploads.append(Upload(name, cast(BytesIO, file.file_object).getvalue()))
-
-
-def _refuse_text(field: Field) -> None:
-    _require_field(field.field_name)
-    raise RefusedError(400, f"The field '{FIELD}' has text, not a file. With curl: -F {FIELD}=@cat.jpg.")
-
-
-def _require_field(field: bytes | None) -> None:
-    name = (field or b"").decode(errors="replace")
-    if name != FIELD:
-        raise RefusedError(400, f"The form has the field '{name[:50]}'. Put pictures into the field '{FIELD}'.")
+    field = (part.field_name or b"").decode(errors="replace")
+    if field != FIELD:
+        raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
+    if isinstance(part, Field):
+        raise RefusedError(400, f"The field '{FIELD}' has text, not a file. With curl: -F {FIELD}=@cat.jpg.")
+    name = (part.file_name or b"").decode(errors="replace")
+    _require_size(name[:200] or "The picture", part.size, limits.file_bytes)
+    uploads.append(Upload(name, cast(BytesIO, part.file_object).getvalue()))
 
 
 def _require_size(what: str, size: int, limit: int, advice: str = "Make it smaller") -> None:

@@ -13,9 +13,8 @@ let work = begin(); // all that "Clear all" stops
 let news = []; // not yet announced to screen readers
 let newsTimer = 0;
 
-// `cards`: one per picture, in order of arrival. `queue`: those that wait.
 function begin() {
-  return { cards: [], queue: [], underWay: 0, abort: new AbortController() };
+  return { cards: [], queue: [], underWay: 0, abort: new AbortController() }; // `queue`: the cards that wait
 }
 
 // ---- The service
