@@ -43,7 +43,6 @@ _ERRORS = {
     422: "The picture can't be read, or the model doesn't know the class.",
     503: "The service is busy; `Retry-After` says in how many seconds to try again.",
 }
-_LABEL = "The class to explain; the predicted one by default."
 _BINARY = {"type": "string", "format": "binary"}
 _FILES = {FIELD: {"type": "array", "minItems": 1, "items": _BINARY}}
 _FORM = {"type": "object", "required": [FIELD], "properties": _FILES}
@@ -54,7 +53,6 @@ guarded, public = APIRouter(), APIRouter()
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how the OpenAPI document describes these statuses."""
     retry = {"headers": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}}
     return {
         status: {"model": schema.Failure, "description": _ERRORS[status], **(retry if status == 503 else {})}
@@ -99,6 +97,7 @@ async def _service(request: Request) -> Service:
 
 
 Shared = Annotated[Service, Depends(_service)]
+Label = Annotated[str | None, Query(description="The class to explain; the predicted one by default.")]
 
 
 @guarded.post(
@@ -141,9 +140,7 @@ async def predict(request: Request, service: Shared) -> Any:
     },
     openapi_extra=_UPLOAD,
 )
-async def heatmap(
-    request: Request, service: Shared, label: Annotated[str | None, Query(description=_LABEL)] = None
-) -> Response:
+async def heatmap(request: Request, service: Shared, label: Label = None) -> Response:
     """Draw a heat map: the brighter a region, the more it contributes to the class.
 
     Send one picture, as to `/predict`.

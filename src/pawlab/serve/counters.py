@@ -1,7 +1,4 @@
-"""Counts, in Prometheus's text format.
-
-The format: https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4.
-"""
+"""Counts, in Prometheus's text format: https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,7 +19,7 @@ class Counters:
         self._within: Counter[str] = Counter()  # by bound
 
     def add_request(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count a request that was served. `method` and `path` come from fixed sets: memory is bounded."""
+        """Count a request. `method` and `path` come from fixed sets: memory is bounded."""
         self._requests[method, path, status] += 1
         self._seconds += seconds
         self._within.update(bound for bound in _BOUNDS if seconds <= float(bound))

@@ -28,7 +28,7 @@ class Predictor:
 
     @cached_property
     def explainer(self) -> Explainer | None:
-        """Return what draws heat maps, or None where the network doesn't allow it. It takes time and memory: made once."""
+        """Return what draws heat maps, or None where the network doesn't allow it. Made at the first use."""
         try:
             return Explainer(self.classifier)
         except (ModelError, ValueError):  # no convolution, an unknown layer, no softmax at the end

@@ -112,10 +112,7 @@ def _say(line: str) -> None:
 
 @contextmanager
 def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """Make signals stop the server gracefully, from now on and not only once it runs.
-
-    uvicorn raises a signal again when it has finished, which would kill the program; this handler catches it.
-    """
+    """Make signals stop the server, from now on until it has ended: uvicorn then raises what it got once more."""
     before = {number: signal.signal(number, server.handle_exit) for number in HANDLED_SIGNALS}
     try:
         yield
@@ -125,8 +122,8 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with limits on connections and on the time for a request's head, and errors in JSON. At a
-    stop it still serves what was on the wire."""
+    """uvicorn's HTTP/1.1 with limits on connections and on the time for a head, errors in JSON, and a stop that still
+    serves what was on the wire."""
 
     limits = Limits()
     _head_ends: float | None = None  # when the head that is coming must be whole
@@ -172,7 +169,7 @@ class Protocol(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _time_head(self) -> None:
-        """Set uvicorn's timer, which data stops, for a head that isn't whole: no later with each byte."""
+        """Set uvicorn's timer, which data stops, again for a head that isn't whole, but no later."""
         if not self._idle():
             self._head_ends = None
             return

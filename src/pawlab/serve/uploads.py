@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from io import BytesIO
 from typing import cast
@@ -62,7 +63,7 @@ async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upl
     """
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
-    if kind != MULTIPART and not kind.startswith("image/") and kind != "application/octet-stream":
+    if not any(fnmatchcase(kind, known) for known in (MULTIPART, *RAW_TYPES)):
         accepted = f"{MULTIPART} with pictures in the field '{FIELD}', or one picture as {' or '.join(RAW_TYPES)}"
         raise RefusedError(415, f"Send {accepted}.")
     chunks = _chunks(request, limits, take)
@@ -129,14 +130,21 @@ def _add(uploads: list[Upload], limits: Limits, part: Field | File) -> None:
     if len(uploads) == limits.files:
         pictures = "one picture" if limits.files == 1 else f"{limits.files} pictures"
         raise RefusedError(413, f"A request may have {pictures}. Send the others in further requests.")
-    field = (part.field_name or b"").decode(errors="replace")
+    field = _text(part.field_name)
     if field != FIELD:
         raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
     if isinstance(part, Field):
         raise RefusedError(400, f"The field '{FIELD}' has text, not a file. With curl: -F {FIELD}=@cat.jpg.")
-    name = (part.file_name or b"").decode(errors="replace")
+    name = _text(part.file_name)
     _require_size(name[:200] or "The picture", part.size, limits.file_bytes)
     uploads.append(Upload(name, cast(BytesIO, part.file_object).getvalue()))
+
+
+def _text(name: bytes | None) -> str:
+    try:
+        return (name or b"").decode()
+    except UnicodeDecodeError:
+        return (name or b"").decode("latin-1")
 
 
 def _require_size(what: str, size: int, limit: int, advice: str = "Make it smaller") -> None:

@@ -24,9 +24,8 @@ class ServiceError extends Error {} // with a sentence from the service
 const told = (error) => (error instanceof ServiceError ? error.message : "The service can't be reached.");
 
 async function send(address, options = {}) {
-  const headers = new Headers(options.headers);
   const token = new TextEncoder().encode(sessionStorage.getItem(TOKEN) ?? ""); // headers hold bytes
-  if (token.length) headers.set("Authorization", `Bearer ${String.fromCharCode(...token)}`);
+  const headers = token.length ? { Authorization: `Bearer ${String.fromCharCode(...token)}` } : {};
   for (let attempt = 1; ; attempt++) {
     const response = await fetch(address, { ...options, headers });
     if (response.status !== 503 || attempt === ATTEMPTS) return response;
@@ -34,6 +33,12 @@ async function send(address, options = {}) {
     await new Promise((done) => setTimeout(done, 1000 * seconds));
     options.signal?.throwIfAborted();
   }
+}
+
+function post(address, file, signal) {
+  const body = new FormData();
+  body.append("files", file, file.name);
+  return send(address, { method: "POST", body, signal });
 }
 
 async function start() {
@@ -143,9 +148,7 @@ async function predict(file, signal) {
   if (file.size > limit) {
     return { error: `the file has ${Math.ceil(file.size / 1e6)} MB; the limit is ${limit / 1e6} MB` };
   }
-  const form = new FormData();
-  form.append("files", file, file.name);
-  const response = await send("predict", { method: "POST", body: form, signal });
+  const response = await post("predict", file, signal);
   if (response.status === 401) requestToken();
   const { predictions, error } = await response.json();
   if (predictions) return predictions[0];
@@ -220,8 +223,7 @@ async function fetchHeat(card, button) {
   button.textContent = "Drawing …";
   try {
     const address = `heatmap?label=${encodeURIComponent(card.label)}`;
-    const headers = { "Content-Type": "application/octet-stream" };
-    const response = await send(address, { method: "POST", body: card.file, headers, signal: work.abort.signal });
+    const response = await post(address, card.file, work.abort.signal);
     if (!response.ok) throw new ServiceError((await response.json()).error);
     const heated = await createImageBitmap(await response.blob());
     announce(`Heat map of ${card.file.name}: ${meaning(card)}.`);
@@ -239,9 +241,8 @@ async function fetchHeat(card, button) {
 function summarise() {
   const counts = new Map();
   for (const { outcome = "waiting" } of work.cards) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  const parts = [...counts].map(([outcome, count]) => `${outcome} ${count}`);
-  const total = work.cards.length;
-  page.summary.textContent = `${total} picture${total === 1 ? "" : "s"}: ${parts.join(" · ")}`;
+  const total = work.cards.length === 1 ? "1 picture" : `${work.cards.length} pictures`;
+  page.summary.textContent = `${total}: ${[...counts].map((pair) => pair.join(" ")).join(" · ")}`;
 }
 
 function announce(text) {
@@ -262,14 +263,15 @@ for (const input of [page.choose, page.photograph]) {
   });
 }
 
+const { classList } = document.body;
 let depth = 0; // of elements that are dragged over
-document.addEventListener("dragenter", () => document.body.classList.toggle("dragging", ++depth > 0));
-document.addEventListener("dragleave", () => document.body.classList.toggle("dragging", --depth > 0));
+document.addEventListener("dragenter", () => classList.toggle("dragging", ++depth > 0));
+document.addEventListener("dragleave", () => classList.toggle("dragging", --depth > 0));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
-  document.body.classList.remove("dragging");
+  classList.remove("dragging");
   if (event.dataTransfer.files.length) add(event.dataTransfer.files);
   else announce("That wasn't a file.");
 });
