@@ -82,7 +82,8 @@ async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncIterator
     received, more = 0, True
     while more:
         try:
-            message = await asyncio.wait_for(request.receive(), limits.silence_seconds)
+            async with asyncio.timeout(limits.silence_seconds):
+                message = await request.receive()
         except TimeoutError as error:
             sentence = f"No data came for {limits.silence_seconds:g} s. Send the upload again."
             raise RefusedError(408, sentence) from error
