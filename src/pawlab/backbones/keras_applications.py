@@ -35,10 +35,9 @@ TOLERANCE = 1e-3  # the most that an answer may differ from Keras's, as a share 
 ImageSize = tuple[int, int]  # height, width
 Weights = Path | Literal["random"]
 
-_CLASSES = {"mobilenet_v2": "MobileNetV2", "inception_v3": "InceptionV3"}
-_KERAS_FILES = {
-    "mobilenet_v2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5",
-    "inception_v3": "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+_APPLICATIONS = {  # Keras's class, and the file in which it keeps the weights
+    "mobilenet_v2": ("MobileNetV2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5"),
+    "inception_v3": ("InceptionV3", "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"),
 }
 _MOBILENET_SIZES = (96, 128, 160, 192, 224)  # Keras has weights for each; any other size takes those for 224
 
@@ -93,7 +92,7 @@ def _keras_file(backbone: Backbone, image_size: ImageSize) -> Path:
     height, width = image_size
     size = height if height == width and height in _MOBILENET_SIZES else 224
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return home / "models" / _KERAS_FILES[backbone.name].format(size=size)
+    return home / "models" / _APPLICATIONS[backbone.name][1].format(size=size)
 
 
 def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
@@ -112,7 +111,7 @@ def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
 
 
 def _application(keras: Any, backbone: Backbone) -> Any:
-    return getattr(keras.applications, _CLASSES[backbone.name])
+    return getattr(keras.applications, _APPLICATIONS[backbone.name][0])
 
 
 def _load_network(backbone: Backbone, image_size: ImageSize, weights: Weights) -> Any:

@@ -64,7 +64,11 @@ def backbone_graph(
     missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
     """
     row = describe(name, cut)
-    _require_size(row, image_size)
+    (height, width), smallest = image_size, row.smallest_image
+    if min(image_size) < smallest:
+        raise RecipeError(
+            f"{row.name} needs pictures of at least {smallest} x {smallest} pixels, not {height} x {width}."
+        )
     identity, file_name, build = READERS[row.reader](row, image_size, weights, include_preprocessing)
     checksum = sha256(json.dumps([identity, GRAPH_VERSION, cut, include_preprocessing]).encode()).hexdigest()
     path = _cached(f"{file_name}-{checksum[:16]}", Path(name).name, build, progress)
@@ -84,14 +88,6 @@ def own_size(name: str) -> Size | None:
     Raises RecipeError for a name that isn't in the table.
     """
     return read_own(Path(name)).image_size if is_file(name) else (find_backbone(name).image_size,) * 2
-
-
-def _require_size(row: Backbone, image_size: Size) -> None:
-    if min(image_size) < row.smallest_image:
-        (height, width), smallest = image_size, row.smallest_image
-        raise RecipeError(
-            f"{row.name} needs pictures of at least {smallest} x {smallest} pixels, not {height} x {width}."
-        )
 
 
 def _read_efficientnet_lite(row: Backbone, size: Size, weights: Weights, include_preprocessing: bool) -> Source:

@@ -80,8 +80,6 @@ def read_own(path: Path) -> OwnBackbone:
         parameters=sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer if tensor.data_type in _FLOATS),
         weights=path.name,
         sha256=digest.hexdigest(),
-        licence="",
-        paper="",
         smallest_image=1,
     )
     return OwnBackbone(row, model, channels_first, size, fixed, output)

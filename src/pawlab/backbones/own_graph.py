@@ -72,7 +72,7 @@ def _pooling_graph(own: OwnBackbone, network: "ModelProto") -> "ModelProto":
 def _dtype(value: "ValueInfoProto") -> "np.dtype[Any]":
     from onnx import helper
 
-    return helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)  # type: ignore[no-any-return]
+    return helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
 
 
 def _try_out(path: Path, graph: "ModelProto", size: Size) -> None:

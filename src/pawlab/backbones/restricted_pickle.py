@@ -79,10 +79,11 @@ class _RestrictedUnpickler(pickle.Unpickler):
         asked = f"{module}.{name}"[:80]
         raise WeightsError(f"the weights file asks for {asked!r}, which no weights need; it isn't read any further")
 
-    def persistent_load(self, pid: Any) -> tuple[str, np.dtype[Any], int]:
+    def persistent_load(self, pid: Any) -> Any:
         """Return the storage that a tuple ("storage", marker, key, device, size, None) names."""
         _storage, marker, key, _device, size, _part = pid
         return key, _DTYPES[marker], size
 
     def _tensor(self, storage: Any, offset: Any, shape: Any, strides: Any, *_training_facts: Any) -> _Tensor:
-        return _Tensor(*storage, offset, shape, strides)
+        key, dtype, size = storage
+        return _Tensor(key, dtype, size, offset, shape, strides)

@@ -53,7 +53,7 @@ def _join_biases(graph: Any, constants: dict[str, Any]) -> None:
     for product, following in pairwise(list(graph.node)):
         kinds, result = (product.op_type, following.op_type), product.output[0]
         alone = takers[result] == 1 and result == following.input[0]
-        if kinds == ("MatMul", "Add") and alone and np.ndim(constants.get(following.input[1])) == 1:
+        if kinds == ("MatMul", "Add") and alone and np.ndim(constants.get(following.input[1], 0)) == 1:
             product.op_type, product.output[0] = "Gemm", following.output[0]
             product.input.append(following.input[1])
             graph.node.remove(following)

@@ -9,6 +9,7 @@ prior, normal around 0 with a standard deviation of 0.5. Against 800 pictures it
 1.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from pawlab.evaluation.calibration import log_probabilities, tempered
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.metrics import Labels, Probabilities
 from pawlab.evaluation.out_of_distribution import Features, ood_score
-from pawlab.graphs.edit import add_ood_score, apply_temperature, copy_of, features_of
+from pawlab.graphs.edit import add_ood_score, apply_temperature, features_of
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
 from pawlab.trainers.centres import fit_centres, picture_features
@@ -61,7 +62,7 @@ def finish_model(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progr
     temperature = fit_temperature(fitted.validation, labels)
     probabilities = tempered(fitted.validation, temperature)
     threshold = confidence_threshold(probabilities, labels)
-    graph = copy_of(fitted.graph)
+    graph = deepcopy(fitted.graph)
     apply_temperature(graph, temperature)
     features = _features(fitted, dataset, preprocess, progress)
     sure, limit = probabilities.max(axis=1) >= threshold, None
