@@ -51,18 +51,14 @@ def add_model(graph: GraphBuilder, model: Layer, value: str, names: Mapping[str,
     for layer in model.layers:
         if id(layer.output) in made:  # the input
             continue
+        kind = type(layer).__name__
+        if kind not in _LAYERS:
+            raise NotImplementedError(f"no ONNX form is known for the Keras layer '{layer.name}' ({kind})")
         given = layer.input if isinstance(layer.input, list) else [layer.input]
-        made[id(layer.output)] = _add_layer(graph, layer, *(made[id(tensor)] for tensor in given))
+        made[id(layer.output)] = _LAYERS[kind](graph, layer, *(made[id(tensor)] for tensor in given))
         if names and layer.name in names:
             graph.add("Identity", made[id(layer.output)], name=names[layer.name])
     return made[id(model.outputs[0])]
-
-
-def _add_layer(graph: GraphBuilder, layer: Layer, *values: str) -> str:
-    kind = type(layer).__name__
-    if kind not in _LAYERS:
-        raise NotImplementedError(f"no ONNX form is known for the Keras layer '{layer.name}' ({kind})")
-    return _LAYERS[kind](graph, layer, *values)
 
 
 def _open_shape(tensor: Any) -> Shape:

@@ -77,10 +77,6 @@ class Step:
         )
 
 
-def _same(step: Step) -> Value:
-    return step.value
-
-
 def _transpose(step: Step) -> Value:
     key = (step.value.turned, tuple(step.options["perm"]))
     if key not in ((False, (0, 3, 1, 2)), (True, (0, 2, 3, 1))):
@@ -132,10 +128,6 @@ def _pool(step: Step, kind: str) -> Value:
     return step.layer(kind, size, strides, padding, given=given)
 
 
-def _global_pool(step: Step, kind: str) -> Value:
-    return step.layer(kind, keepdims=True, given=step.map)
-
-
 def _batch_norm(step: Step) -> Value:
     given = step.map if step.value.axes == 4 else step.value
     weights = [step.constant(place) for place in range(1, 5)]
@@ -158,10 +150,6 @@ def _clip(step: Step) -> Value:
     if lowest is None or float(lowest) != 0:
         step.refuse("to other bounds than from 0")
     return step.layer("ReLU", max_value=None if highest is None else float(highest))
-
-
-def _activation(step: Step, name: str) -> Value:
-    return step.layer("Activation", name)
 
 
 def _softmax(step: Step) -> Value:
@@ -257,28 +245,28 @@ STEPS: dict[str, Callable[[Step], Value]] = {
     "Add": partial(_arithmetic, kind="Add"),
     "AveragePool": partial(_pool, kind="AveragePooling2D"),
     "BatchNormalization": _batch_norm,
-    "Cast": _same,  # everything is float32 in Keras
+    "Cast": lambda step: step.value,  # everything is float32 in Keras
     "Clip": _clip,
     "Concat": _concatenate,
     "Conv": _convolution,
     "Div": partial(_arithmetic, kind="Divide"),
-    "Dropout": _same,
+    "Dropout": lambda step: step.value,
     "Flatten": _flatten,
     "Gemm": _dense,
-    "GlobalAveragePool": partial(_global_pool, kind="GlobalAveragePooling2D"),
-    "GlobalMaxPool": partial(_global_pool, kind="GlobalMaxPooling2D"),
-    "Identity": _same,
+    "GlobalAveragePool": lambda step: step.layer("GlobalAveragePooling2D", keepdims=True, given=step.map),
+    "GlobalMaxPool": lambda step: step.layer("GlobalMaxPooling2D", keepdims=True, given=step.map),
+    "Identity": lambda step: step.value,
     "MatMul": _dense,
     "MaxPool": partial(_pool, kind="MaxPooling2D"),
     "Mul": partial(_arithmetic, kind="Multiply"),
     "Pad": _pad,
     "ReduceMean": _mean,
-    "Relu": partial(_activation, name="relu"),
+    "Relu": lambda step: step.layer("Activation", "relu"),
     "Reshape": _reshape,
-    "Sigmoid": partial(_activation, name="sigmoid"),
+    "Sigmoid": lambda step: step.layer("Activation", "sigmoid"),
     "Slice": _slice,
     "Softmax": _softmax,
     "Sub": partial(_arithmetic, kind="Subtract"),
-    "Tanh": partial(_activation, name="tanh"),
+    "Tanh": lambda step: step.layer("Activation", "tanh"),
     "Transpose": _transpose,
 }

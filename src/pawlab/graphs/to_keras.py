@@ -1,8 +1,7 @@
-"""A classifier's ONNX graph -> a Keras model of ordinary layers: the way back from `features.keras_to_onnx`.
+"""A classifier's ONNX graph -> a Keras model of ordinary layers: the way back from `from_keras`.
 
 One converter for every recipe, rather than a second building plan for each: what is written is the network that ships,
-weights, calibration and all, and it takes nothing but model.onnx. Recipes, own ones included, and both ways of training
-come out of few kinds of nodes; a kind that isn't known is refused, and the model's answers are compared afterwards.
+weights, calibration and all. A kind of node that isn't known is refused; whoever exports compares the answers.
 """
 
 from collections import Counter
