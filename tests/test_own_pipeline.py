@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pawlab
-from own_networks import SCALING, cells_network
+from own_networks import SCALING, cells_network, convolution_network
 from pawlab import cli
 from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.pipeline import _chosen, compare
@@ -62,6 +62,17 @@ def test_a_recorded_recipe_is_never_a_file_to_be_run(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"^there is no recipe '"):
         _chosen(order)
     assert not touched.exists()
+
+
+@pytest.mark.parametrize("opset", [13, 15, 17, 19, 21, 23])
+def test_a_network_of_any_opset_is_trained_on_and_predicts(learnable_folder: Path, tmp_path: Path, opset: int) -> None:
+    backbone = convolution_network(tmp_path / "net.onnx", opset)
+    run = pawlab.train(learnable_folder, out=tmp_path / "run", backbone=backbone, report=False)
+    backbone.unlink()
+    loaded = pawlab.load(run.folder)
+    pictures = sorted(learnable_folder.rglob("*.png"))[::10]
+    given = [loaded.predict(picture).label for picture in pictures]
+    assert given == [picture.parent.name for picture in pictures]
 
 
 def test_a_recipe_with_ones_own_backbone_survives_json(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ Few validation pictures mislead: where all of 20 are correct, the likelihood ris
 prior, normal around 0 with a standard deviation of 0.5: with 800 pictures it hardly counts, with 5 it keeps T near 1.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from pawlab.evaluation.calibration import log_probabilities, tempered
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.metrics import Labels, Probabilities
 from pawlab.evaluation.out_of_distribution import Features, ood_score
-from pawlab.graphs.edit import add_ood_score, apply_temperature, copy_of, features_of
+from pawlab.graphs.edit import add_ood_score, apply_temperature, features_of
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
 from pawlab.trainers.centres import fit_centres, picture_features
@@ -60,7 +61,7 @@ def finish_model(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progr
     temperature = fit_temperature(fitted.validation, labels)
     probabilities = tempered(fitted.validation, temperature)
     threshold = confidence_threshold(probabilities, labels)
-    graph = copy_of(fitted.graph)
+    graph = deepcopy(fitted.graph)
     apply_temperature(graph, temperature)
     sure, features = probabilities.max(axis=1) >= threshold, fitted.features
     limit: float | None = None

@@ -48,8 +48,8 @@ def to_onnx(model: Any, recipe: Recipe, classes: int, backbone: Path | None) -> 
 
     output = _output_graph(recipe, classes, units=model.output.shape[1])
     if backbone is None:
-        return chain(convert(model, ["outputs"], "pictures", np.uint8, prefix="net_"), output)
-    head = convert(model, ["outputs"], "feature_map", np.float32, prefix="net_")
+        return chain(convert(model, "outputs"), output)
+    head = convert(model, "outputs", "feature_map", np.float32)
     frozen = onnx.load(backbone)
     rename_input(frozen, "scaled_pictures")  # `pictures` is what the whole graph takes
     return chain(_scaling_graph(recipe), frozen, head, output)
