@@ -117,8 +117,8 @@ def print_run(run: "Run") -> None:
     if run.interrupted:
         print(f"Stopped    early; go on with: pawlab train --resume {quoted}")
     print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
-    if (run.folder / "report.html").is_file():
-        print(f"Report     {run.folder / 'report.html'}")
+    if run.page.is_file():
+        print(f"Report     {run.page}")
     print(f"Next       pawlab predict {quoted} PICTURE")
 
 
