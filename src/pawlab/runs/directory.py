@@ -102,8 +102,8 @@ def _require_writable(folder: Path) -> None:
     try:
         Path(mkdtemp(dir=existing, prefix=".pawlab-")).rmdir()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"can't write the run to {folder}: {existing}: {reason}. Choose another --out.") from error
+        where = f"{folder}: {existing}: {error.strerror or error}"
+        raise OutputError(f"can't write the run to {where}. Choose another --out.") from error
 
 
 @contextmanager
