@@ -60,7 +60,7 @@ def train(
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
     and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
     file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and
-    report.html; `tensorboard`: whether to log for it, where the recipe trains in epochs. `fit`: former `resize_mode`.
+    report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
