@@ -97,9 +97,8 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
         context = Context(request, _dataset(request, watch, progress), watch, progress)
         if context.dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
-            raise DataError(
-                f"{request.data} has changed since {folder} was begun. Bring the pictures back, or train anew."
-            )
+            changed = f"{request.data} has changed since {folder} was begun."
+            raise DataError(f"{changed} Bring the pictures back, or train anew.")
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
         _fit_in_place(context, run.folder)
     return Run(run.folder)

@@ -126,9 +126,8 @@ def choose_recipes(recipes: str | Sequence[str | Path | Recipe]) -> list[Recipe]
 
 def require_for_comparisons(folder: Path, recipes: Sequence[Recipe]) -> None:
     """Raise OutputError unless the folder is new or empty, or holds a comparison, begun or finished."""
-    if not folder.exists() or (folder / COMPARISON_FILE).is_file():
-        return
-    if any((folder / recipe.name / RUN_FILE).is_file() for recipe in recipes):
+    known = [COMPARISON_FILE, *(f"{recipe.name}/{RUN_FILE}" for recipe in recipes)]
+    if not folder.exists() or any((folder / name).is_file() for name in known):
         return
     if not folder.is_dir() or any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise OutputError(f"{folder} holds something other than a comparison. Choose another --out.")
