@@ -1,8 +1,8 @@
 """From what was fitted to a run's files: the classifier saved, scored once on the test pictures, and reported."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,20 +56,6 @@ _DEFAULT_C = 0.01  # where fitting chose none
 _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
 
-@dataclass(frozen=True)
-class _Results:
-    """What a run found out. `dataset`: the pictures that could be read; `test`: scored once, by the saved file."""
-
-    classifier: Classifier
-    dataset: Dataset
-    stats: Stats
-    validation: Evaluation
-    test: Evaluation
-    label_issues: tuple[LabelIssue, ...]
-    metrics: dict[str, Any]
-    record: dict[str, Any]
-
-
 def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     """Save the classifier, score it once on the test pictures, and write the run's files; metrics.json comes last.
 
@@ -77,34 +63,49 @@ def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     """
     context.watch.add(fitted.seconds)
     with context.watch.stage("evaluate"):
-        results = _evaluate(context, fitted, folder)
+        validation, found = _evaluate(context, fitted, folder, place)
     write_history(fitted.history, folder / HISTORY_FILE)
-    write_split(results.dataset, folder / SPLIT_FILE)
-    write_rows(_PREDICTION_COLUMNS, _prediction_rows(results.validation, results.test), folder / PREDICTIONS_FILE)
-    write_rows(_LABEL_ISSUE_COLUMNS, _label_issue_rows(results.label_issues), folder / LABEL_ISSUES_FILE)
-    write_json(results.record, folder / RUN_FILE)
+    write_split(found.dataset, folder / SPLIT_FILE)
+    write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, found.test), folder / PREDICTIONS_FILE)
+    issues = (
+        (one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}")
+        for one in found.label_issues
+    )
+    write_rows(_LABEL_ISSUE_COLUMNS, issues, folder / LABEL_ISSUES_FILE)
+    write_json(found.record, folder / RUN_FILE)
     if context.request.report:
         with context.watch.stage("report"):
-            _report(_material(context, fitted, results, place), folder, context.progress)
-    write_json({**results.metrics, "seconds": context.watch.to_dict()}, folder / METRICS_FILE)
+            so_far = {**found.metrics, "seconds": context.watch.to_dict()}
+            _report(replace(found, metrics=so_far), folder, context.progress)
+    write_json({**found.metrics, "seconds": context.watch.to_dict()}, folder / METRICS_FILE)
 
 
-def _evaluate(context: Context, fitted: Fitted, folder: Path) -> _Results:
-    preprocess = context.recipe.preprocess
+def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tuple[Evaluation, Material]:
+    """Save the classifier and return its answers for validation, and all that was found out; no seconds yet."""
     dataset = context.dataset.without(fitted.skipped)
-    finished = finish_model(fitted, dataset, preprocess, context.progress)
+    finished = finish_model(fitted, dataset, context.recipe.preprocess, context.progress)
     classifier = _save(fitted, finished, context.recipe, dataset, folder / FILE_NAME)
     test = evaluate(classifier, dataset.split("test"), context.progress)
     label_issues = _label_issues(context, fitted, finished, dataset, test)
     dataset = dataset.without(test.skipped)
     stats = describe(dataset, infos={**fitted.infos, **test.infos})
-    metrics = {
-        **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
-        **_finish_metrics(finished, test),
-        "label_issues": len(label_issues),
-    }
-    record = _record(context, dataset, fitted)
-    return _Results(classifier, dataset, stats, finished.validation, test, label_issues, metrics, record)
+    return finished.validation, Material(
+        run=place,
+        dataset=dataset,
+        stats=stats,
+        findings=run_checks(dataset),
+        recipe=context.recipe,
+        metrics={
+            **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
+            **_finish_metrics(finished, test),
+            "label_issues": len(label_issues),
+        },
+        record=_record(context, dataset, fitted),
+        history=fitted.history,
+        test=test,
+        label_issues=label_issues,
+        classifier=classifier,
+    )
 
 
 def _label_issues(
@@ -165,22 +166,6 @@ def _sure_shares(predicted: Evaluation) -> dict[str, float | None]:
     return {name: float(sure.mean()) if len(sure) else None for name, sure in parts.items()}
 
 
-def _material(context: Context, fitted: Fitted, results: _Results, place: Path) -> Material:
-    return Material(
-        run=place,
-        dataset=results.dataset,
-        stats=results.stats,
-        findings=run_checks(results.dataset),
-        recipe=context.recipe,
-        metrics={**results.metrics, "seconds": context.watch.to_dict()},
-        record=results.record,
-        history=fitted.history,
-        test=results.test,
-        label_issues=results.label_issues,
-        classifier=results.classifier,
-    )
-
-
 def _report(material: Material, folder: Path, progress: Progress) -> None:
     """Write plots and report.html. A run is worth more than its page: where that fails, all else is kept."""
     try:
@@ -188,10 +173,8 @@ def _report(material: Material, folder: Path, progress: Progress) -> None:
     except (PawlabError, OSError):
         raise
     except ImportError as error:
-        _log.warning(
-            "pawlab: plots and report were skipped: %s can't be imported. Install it again.",
-            str(error.name).partition(".")[0],
-        )
+        library = str(error.name).partition(".")[0]
+        _log.warning("pawlab: plots and report were skipped: %s can't be imported. Install it again.", library)
     except Exception:
         _log.exception("pawlab: the report was skipped; all else is done. This is our own fault: please report it.")
 
@@ -252,11 +235,6 @@ def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:
         for picture, row in zip(evaluation.pictures, evaluation.probabilities, strict=True):
             best = int(row.argmax())
             yield picture.name, picture.split, picture.label, evaluation.classes[best], f"{row[best]:.6f}"
-
-
-def _label_issue_rows(label_issues: Iterable[LabelIssue]) -> Iterator[tuple[Any, ...]]:
-    for one in label_issues:
-        yield one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}"
 
 
 def _record(context: Context, dataset: Dataset, fitted: Fitted) -> dict[str, Any]:

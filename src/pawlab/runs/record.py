@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -24,8 +25,6 @@ METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.csv"
 SPLIT_FILE = "split.csv"
 LABEL_ISSUES_FILE = "label_issues.csv"
-REPORT_FILE = "report.html"
-
 
 _VERSIONS_OF = (
     *("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy"),
@@ -43,11 +42,11 @@ class Run:
         object.__setattr__(self, "folder", Path(self.folder))
 
     def __repr__(self) -> str:
-        name = f"Run({str(self.folder)!r}"
-        if not (self.folder / METRICS_FILE).is_file():
-            return f"{name}, not finished)"
-        test = self.metrics["test"]
-        return f"{name}, test accuracy {test['accuracy']:.3f} on {test['pictures']} pictures)"
+        what = "not finished"
+        if (self.folder / METRICS_FILE).is_file():
+            test = self.metrics["test"]
+            what = f"test accuracy {test['accuracy']:.3f} on {test['pictures']} pictures"
+        return f"Run({str(self.folder)!r}, {what})"
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -75,6 +74,11 @@ class Run:
         """Say whether nothing is left to be done."""
         return (self.folder / METRICS_FILE).is_file() and not self.interrupted
 
+    @property
+    def page(self) -> Path:
+        """Return where report.html lies, where one was made."""
+        return self.folder / "report.html"
+
     @cached_property
     def classifier(self) -> Classifier:
         """Return the classifier that the run made."""
@@ -82,7 +86,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         metrics = self.metrics if (self.folder / METRICS_FILE).is_file() else None
-        return run_html(self.folder, metrics, self.folder / REPORT_FILE)
+        return run_html(self.folder, metrics, self.page)
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:
@@ -121,10 +125,8 @@ def versions() -> dict[str, str]:
     """Return the version of Python and of each library that bears on the result, where installed."""
     found = {"python": platform.python_version()}
     for name in _VERSIONS_OF:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
