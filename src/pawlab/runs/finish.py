@@ -224,7 +224,7 @@ def _metrics(
         "train": {"accuracy": best.accuracy, "loss": best.loss},
         "validation": {**validation.to_dict(), "baseline_accuracy": baseline},
         "test": test.to_dict(),
-        "verdict": judge(fitted.history, baseline, pictures, one_shot).to_dict(),
+        "verdict": judge(fitted.history, baseline, pictures, one_shot),
         "overlap": count_overlap(dataset),
         "set_aside": len(dataset.skipped),
     }
