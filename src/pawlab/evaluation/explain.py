@@ -16,6 +16,7 @@ a line of NumPy.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,23 +90,21 @@ class Explainer:
         return Heatmap(heat, label, "class activation" if exact else "Grad-CAM")
 
     def _activations(self) -> list[str]:
-        """Return the tensors from the feature map to the logits: what the first layer of the tail takes and each gives."""
+        """Return the tensors from the feature map to the logits: between each two is a layer of the tail."""
         tail, feature_map = self._anatomy.tail, self._anatomy.feature_map
-        unknown = {node.op_type for node in tail} - set(_BACK)
-        if feature_map is None or unknown:
-            why = (
-                f"no way back through its layer {min(unknown)} is known"
-                if unknown
-                else "its network has no convolution"
-            )
-            raise ModelError(f"no heat map can be drawn for {self._classifier.path}: {why}.")
-        return [feature_map, *(node.output[0] for node in tail)]
+        if feature_map is None:
+            why = "its network has no convolution"
+        elif unknown := {node.op_type for node in tail} - set(_BACK):
+            why = f"no way back through its layer {min(unknown)} is known"
+        else:
+            return [feature_map, *(node.output[0] for node in tail)]
+        raise ModelError(f"no heat map can be drawn for {self._classifier.path}: {why}.")
 
     def _gradient(self, activations: list[Array], place: int) -> Array:
         """Return dz / dA (1, channels, y, x), where z is the logit of the class at `place`."""
         from onnx import helper
 
-        gradient = np.zeros(activations[-1].shape, np.float64)
+        gradient = np.zeros(activations[-1].shape)
         if self._anatomy.sigmoid:
             gradient[0, 0] = 1 if place == 1 else -1
         else:
@@ -179,16 +178,6 @@ def _multiplied(step: _Step, gradient: Array) -> Array:
     return gradient * gate * (1 + step.given * (1 - gate))
 
 
-def _clipped(step: _Step, gradient: Array) -> Array:
-    low, high = step.constants
-    return gradient * ((step.given > low) & (step.given < high))
-
-
-def _softmax(step: _Step, gradient: Array) -> Array:
-    back: Array = step.made * (gradient - (gradient * step.made).sum(axis=1, keepdims=True))
-    return back
-
-
 def _sliced(step: _Step, gradient: Array) -> Array:
     start, end, axis = (int(constant[0]) for constant in step.constants[:3])
     back = np.zeros(step.given.shape)
@@ -197,13 +186,13 @@ def _sliced(step: _Step, gradient: Array) -> Array:
 
 
 def _averaged(step: _Step, gradient: Array) -> Array:
-    height, width = step.given.shape[2:]
-    return np.broadcast_to(gradient / (height * width), step.given.shape)
+    return np.broadcast_to(gradient / prod(step.given.shape[2:]), step.given.shape)
 
 
 def _pooled(step: _Step, gradient: Array) -> Array:
-    """All goes to the largest place of each window, which is the whole map where its size isn't named; where several
-    are the largest, each gets its share. Windows don't overlap; what is left over at the edge went nowhere.
+    """All goes to the largest place of each window, or of the map where none is named; equal ones share it.
+
+    Windows don't overlap; what is left over at the edge went nowhere.
     """
     rows, columns = step.options.get("kernel_shape", step.given.shape[2:])
     height, width = step.made.shape[2:]
@@ -225,10 +214,10 @@ _BACK: dict[str, Callable[[_Step, Array], Array]] = {
     "MatMul": lambda step, gradient: gradient @ step.constants[0].T,
     "Mul": _multiplied,
     "Relu": lambda step, gradient: gradient * (step.given > 0),
-    "Clip": _clipped,
+    "Clip": lambda step, gradient: gradient * ((step.given > step.constants[0]) & (step.given < step.constants[1])),
     "Sigmoid": lambda step, gradient: gradient * step.made * (1 - step.made),
     "Tanh": lambda step, gradient: gradient * (1 - step.made**2),
-    "Softmax": _softmax,
+    "Softmax": lambda step, gradient: step.made * (gradient - (gradient * step.made).sum(axis=1, keepdims=True)),
     "Slice": _sliced,
     "GlobalAveragePool": _averaged,
     "GlobalMaxPool": _pooled,

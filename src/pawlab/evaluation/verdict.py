@@ -1,7 +1,7 @@
 """History -> verdict: has validation accuracy levelled off, is it better than guessing, does it overfit?
 
-Read off the last quarter of the epochs, and at least the last five: fewer would catch a lucky epoch, more would take in
-the climb. In that window
+Read off a window, the last quarter of the epochs and at least the last five: fewer would catch a lucky epoch, more
+would take in the climb. In it
 
     stable_range   = the lowest and the highest validation accuracy
     trend          = rising or falling where a straight line through validation accuracy has a slope other than 0, by a
@@ -10,13 +10,11 @@ the climb. In that window
     gap            = mean training accuracy - mean validation accuracy
     overfit        = the gap is larger than 0.05, and larger than chance allows where the number of pictures is known
 
-0.05 is 2.6 standard errors of the difference between an accuracy of 0.7 on 800 pictures and one on 2,000. Training
-accuracy is the one seen during the epoch, with dropout and augmentation at work: it errs on the low side, and so does
-the gap.
+0.05 is 2.6 standard errors of the difference between accuracies of 0.7 on 800 and on 2,000 pictures. Training accuracy
+is taken during the epoch, with dropout and augmentation at work: it errs on the low side, and so does the gap.
 
 A probe that is fitted in one go isn't judged: with more features than pictures it separates its training pictures
-whatever it does on others, and its C was chosen on validation. Where neither accuracy is two points above always
-guessing the largest class, nothing was learned.
+whatever it does on others. Where neither accuracy is two points above guessing, nothing was learned.
 """
 
 from collections.abc import Sequence
@@ -40,12 +38,10 @@ def judge(
 ) -> dict[str, Any]:
     """Return the verdict on a history of one epoch or more, as metrics.json holds it.
 
-    Numbers are shares, 0 to 1, to 6 digits. `overfit`: None where there is but one epoch. `sentences`: two plain ones,
-    where it ended and whether it overfits.
-
-    `baseline`: the validation accuracy of always guessing the largest class, 0 to 1. `pictures`: how many were trained
-    and validated on; with few of them a larger gap is needed before it counts as overfitting. `one_shot`: the only
-    epoch is a probe that was fitted in one go.
+    All numbers are shares, 0 to 1. `baseline`: the validation accuracy of always guessing the largest class.
+    `pictures`: how many were trained and validated on. `one_shot`: the only epoch is a probe that was fitted in one go.
+    In the verdict `overfit` is None where there is but one epoch; `sentences` say where it ended, and whether it
+    overfits.
     """
     rows = window(history)
     validation = [row.val_accuracy for row in rows]

@@ -68,7 +68,7 @@ def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     write_split(found.dataset, folder / SPLIT_FILE)
     write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, found.test), folder / PREDICTIONS_FILE)
     issues = (
-        (one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}")
+        (one.picture.name, one.picture.split, one.picture.label, one.suggested, f"{one.score:.6f}")
         for one in found.label_issues
     )
     write_rows(_LABEL_ISSUE_COLUMNS, issues, folder / LABEL_ISSUES_FILE)
