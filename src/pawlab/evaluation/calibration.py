@@ -1,7 +1,7 @@
 """How well probabilities mean what they say.
 
-Calibrated means: of the predictions given with 80%, 80% are correct. Networks tend to be more confident than that. Guo
-et al. 2017 (arXiv:1706.04599) divide all logits by one number, the temperature; `trainers.finish` fits it.
+Calibrated means: of the predictions given with 80%, 80% are correct. Guo et al. 2017 (arXiv:1706.04599) divide all
+logits by one number, the temperature, to get there; `trainers.finish` fits it.
 """
 
 from dataclasses import dataclass
@@ -39,10 +39,7 @@ def tempered(probabilities: Probabilities, temperature: float) -> NDArray[np.flo
 
 
 def reliability(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> tuple[Bin, ...]:
-    """Sort predictions (n, classes) by their probability into bins of equal width from 0 to 1.
-
-    Returns the bins that hold any, the lowest first.
-    """
+    """Sort predictions (n, classes) by probability into bins of equal width from 0 to 1; give those that hold any."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == labels
     places = np.minimum((confidence * bins).astype(int), bins - 1)

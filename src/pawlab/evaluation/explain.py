@@ -9,8 +9,7 @@ arXiv:1610.02391) is the map over places i
 backbone with a linear head, M is the class activation map of Zhou et al. 2016 (arXiv:1512.04150), and exact: its mean
 plus the bias is the logit.
 
-Between the last convolution and the logits, in the tail, stand but a few layers; for each kind of them the step back is
-a line of NumPy.
+Between that map and the logits, in the tail, stand but a few layers; for each kind the step back is a line of NumPy.
 """
 
 from collections.abc import Callable
@@ -35,7 +34,7 @@ from pawlab.storage import replacing_file
 Array = NDArray[Any]
 Method = Literal["class activation", "Grad-CAM"]
 
-_LINEAR = frozenset({"GlobalAveragePool", "Flatten", "Identity", "Gemm"})  # a tail of these alone is, in each channel
+_LINEAR = frozenset({"GlobalAveragePool", "Flatten", "Identity", "Gemm"})
 _LONGEST = 1024  # pixels of a side of a drawn picture
 _FAINTEST, _STRONGEST = 0.25, 0.6  # opacity of the colours where nothing, and where most, speaks for the class
 
@@ -48,7 +47,7 @@ class Heatmap:
     """What speaks for a class, and where.
 
     `values`: float32 (y, x), one for each place of the last feature map, in logits before the temperature: above 0
-    speaks for `label`, below against it. Their mean plus the bias is the logit, where `method` is class activation.
+    speaks for `label`, below against it.
     """
 
     values: NDArray[np.float32]
@@ -105,10 +104,8 @@ class Explainer:
         from onnx import helper
 
         gradient = np.zeros(activations[-1].shape)
-        if self._anatomy.sigmoid:
-            gradient[0, 0] = 1 if place == 1 else -1
-        else:
-            gradient[0, place] = 1
+        column, sign = (0, 2 * place - 1) if self._anatomy.sigmoid else (place, 1)
+        gradient[0, column] = sign
         for node, (given, made) in reversed(list(zip(self._anatomy.tail, pairwise(activations), strict=True))):
             constants = [self._constants[name] for name in node.input if name in self._constants]
             options = {option.name: helper.get_attribute_value(option) for option in node.attribute}
@@ -119,8 +116,8 @@ class Explainer:
 def overlay(pixels: Pixels, heat: Heatmap) -> Pixels:
     """Return a picture, uint8 (h, w, 3), RGB, with what speaks for the class laid over it: the brighter, the more.
 
-    The map is stretched over the picture. Full brightness is the largest value either way, so that a class for which
-    little speaks gets a dark picture; places that speak against it are as dark as those that say nothing.
+    Full brightness is the largest value either way, so that a class for which little speaks gets a dark picture; places
+    that speak against it are as dark as those that say nothing.
     """
     height, width = pixels.shape[:2]
     stops = np.linspace(0, 1, len(_COLOURS))

@@ -66,9 +66,8 @@ def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Pr
     with replacing(target) as partial:  # whether the place can be written is known before the work
         with progress(f"Exporting to {to}", None, "steps"), silent_stderr(), warnings.catch_warnings(action="ignore"):
             difference = _make(form, classifier, partial)
-        left_out = (
-            [] if to == "onnx" else [name for name in open_graph(classifier.path).outputs if name != "probabilities"]
-        )
+        outputs = open_graph(classifier.path).outputs
+        left_out = [name for name in outputs if name != "probabilities" and to != "onnx"]
         about = json.dumps(_card(classifier.card, left_out), indent=2, ensure_ascii=False) + "\n"
         for path, text in (card, about), (program, example(to, target, card, classifier.card.preprocess)):
             with replacing_file(path) as written:
