@@ -10,7 +10,7 @@ from PIL import Image
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import PictureError
 from pawlab.images import PictureInfo, Pixels, Preprocess, Source, decode, inspect
-from pawlab.parallel import MapBatches, map_in_threads
+from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
 
 BLANK = 16  # levels of 0-255 between the cells that differ most: shading or a sensor's noise, but no thing
@@ -62,7 +62,7 @@ class ImageStats:
 
 
 def measure_images(
-    pictures: Sequence[Picture], progress: Progress = silent, map_batches: MapBatches = map_in_threads
+    pictures: Sequence[Picture], progress: Progress = silent
 ) -> tuple[dict[str, ImageStats], tuple[Skipped, ...]]:
     """Measure every picture; return what was measured by SHA-256, and the pictures that can't be decoded.
 
@@ -72,7 +72,7 @@ def measure_images(
     image_stats: dict[str, ImageStats] = {}
     reasons: dict[str, str] = {}
     with progress("Looking at pictures", len(distinct)) as advance:
-        for content, result in zip(distinct, map_batches(_look_or_reason, distinct.values()), strict=True):
+        for content, result in zip(distinct, map_in_threads(_look_or_reason, distinct.values()), strict=True):
             advance(1)
             if isinstance(result, ImageStats):
                 image_stats[content] = result
