@@ -4,9 +4,9 @@ One picture per run and one thread per run, as many runs at once as there are co
 another is in the network, no thread waits for another, and a picture's features don't depend on its neighbours'.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +73,13 @@ def features_by_content(
 ) -> ByContent:
     """Return features for pictures in any form that `decode` takes, given by the SHA-256 of their content."""
     store = FeatureStore(graph.checksum, preprocess, graph.backbone.channels)
-    compute, contents = _FeaturesOf(graph.path, preprocess), list(sources)
+    contents = list(sources)
     missing = _absent(sources, store.open().find(contents))
-    unsaved, failed = _compute(missing, compute, store, progress)
+    unsaved, failed = _compute(missing, graph.path, preprocess, store, progress)
     snapshot = store.open()
     rows = snapshot.find(contents)
     lost = {key: source for key, source in _absent(sources, rows).items() if key not in failed and key not in unsaved}
-    unsaved |= _compute(lost, compute, None, progress)[0]  # the store vanished in between
+    unsaved |= _compute(lost, graph.path, preprocess, None, progress)[0]  # the store vanished in between
     kept = rows[rows >= 0]
     features = snapshot.take(kept)
     if unsaved:
@@ -94,31 +94,19 @@ def _absent(sources: Mapping[str, Source], rows: Positions) -> dict[str, Source]
     return {content: sources[content] for content, row in zip(sources, rows, strict=True) if row < 0}
 
 
-class _FeaturesOf:
-    """Picture -> its features and header, or the reason why it can't be decoded. Opens its graph where it first
-    runs.
-    """
-
-    def __init__(self, graph: Path, preprocess: Preprocess) -> None:
-        self.graph = graph
-        self.preprocess = preprocess
-
-    def __call__(self, source: Source) -> Row | str:
-        try:
-            pixels, info = read(source, self.preprocess)
-        except PictureError as error:
-            return str(error)
-        features: Features = self._graph.run(["features"], pixels[np.newaxis])[0][0]
-        return features, info
-
-    @cached_property
-    def _graph(self) -> Graph:
-        return open_graph(self.graph)
+def _row_of(graph: Graph, preprocess: Preprocess, source: Source) -> Row | str:
+    """Return a picture's features and header, or the reason why it can't be decoded."""
+    try:
+        pixels, info = read(source, preprocess)
+    except PictureError as error:
+        return str(error)
+    return graph.run(["features"], pixels[np.newaxis])[0][0], info
 
 
 def _compute(
     missing: Mapping[str, Source],
-    compute: Callable[[Source], Row | str],
+    graph: Path,
+    preprocess: Preprocess,
     store: FeatureStore | None,
     progress: Progress,
 ) -> tuple[dict[str, Row], dict[str, str]]:
@@ -126,6 +114,9 @@ def _compute(
     unsaved: dict[str, Row] = {}
     failed: dict[str, str] = {}
     fresh: dict[str, Row] = {}
+    if not missing:
+        return unsaved, failed
+    compute = partial(_row_of, open_graph(graph), preprocess)
 
     def save() -> None:
         if store is None or not store.append(fresh):

@@ -53,7 +53,9 @@ class Snapshot:
     keys: NDArray[np.uint64]
 
     def find(self, contents: Sequence[str]) -> Positions:
-        """Return the row of each content, given by its SHA-256 in hexadecimal; -1 where it isn't there, or damaged."""
+        """Return where the record of each content is, given by its SHA-256 in hexadecimal; -1 where it isn't there, or
+        its row is damaged.
+        """
         found = np.full(len(contents), -1, np.int64)
         if not len(self.keys) or not len(contents):
             return found
@@ -61,28 +63,26 @@ class Snapshot:
         wanted = np.ascontiguousarray(digests[:, :8]).view("<u8").ravel()
         first, behind = (np.searchsorted(self.keys, wanted, side).tolist() for side in ("left", "right"))
         for number, digest in enumerate(digests):
-            for record in self.records[first[number] : behind[number]][::-1]:  # the newest first
-                row = int(record["row"])
-                whole = zlib.crc32(self.rows[row].tobytes()) == int(record["crc"])
+            for position in range(behind[number] - 1, first[number] - 1, -1):  # the newest first
+                record = self.records[position]
+                whole = zlib.crc32(self.rows[record["row"]].tobytes()) == record["crc"]
                 if whole and record["digest"].tobytes() == digest.tobytes():
-                    found[number] = row
+                    found[number] = position
                     break
         return found
 
     def take(self, positions: Positions) -> Features:
-        """Return these rows (n, d): a view of the mapped file where they lie one behind the other, else a copy."""
-        if len(positions) and (np.diff(positions) == 1).all():
-            return self.rows[positions[0] : positions[-1] + 1]
-        return np.asarray(self.rows[positions])
+        """Return the rows (n, d) of these records: a view of the mapped file where they lie one behind the other."""
+        rows = self.records["row"][positions]
+        if len(rows) and (np.diff(rows) == 1).all():
+            return self.rows[rows[0] : rows[-1] + 1]
+        return np.asarray(self.rows[rows])
 
     def infos(self, positions: Positions) -> list[PictureInfo]:
-        """Return size and format of the pictures in these rows."""
-        by_row = np.empty(len(self.rows), np.int64)
-        by_row[self.records["row"]] = np.arange(len(self.records))
-        some = self.records[by_row[positions]]
+        """Return size and format of the pictures of these records."""
         return [
-            PictureInfo(int(record["width"]), int(record["height"]), bytes(record["format"]).decode("ascii"))
-            for record in some
+            PictureInfo(int(record["width"]), int(record["height"]), record["format"].decode("ascii"))
+            for record in self.records[positions]
         ]
 
 
