@@ -1,4 +1,4 @@
-"""What the checks judge by: the data, how every picture image_stats, and which pictures show the same."""
+"""What the checks judge by: the data, how every picture looks, and which pictures show the same."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pawlab.progress import Progress, silent
 
 @dataclass(frozen=True)
 class Measurements:
-    """`looks`: by SHA-256, empty where pixels weren't looked at; `near`: pairs of contents that show the same."""
+    """`image_stats`: by SHA-256, empty where pixels weren't looked at; `near`: pairs of contents that show the same."""
 
     dataset: Dataset
     image_stats: Mapping[str, ImageStats] = field(default_factory=dict)

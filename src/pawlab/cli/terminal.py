@@ -4,21 +4,13 @@ standard error."""
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any, TextIO
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from pawlab.progress import Advance, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
-
-
-class StandardOutputError(Exception):
-    """Standard output can't be written. Not an OSError: those mean files, and libraries end a program on some."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(f"can't write to standard output: {error.strerror or error}.")
-        self.reader_left = isinstance(error, BrokenPipeError)
 
 
 def prepare_streams() -> None:
@@ -29,42 +21,9 @@ def prepare_streams() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-@contextmanager
-def checked_output() -> Iterator[None]:
-    """Have all that is printed within raise StandardOutputError where it can't be written."""
-    with redirect_stdout(_CheckedOutput(sys.stdout)):
-        yield
-
-
 def drop_output() -> None:
     """Send what still waits to be written nowhere: Python would try once more at its end, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _CheckedOutput:
-    """Standard output as it is, but for the class of its errors."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with _output_at_fault():
-            return self._stream.write(text)
-
-    def flush(self) -> None:
-        with _output_at_fault():
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-@contextmanager
-def _output_at_fault() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StandardOutputError(error) from error
 
 
 @contextmanager
