@@ -1,19 +1,12 @@
-"""Recipes: pure data. One explicit tuple; a new recipe is one constant and one entry here."""
+"""Recipes: pure data, the built-in ones and the user's own."""
 
 from pathlib import Path
 
 from pawlab.errors import RecipeError, did_you_mean
-from pawlab.recipes.built_in import BUILT_IN
+from pawlab.recipes.built_in import PUBLISHED as PUBLISHED
+from pawlab.recipes.built_in import RECIPES as RECIPES
 from pawlab.recipes.own import is_recipe_file, read_recipe, recipe_of
 from pawlab.recipes.recipe import Recipe
-from pawlab.recipes.tutorial_a import TUTORIAL_A
-from pawlab.recipes.tutorial_b import TUTORIAL_B
-from pawlab.recipes.tutorial_c import TUTORIAL_C
-from pawlab.recipes.tutorial_d import TUTORIAL_D
-from pawlab.recipes.tutorial_e import TUTORIAL_E
-
-PUBLISHED: tuple[Recipe, ...] = (*TUTORIAL_A, *TUTORIAL_B, *TUTORIAL_C, *TUTORIAL_D, *TUTORIAL_E)
-RECIPES: tuple[Recipe, ...] = (*BUILT_IN, *PUBLISHED)
 
 
 def find_recipe(name: str) -> Recipe:

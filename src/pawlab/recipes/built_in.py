@@ -1,38 +1,44 @@
-"""The recipes of pawlab itself.
+"""The built-in recipes: recipes.toml, which says what is in it, and what we measured of each.
 
-Source: transfer learning, on which all five tutorials end, with a stronger frozen network and logistic regression. That
-is convex, so there is nothing to watch or tune, and two runs give the same bits.
-
-`fast` takes pictures at the size its weights were trained at; `accurate` takes twice the pixels and twice the time, and
-averages features over a finer map.
-
-We measured, on the 800 validation photos of cats-and-dogs, 2026-11-23: accuracy 0.9913 at 224 pixels, 0.9913 at 288,
-0.9950 at 320; mean cross-entropy 0.0212, 0.0174, 0.0111 nats.
+measured.json has machine and date; benchmarks/ladder.py writes it, and docs/measured.md has it as a table.
 """
 
-from dataclasses import replace
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
 
 from pawlab.images import Preprocess
-from pawlab.recipes.layers import backbone, global_average_pool, logistic_regression, standardise
-from pawlab.recipes.recipe import Recipe
+from pawlab.recipes import layers
+from pawlab.recipes.recipe import Layer, Recipe, loss_of
 
-FAST = Recipe(
-    name="fast",
-    title="Frozen EfficientNet-Lite0 and logistic regression",
-    source="pawlab",
-    purpose="The default: the best accuracy for the least time on a laptop, with nothing to tune.",
-    preprocess=Preprocess(height=224, width=224, resize_mode="squash"),
-    layers=(backbone("efficientnet_lite0"), global_average_pool(), standardise(), logistic_regression()),
-    trainer="linear_probe",
-    loss="cross-entropy + L2, C chosen on validation",
-)
+_FOLDER = Path(__file__).parent
 
-ACCURATE = replace(
-    FAST,
-    name="accurate",
-    title="fast on larger pictures",
-    purpose="For when a mistake costs more than a minute: the same network on twice the pixels.",
-    preprocess=Preprocess(height=320, width=320, resize_mode="squash"),
-)
 
-BUILT_IN = (FAST, ACCURATE)
+def _read() -> tuple[Recipe, ...]:
+    sources = tomllib.loads((_FOLDER / "recipes.toml").read_text(encoding="utf-8"))["sources"]
+    measured = json.loads((_FOLDER / "measured.json").read_text(encoding="utf-8"))
+    return tuple(_recipe(source | own, measured) for source in sources for own in source.pop("recipes"))
+
+
+def _recipe(values: dict[str, Any], measured: dict[str, Any]) -> Recipe:
+    made = tuple(_layer(**layer) for layer in values["layers"])
+    follows = {
+        "preprocess": Preprocess(**values["preprocess"]),
+        "layers": made,
+        "trainer": "keras" if "epochs" in values else "linear_probe",
+        "loss": loss_of(made),
+        "known_quirks": tuple(values.get("known_quirks", ())),
+        "published": {"source": values["source"], **values["published"]} if "published" in values else {},
+        "measured": measured.get(values["name"], {}),
+    }
+    return Recipe(**values | follows)
+
+
+def _layer(kind: str, **options: Any) -> Layer:
+    layer: Layer = getattr(layers, kind)(**options)
+    return layer
+
+
+RECIPES = _read()
+PUBLISHED = tuple(recipe for recipe in RECIPES if recipe.published)
