@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.splits import require_trainable
 from pawlab.evaluation.history import Epoch
-from pawlab.evaluation.metrics import score
+from pawlab.evaluation.metrics import Labels, score
 from pawlab.features.source import FeatureSource
 from pawlab.graphs.edit import add_linear_classifier
 from pawlab.recipes.recipe import Recipe
@@ -28,7 +28,6 @@ from pawlab.recipes.summary import Parameters
 from pawlab.trainers.fitted import Fitted, Settings
 
 Matrix = NDArray[np.float32]
-Labels = NDArray[np.integer[Any]]
 
 C_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0)
 _MOST_ITERATIONS = 1000

@@ -30,7 +30,7 @@ def best_epoch(history: Sequence[Epoch]) -> int:
 def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:
     """Keep the state after the last epoch of `history`. `identity`: JSON values that distinguish runs."""
     last, best = history[-1].epoch, best_epoch(history)
-    variables = {**_weights(model), **_optimizer(model)}
+    variables = _variables(model, with_optimizer=True)
     with replacing_file(_weights_file(folder, last)) as partial, partial.open("wb") as opened:
         np.savez(opened, **{name: variable.numpy() for name, variable in variables.items()})
     with replacing_file(folder / _STATE_FILE) as partial:
@@ -58,7 +58,7 @@ def resume(folder: Path, identity: dict[str, Any], model: Any) -> tuple[Epoch, .
 
 def load_weights(folder: Path, epoch: int, model: Any, with_optimizer: bool = False) -> None:
     """Give the model the weights it had after an epoch that is kept."""
-    variables = {**_weights(model), **(_optimizer(model) if with_optimizer else {})}
+    variables = _variables(model, with_optimizer)
     with np.load(_weights_file(folder, epoch), allow_pickle=False) as arrays:
         for name, variable in variables.items():
             variable.assign(arrays[name])
@@ -74,12 +74,10 @@ def _require_same(kept: dict[str, Any], given: dict[str, Any], folder: Path) -> 
         )
 
 
-def _weights(model: Any) -> dict[str, Any]:
-    return {f"weight_{number}": variable for number, variable in enumerate(model.weights)}
-
-
-def _optimizer(model: Any) -> dict[str, Any]:
-    return {f"optimizer_{number}": variable for number, variable in enumerate(model.optimizer.variables)}
+def _variables(model: Any, with_optimizer: bool) -> dict[str, Any]:
+    """Return the model's variables by the names that they have in the file."""
+    kinds = {"weight": model.weights, "optimizer": model.optimizer.variables if with_optimizer else []}
+    return {f"{kind}_{number}": one for kind, variables in kinds.items() for number, one in enumerate(variables)}
 
 
 def _weights_file(folder: Path, epoch: int) -> Path:
