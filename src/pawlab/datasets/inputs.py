@@ -5,7 +5,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TextIO
 
-from pawlab.datasets.folders import scan
+from pawlab.datasets.scan import scan
 from pawlab.errors import DataError
 
 
