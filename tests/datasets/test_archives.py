@@ -471,7 +471,7 @@ class Unmarked(zipfile.ZipInfo):
     """A member whose name is written as it is, without a word on its encoding."""
 
     def __init__(self, raw: bytes) -> None:
-        super().__init__("x" * len(raw))
+        super().__init__(raw.hex())
         self.raw = raw
 
     def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802  (as the standard library calls it)
