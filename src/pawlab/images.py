@@ -139,6 +139,22 @@ def _info(image: Image.Image) -> PictureInfo:
     return PictureInfo(width, height, image.format or "array")
 
 
+def gray_thumbnail(source: Source, side: int) -> tuple[Pixels, PictureInfo]:
+    """Return an upright picture squashed to (side, side) uint8 gray, and its header; a JPEG is decoded small.
+
+    Raises PictureError as `decode` does.
+    """
+    image = _open(source)
+    info = _info(image)
+    with _the_file_at_fault():
+        if image is not source and image.format in ("JPEG", "MPO"):
+            image.draft("L", (side, side))
+        image.load()
+        gray = image if image.mode == "L" else _to_rgb(image).convert("L")
+    small = gray.resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(_turned(small, _orientation(image))), info
+
+
 def looks_like_picture(head: bytes) -> bool:
     """Say whether a file's first 16 bytes are those of a format that `decode` reads."""
     return (

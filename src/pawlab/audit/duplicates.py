@@ -33,8 +33,8 @@ def near_duplicates_across_splits(measurements: Measurements) -> Finding | None:
     """Find pictures of one class that show the same in more than one of train, validation and test."""
     groups = [group for group in _same_sight(measurements) if not _differ(group, _label) and _differ(group, _split)]
     rest = (
-        "in more than one of train, validation and test with slight changes, which flatters the score. Only exact "
-        "copies are kept together by themselves: remove all but one of each."
+        "in more than one of train, validation and test with slight changes, which flatters the score. Splits that "
+        "were given are left as they are: remove all but one of each."
     )
     return _found("near duplicates across splits", "serious", measurements, groups, _split, _STANDS, rest)
 

@@ -27,6 +27,7 @@ _TEXT = frozenset({".csv", ".tsv"})
 _PARQUET = frozenset({".parquet", ".pq"})
 _DELIMITERS = (",", ";", "\t")
 _ROWS = 10_000  # Parquet rows held at a time
+_PATHS_ONLY = DataOptions(label_from_name="")  # which needs no column of labels
 _NAMES = {
     "path": (
         ("path", "file_name", "filename", "file", "filepath", "file_path", "image_path", "image_file", "image_name"),
@@ -64,8 +65,8 @@ def table_dataset(path: Path, name: str, progress: Progress = silent, options: D
     DataError where the table can't be read, lacks a column, has an empty field, or names no picture that's there.
     """
     path, notes = path.absolute(), list[str]()
-    is_parquet = path.suffix.lower() in _PARQUET
-    rows = list(_parquet_rows(path, options) if is_parquet else _csv_rows(path, options, notes))
+    read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
+    rows = list(read(path, options, notes))
     if not rows:
         raise DataError(f"{_shown(path)} has no rows. It needs one a picture, with the columns path and label.")
     _require_filled(rows, path)
@@ -77,6 +78,12 @@ def table_dataset(path: Path, name: str, progress: Progress = silent, options: D
             f"{first.reason}. Paths are relative to the table's folder."
         )
     return read_dataset(name, path.parent, candidates, skipped, progress, tuple(notes), options)
+
+
+def table_paths(path: Path) -> list[str]:
+    """Return the paths that a table names, whatever else it holds. Raises DataError."""
+    read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
+    return [row.path for row in read(path.absolute(), _PATHS_ONLY, []) if row.path.strip()]
 
 
 def _shown(path: Path) -> str:
@@ -192,7 +199,7 @@ def _row(number: int, fields: Sequence[str], columns: dict[str, int], options: D
     return _Row(number, field("path"), label, field("split").strip(), field("group").strip())
 
 
-def _parquet_rows(path: Path, options: DataOptions) -> Iterator[_Row]:
+def _parquet_rows(path: Path, options: DataOptions, _: list[str]) -> Iterator[_Row]:
     """Yield the rows, a few thousand in memory at a time; whatever is no text is written out as such."""
     pyarrow = require_pyarrow(f"reading {_shown(path)}")
     try:
