@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.audit.alignment import Agreement, agreement, place_finely, place_roughly, standardised, texture
-from pawlab.audit.image_stats import BLANK
 from pawlab.images import Pixels
 from pawlab.parallel import MapBatches, map_in_threads
 from pawlab.progress import Advance, Progress, silent
@@ -34,6 +33,9 @@ from pawlab.progress import Advance, Progress, silent
 Fingerprints = NDArray[np.float32]
 Block = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]  # rows, columns, mirrored columns
 Candidates = NDArray[np.intp]  # (n, 3): first, second, whether mirrored
+
+THUMBNAIL = 64  # pixels each way: enough to distinguish two photos of one scene
+BLANK = 16  # gray levels between the cells that differ most: shading or a sensor's noise, but no thing
 
 _FREQUENCIES = 8  # each way, as in the perceptual hash
 _LIKELY = 0.8  # cosine of fingerprints, see above
