@@ -14,64 +14,46 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pawlab.classifier import Classifier, Prediction
-    from pawlab.datasets.known import get_data
-    from pawlab.errors import PawlabError
-    from pawlab.estimators import PictureClassifier, PictureFeatures
-    from pawlab.evaluation.explain import write_explanation
-    from pawlab.export.export import export_classifier
-    from pawlab.images import Preprocess
-    from pawlab.pipeline import compare, evaluate_data, explore, train
-    from pawlab.recipes import RECIPES, find_recipe
-    from pawlab.runs.record import Run
+    from pawlab.classifier import Classifier as Classifier
+    from pawlab.classifier import Prediction as Prediction
+    from pawlab.datasets.known import get_data as get_data
+    from pawlab.errors import PawlabError as PawlabError
+    from pawlab.estimators import PictureClassifier as PictureClassifier
+    from pawlab.estimators import PictureFeatures as PictureFeatures
+    from pawlab.evaluation.explain import write_explanation as write_explanation
+    from pawlab.export.export import export_classifier as export_classifier
+    from pawlab.images import Preprocess as Preprocess
+    from pawlab.pipeline import compare as compare
+    from pawlab.pipeline import evaluate_data as evaluate_data
+    from pawlab.pipeline import explore as explore
+    from pawlab.pipeline import train as train
+    from pawlab.recipes import RECIPES as RECIPES
+    from pawlab.recipes import find_recipe as find_recipe
+    from pawlab.runs.record import Run as Run
 
     load = Classifier.load
 
 _HOMES = {
-    "Classifier": "pawlab.classifier",
-    "PawlabError": "pawlab.errors",
-    "PictureClassifier": "pawlab.estimators",
-    "PictureFeatures": "pawlab.estimators",
-    "Prediction": "pawlab.classifier",
-    "Preprocess": "pawlab.images",
-    "RECIPES": "pawlab.recipes",
-    "Run": "pawlab.runs.record",
-    "compare": "pawlab.pipeline",
-    "evaluate_data": "pawlab.pipeline",
-    "explore": "pawlab.pipeline",
-    "export_classifier": "pawlab.export.export",
-    "find_recipe": "pawlab.recipes",
-    "get_data": "pawlab.datasets.known",
-    "train": "pawlab.pipeline",
-    "write_explanation": "pawlab.evaluation.explain",
+    "classifier": ("Classifier", "Prediction"),
+    "datasets.known": ("get_data",),
+    "errors": ("PawlabError",),
+    "estimators": ("PictureClassifier", "PictureFeatures"),
+    "evaluation.explain": ("write_explanation",),
+    "export.export": ("export_classifier",),
+    "images": ("Preprocess",),
+    "pipeline": ("compare", "evaluate_data", "explore", "train"),
+    "recipes": ("RECIPES", "find_recipe"),
+    "runs.record": ("Run",),
 }
-
-__all__ = [
-    "RECIPES",
-    "Classifier",
-    "PawlabError",
-    "PictureClassifier",
-    "PictureFeatures",
-    "Prediction",
-    "Preprocess",
-    "Run",
-    "compare",
-    "evaluate_data",
-    "explore",
-    "export_classifier",
-    "find_recipe",
-    "get_data",
-    "load",
-    "train",
-    "write_explanation",
-]
+__all__ = sorted(["load", *(name for names in _HOMES.values() for name in names)])
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":
         return import_module("pawlab.classifier").Classifier.load
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"pawlab.{home}"), name)
     raise AttributeError(f"module 'pawlab' has no attribute '{name}'")
 
 

@@ -1,15 +1,6 @@
 """The family of errors. Each message is one line: what was wrong, where, and how to fix it.
 
-PawlabError                 anything a user can fix; the command line ends with exit code 2
-    DataError               a folder, archive, table or URL that can't serve as data
-    PictureError            one picture that can't be decoded
-    RecipeError             a recipe that doesn't exist or doesn't fit the data
-    ModelError              a file that isn't a classifier, or is damaged
-    WeightsError            pretrained weights that are missing or not the ones expected
-    OutputError             a place that can't be written
-    MissingExtraError       an optional part of pawlab that isn't installed
-
-Everything else that is raised is our own fault: exit code 1.
+The command line ends with exit code 2 for a PawlabError; everything else that is raised is our own fault: exit code 1.
 """
 
 from difflib import get_close_matches
@@ -20,7 +11,7 @@ class PawlabError(Exception):
 
 
 class DataError(PawlabError):
-    """The data can't be used to train or test."""
+    """A folder, archive, table or URL can't serve as data."""
 
 
 class PictureError(PawlabError):
@@ -32,7 +23,7 @@ class RecipeError(PawlabError):
 
 
 class ModelError(PawlabError):
-    """The model file isn't one of ours, or is damaged."""
+    """A file isn't a classifier of ours, or is damaged."""
 
 
 class WeightsError(PawlabError):

@@ -20,7 +20,7 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
 from pawlab.progress import Progress, notebook_bar
-from pawlab.recipes import RECIPES, choose_recipe, find_recipe
+from pawlab.recipes import choose_recipe, find_recipe
 from pawlab.recipes.exchange import with_own_backbone
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, write_comparison
@@ -36,7 +36,7 @@ from pawlab.runs.comparison import (
     require_same,
 )
 from pawlab.runs.directory import (
-    choose_folder,
+    held,
     making_folder,
     remove_replaced,
     replacing_run,
@@ -45,7 +45,7 @@ from pawlab.runs.directory import (
 )
 from pawlab.runs.finish import finish
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
-from pawlab.runs.request import Context, Request, Stopwatch
+from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
 from pawlab.trainers.keras.checkpoint import clear
 from pawlab.trainers.table import TRAINERS
@@ -73,34 +73,21 @@ def train(
 
     `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
-    and all random numbers; the same seed gives the same files' numbers, bit for bit. `epochs`, `weights`, `backbone`
-    (an ONNX file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and
-    report.html; `tensorboard`: whether to log for TensorBoard, where the recipe trains in epochs. `fit`: the former
-    name of `resize_mode`.
+    and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
+    file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and
+    report.html; `tensorboard`: whether to log for it, where the recipe trains in epochs. `fit`: former `resize_mode`.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
     """
-    watch = Stopwatch()
-    requested = choose_recipe(recipe)
+    watch, chosen, mode = Stopwatch(), choose_recipe(recipe), resize_mode or _renamed(fit)
     if backbone is not None:
-        requested = with_own_backbone(requested, Path(backbone), _path(_text(weights)), progress)
-    request = Request(
-        data=_data_text(data),
-        recipe=requested.name if isinstance(recipe, Recipe) else str(recipe),
-        seed=seed,
-        epochs=epochs,
-        weights=_text(weights),
-        resize_mode=resize_mode or _renamed(fit),
-        report=report,
-        tensorboard=tensorboard,
-        backbone=_text(backbone),
-        own_recipe=None if requested in RECIPES else requested.to_dict(),
-        directory=str(Path.cwd()),
-    )
-    require_effect(requested, {"epochs": epochs is not None, "tensorboard": tensorboard})
+        chosen = with_own_backbone(chosen, Path(backbone), None if weights is None else Path(weights), progress)
+    request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
+    require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     if out is not None:
-        choose_folder(out, "", "", overwrite)  # whether it can be written is known before the work
+        with reserved_folder(out, "", "", overwrite):
+            pass  # that it can be written is known before the work
     return _run(request, _dataset(request, watch, progress), out, overwrite, watch, progress)
 
 
@@ -117,18 +104,22 @@ def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
 def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     """Go on with a run that was killed or interrupted, after its last whole epoch; it ends as if it hadn't been.
 
-    Raises OutputError where the folder holds no unfinished run, DataError where the pictures have changed since.
+    Raises OutputError where the folder holds no unfinished run or another process trains it, DataError where the
+    pictures have changed since.
     """
     run = Run(Path(folder))
-    require_unfinished(run)
-    request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
-    watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
-    dataset = _dataset(request, watch, progress)
-    if dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
-        raise DataError(f"{request.data} has changed since {folder} was begun. Bring the pictures back, or train anew.")
-    (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
-    _fit_in_place(Context(request, _chosen(request), dataset, watch, progress), run.folder)
-    remove_replaced(run.folder)
+    with held(run.folder):
+        require_unfinished(run)
+        request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
+        watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
+        dataset = _dataset(request, watch, progress)
+        if dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
+            raise DataError(
+                f"{request.data} has changed since {folder} was begun. Bring the pictures back, or train anew."
+            )
+        (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
+        _fit_in_place(Context(request, _chosen(request), dataset, watch, progress), run.folder)
+        remove_replaced(run.folder)
     return Run(run.folder)
 
 
@@ -155,19 +146,15 @@ def compare(
     """
     chosen = [choose_recipe(recipe) for recipe in expand(recipes)]
     require_comparable(chosen)
-    template = Request(_data_text(data), "", seed, epochs, report=report, directory=str(Path.cwd()))
-    dataset = _dataset(template, Stopwatch(), progress)
+    requests = []
+    for recipe in chosen:
+        own_epochs, own_weights = epochs if recipe.trains_in_epochs else None, weights if recipe.backbone else None
+        requests.append(Request.of(data, recipe, recipe, seed, own_epochs, own_weights, None, report))
+    dataset = _dataset(requests[0], Stopwatch(), progress)
     folder = Path(out) if out is not None else Path("runs") / f"{dataset.name}-compared"
     require_for_comparisons(folder, chosen)
     compared: list[Compared] = []
-    for recipe in chosen:
-        request = replace(
-            template,
-            recipe=recipe.name,
-            epochs=epochs if recipe.trains_in_epochs else None,
-            weights=_text(weights) if recipe.backbone else None,
-            own_recipe=None if recipe in RECIPES else recipe.to_dict(),
-        )
+    for recipe, request in zip(chosen, requests, strict=True):
         with _skipping(recipe, nothing_left=not compared and recipe is chosen[-1]):
             run = _compared(request, recipe, dataset, folder / recipe.name, progress)
             compared.append(Compared(recipe, run))
@@ -289,7 +276,7 @@ def explore(
     overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
-        write_exploration(page, _data_text(data), dataset, stats, overlap, findings, previewed)
+        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed)
     values = {
         "data": dataset.name,
         "classes": list(dataset.classes),
@@ -316,13 +303,6 @@ def _dataset(request: Request, watch: Stopwatch, progress: Progress) -> Dataset:
     return dataset
 
 
-def _data_text(data: str | Path) -> str:
-    """Return data as text. A Path is a place even where it is called like a known data set."""
-    if not isinstance(data, str | Path):
-        raise TypeError(f"data is {type(data).__name__}; it must be a path, an address or a known name")
-    return data if isinstance(data, str) else str(data.absolute())
-
-
 def _as_seen_from_here(request: Request) -> Request:
     """Return a request whose relative paths count from the folder where the run was begun."""
     if not request.directory or Path(request.directory) == Path.cwd():
@@ -334,14 +314,6 @@ def _as_seen_from_here(request: Request) -> Request:
 
 def _from(directory: str, path: str) -> str:
     return path if path.startswith("~") else str(Path(directory, path))
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text)
-
-
-def _text(path: str | Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 def _renamed(fit: ResizeMode | None) -> ResizeMode | None:

@@ -6,9 +6,7 @@ A `Progress` is called with a title and the number of steps, and gives a context
         ...
         advance(1)
 
-Work that has more to report calls `advance(1, "loss 0.512")`; the note stands beside the bar until the
-next one. `terminal.bar` is for the command line; `notebook_bar` is what the functions for Python users show where they
-are given no other; `silent` is for everyone else.
+Work that has more to report calls `advance(1, "loss 0.512")`; the note stands beside the bar until the next one.
 """
 
 import sys
@@ -33,13 +31,13 @@ class Progress(Protocol):
 
 @contextmanager
 def silent(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
-    """Show nothing."""
+    """Show nothing: for all who are given no other."""
     yield lambda steps, note="": None
 
 
 @contextmanager
 def notebook_bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
-    """Show a bar in a notebook, which goes when the work is done; nothing anywhere else."""
+    """Show a bar in a notebook, which goes when the work is done; nothing anywhere else. For calls from Python."""
     place = None if total == 0 else _place_in_notebook()
     if place is None:
         yield lambda steps, note="": None

@@ -9,9 +9,12 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pawlab.errors import OutputError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 # What a run's and a comparison's folder hold, and by which others know them
 RUN_FILE = "run.json"
@@ -43,13 +46,15 @@ def cache_dir(*parts: str) -> Path:
     return folder
 
 
-@contextmanager
-def one_at_a_time(target: Path) -> Iterator[None]:
-    """Wait until no other process makes `target`, and hold others off meanwhile: the system's lock, in the cache."""
+def one_at_a_time(target: Path) -> "FileLock":
+    """Return the lock of those who make `target`, for `with`: the system's, so that a dead process holds none.
+
+    It lies in the cache, where it is no litter beside the target.
+    """
     from filelock import FileLock
 
-    with FileLock(cache_dir("locks") / hashlib.sha256(os.fsencode(target)).hexdigest()[:16]):
-        yield
+    name = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
+    return FileLock(cache_dir("locks") / name, thread_local=False)
 
 
 def is_free(place: Path) -> bool:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pawlab.errors import OutputError
-from pawlab.runs import directory as places
+from pawlab.pipeline import resume
 from pawlab.runs.directory import (
-    choose_folder,
+    held,
     making_folder,
     remove_replaced,
     replacing_run,
@@ -59,8 +59,8 @@ def killed_overwrite(folder: Path, names: tuple[str, ...] = BEGUN) -> Path:
 
 
 def refusal(out: Path, overwrite: bool = False) -> str:
-    with pytest.raises(OutputError) as caught:
-        choose_folder(out, "", "", overwrite)
+    with pytest.raises(OutputError) as caught, reserved_folder(out, "", "", overwrite):
+        pass
     return str(caught.value)
 
 
@@ -144,8 +144,7 @@ def test_after_a_real_kill_the_old_run_is_found_and_comes_back(tmp_path: Path) -
         f"{folder} holds a run that isn't finished. Go on with `pawlab train --resume {folder}`, choose another --out, "
         f"or add --overwrite to replace it. The run that was there before is kept in {kept}."
     )
-    assert choose_folder(folder, "", "", overwrite=True) == folder
-    with suppress(KeyboardInterrupt), making_folder(folder):
+    with suppress(KeyboardInterrupt), reserved_folder(folder, "", "", overwrite=True), making_folder(folder):
         raise KeyboardInterrupt
     assert standing(tmp_path) == whole("run", "old")
 
@@ -202,7 +201,8 @@ def test_a_folder_that_a_kill_left_empty_or_away_is_not_taken_for_free(tmp_path:
 def test_a_default_name_whose_run_is_put_aside_is_not_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     killed_overwrite(Path("runs") / "pets-fast", ()).parent.joinpath("pets-fast").rmdir()
-    assert choose_folder(None, "pets", "fast", overwrite=False) == Path("runs") / "pets-fast-2"
+    with reserved_folder(None, "pets", "fast", overwrite=False) as folder:
+        assert folder == Path("runs") / "pets-fast-2"
 
 
 def test_what_was_put_aside_for_others_stays(tmp_path: Path) -> None:
@@ -252,14 +252,42 @@ def test_runs_that_begin_at_once_take_names_of_their_own(tmp_path: Path, monkeyp
     )
 
 
-def test_a_run_that_comes_between_the_choice_and_the_making_keeps_its_name(
+HOLDING = """
+import sys, time
+from pathlib import Path
+from pawlab.runs.directory import held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_folder_in_which_another_process_trains_is_refused_until_that_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(places, "_require_writable", lambda folder: put(folder, "theirs"))
-    with reserved_folder(None, "pets", "fast", overwrite=False) as folder:
-        assert folder == Path("runs") / "pets-fast-2"
-    assert standing(tmp_path) == {**whole("runs/pets-fast", "theirs"), "runs/pets-fast-2/": ""}
+    folder = put(Path("runs") / "pets-fast", "theirs", UNFINISHED)
+    sentence = f"another process is training the run in {folder}. Wait until it is done, or stop it."
+    command = [sys.executable, "-c", HOLDING, str(folder.absolute())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        assert refusal(folder) == refusal(folder, overwrite=True) == sentence
+        with pytest.raises(OutputError) as caught:
+            resume(folder)
+        other.kill()
+    assert str(caught.value) == sentence
+    with reserved_folder(folder, "", "", overwrite=True):
+        assert standing(tmp_path) == whole("runs/pets-fast", "theirs", UNFINISHED)  # the lock lies elsewhere
+
+
+def test_a_cache_that_cant_be_written_keeps_nobody_from_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "file"))
+    with held(tmp_path / "run"), held(tmp_path / "run"):
+        pass
 
 
 @pytest.mark.parametrize("at_one_go", [True, False])

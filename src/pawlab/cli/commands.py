@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pawlab import __version__
-from pawlab.cli.terminal import (
-    bar,
-    percent,
-    say,
-    show_json,
-)
+from pawlab.cli.terminal import bar, say, show_json
 from pawlab.errors import PawlabError, counted
 
 if TYPE_CHECKING:
     from pawlab.classifier import Result
-    from pawlab.runs.record import Run
 
 app = typer.Typer(
     help="From a folder of pictures to a classifier you can trust.",
@@ -33,9 +27,23 @@ _DATA_HELP = (
     "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its URL; "
     "a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs."
 )
+
+
+def _argument(text: str) -> Any:
+    return typer.Argument(help=text, show_default=False)
+
+
+def _option(text: str, default: str | bool = False, **more: Any) -> Any:
+    """Return an option; `default`: what its help says of the default, where None stands for more than nothing."""
+    return typer.Option(help=text, show_default=default, **more)
+
+
+_MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
-Data = Annotated[str, typer.Argument(help=_DATA_HELP, show_default=False)]
-Model = Annotated[str, typer.Argument(help="A run's folder, or its model.onnx.", show_default=False)]
+Data = Annotated[str, _argument(_DATA_HELP)]
+Model = Annotated[str, _argument("A run's folder, or its model.onnx.")]
+Weights = Annotated[Path | None, _option("The backbone's pretrained weights.", "found by themselves")]
+Resize = Annotated[ResizeMode | None, _option("How pictures are brought to the recipe's shape.", "the recipe's")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random numbers.")]
 
@@ -43,66 +51,44 @@ Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random
 @app.command()
 def train(
     context: typer.Context,
-    data: Annotated[str | None, typer.Argument(help=_DATA_HELP, show_default=False)] = None,
+    data: Annotated[str | None, _argument(_DATA_HELP)] = None,
     recipe: Annotated[
         str, typer.Option(help="Which model: one that `pawlab recipes` lists, or a TOML or Python file of your own.")
     ] = "fast",
-    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/DATA-RECIPE")] = None,
+    out: Annotated[Path | None, _option("The run's folder.", "runs/DATA-RECIPE")] = None,
     seed: Seed = 0,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Instead of the recipe's own number.", show_default=False)
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="The backbone's pretrained weights.", show_default="found by themselves")
-    ] = None,
-    backbone: Annotated[
-        Path | None,
-        typer.Option(help="Your own pretrained network: an ONNX file.", show_default="the recipe's"),
-    ] = None,
-    resize_mode: Annotated[
-        ResizeMode | None,
-        typer.Option(help="How pictures are brought to the recipe's shape.", show_default="the recipe's"),
-    ] = None,
+    epochs: Annotated[int | None, _option("Instead of the recipe's own number.", min=1)] = None,
+    weights: Weights = None,
+    backbone: Annotated[Path | None, _option("Your own pretrained network: an ONNX file.", "the recipe's")] = None,
+    resize_mode: Resize = None,
     fit: Annotated[ResizeMode | None, typer.Option(hidden=True)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with a run that was stopped; nothing else is needed.", show_default=False)
-    ] = None,
+    resume: Annotated[Path | None, _option("Go on with a run that was stopped; nothing else is needed.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Turn pictures into a tested classifier."""
     from pawlab import pipeline
+    from pawlab.cli.tables import print_run
     from pawlab.recipes import choose_recipe
 
     if resume is not None:
         _require_nothing_beside_resume(context)
         run = pipeline.resume(resume, progress=bar)
-    elif data is not None:
-        pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
-        run = pipeline.train(
-            data,
-            recipe,
-            out,
-            seed=seed,
-            epochs=epochs,
-            weights=weights,
-            backbone=backbone,
-            resize_mode=resize_mode or _renamed(fit),
-            overwrite=overwrite,
-            report=report,
-            tensorboard=tensorboard,
-            progress=bar,
-        )
-    else:
+    elif data is None:
         raise PawlabError(
             "say which pictures to train on, as in `pawlab train photos/`; `pawlab train sample` tries it."
         )
+    else:
+        pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
+        others = {"resize_mode": resize_mode or _renamed(fit), "fit": None, "progress": bar}
+        asked = {name: value for name, value in context.params.items() if name not in ("resume", "as_json")}
+        run = pipeline.train(**{**asked, **others})  # which takes our options under their names
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})
     else:
-        _print_run(run)
+        print_run(run)
 
 
 @app.command()
@@ -111,14 +97,10 @@ def compare(
     recipes: Annotated[
         str, typer.Option(help="Names with commas between; `all` stands for the seventeen published ones.")
     ],
-    out: Annotated[
-        Path | None, typer.Option(help="A folder for one run per recipe.", show_default="runs/DATA-compared")
-    ] = None,
+    out: Annotated[Path | None, _option("A folder for one run per recipe.", "runs/DATA-compared")] = None,
     seed: Seed = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipes' own.", show_default=False)] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="The backbone's pretrained weights.", show_default="found by themselves")
-    ] = None,
+    epochs: Annotated[int | None, _option("Instead of the recipes' own.", min=1)] = None,
+    weights: Weights = None,
     as_json: AsJson = False,
 ) -> None:
     """Train several recipes on the same split, side by side; what is done already is not done again."""
@@ -142,17 +124,12 @@ def compare(
 @app.command()
 def predict(
     model: Model,
-    pictures: Annotated[
-        list[str],
-        typer.Argument(help="Files, folders, globs, or - for a list of paths on standard input.", show_default=False),
-    ],
+    pictures: Annotated[list[str], _argument("Files, folders, globs, or - for a list of paths on standard input.")],
     form: Annotated[
         Literal["table", "json", "csv", "parquet"] | None,
         typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Write to this file instead of standard output.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, _option("Write to this file instead of standard output.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
 ) -> None:
     """Predict what pictures show."""
@@ -165,23 +142,22 @@ def predict(
     form = choose_format(form, out)
     classifier = Classifier.load(model)
     paths = find_pictures(pictures, sys.stdin)
-    results = _Watched(classifier.predict_each(paths), len(paths))
+    unreadable: list[str] = []
+    results = _watched(classifier.predict_each(paths), len(paths), unreadable)
     top = min(top, len(classifier.classes))
     if out is None:
         sys.stdout.writelines(render(results, form, top))
     else:
         write(results, form, top, out)
-    _print_unreadable(results.unreadable, len(paths))
+    _print_unreadable(len(unreadable), len(paths))
 
 
 @app.command()
 def explain(
     model: Model,
-    picture: Annotated[str, typer.Argument(help="A picture file.", show_default=False)],
-    out: Annotated[
-        Path, typer.Option(help="The picture to draw: a file that ends with .png, .jpg or .webp.", show_default=False)
-    ],
-    label: Annotated[str | None, typer.Option(help="The class to explain.", show_default="the predicted class")] = None,
+    picture: Annotated[str, _argument("A picture file.")],
+    out: Annotated[Path, _option("The picture to draw: a file that ends with .png, .jpg or .webp.")],
+    label: Annotated[str | None, _option("The class to explain.", "the predicted class")] = None,
 ) -> None:
     """Draw where in a picture a prediction comes from."""
     from pawlab.classifier import Classifier
@@ -206,14 +182,13 @@ def evaluate(
 ) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
     from pawlab import pipeline
+    from pawlab.cli.tables import print_evaluation
 
     evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen)
     if as_json:
         show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
-    print(f"Test       {_with_interval(evaluation.score.to_dict())}")
-    for name, values in evaluation.to_dict()["by_class"].items():
-        print(f"           {name}: {_recall(values)}")
+    print_evaluation(evaluation.to_dict())
     if excluded:
         say(f"{counted(excluded, 'picture', 'pictures')} of training or validation excluded.")
     if evaluation.seen:
@@ -228,13 +203,8 @@ def evaluate(
 @app.command()
 def export(
     model: Model,
-    to: Annotated[
-        Literal["onnx", "keras", "savedmodel", "tflite"], typer.Option(help="Which form to write.", show_default=False)
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(help="A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", show_default=False),
-    ],
+    to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite"], _option("Which form to write.")],
+    out: Annotated[Path, _option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.")],
     as_json: AsJson = False,
 ) -> None:
     """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
@@ -255,30 +225,27 @@ def export(
 @app.command()
 def explore(
     data: Data,
-    out: Annotated[
-        Path | None, typer.Option(help="Write explore.html into this folder: a page with pictures.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, _option("Write explore.html into this folder: a page with pictures.")] = None,
     recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Look at pictures before training: counts, baseline, findings."""
     from pawlab import pipeline
+    from pawlab.cli.tables import print_exploration
 
     found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar)
     if as_json:
         show_json(found)
     else:
-        _print_findings(found)
+        print_exploration(found)
         if out is not None:
             print(f"Page       {out / 'explore.html'}")
 
 
 @app.command()
 def recipes(
-    name: Annotated[
-        str | None, typer.Argument(help="Show this one in full; your own file is checked.", show_default=False)
-    ] = None,
+    name: Annotated[str | None, _argument("Show this one in full; your own file is checked.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the models that can be trained, or show one."""
@@ -297,7 +264,7 @@ def recipes(
 
 @app.command()
 def backbones(
-    name: Annotated[str | None, typer.Argument(help="Show this one in full.", show_default=False)] = None,
+    name: Annotated[str | None, _argument("Show this one in full.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the pretrained networks, or show one."""
@@ -318,10 +285,7 @@ def serve(
     model: Model,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    token: Annotated[
-        str | None,
-        typer.Option(envvar="PAWLAB_TOKEN", help="Require this token; safer in the variable.", show_default=False),
-    ] = None,
+    token: Annotated[str | None, _option("Require this token; safer in the variable.", envvar="PAWLAB_TOKEN")] = None,
 ) -> None:
     """Predict pictures on a web page and over HTTP."""
     from pawlab.serve import serve as serve_model
@@ -343,7 +307,7 @@ def list_data(as_json: AsJson = False) -> None:
 
 @data_app.command("get")
 def data_get(
-    name: Annotated[str, typer.Argument(help="A name that `pawlab data list` shows.", show_default=False)],
+    name: Annotated[str, _argument("A name that `pawlab data list` shows.")],
 ) -> None:
     """Fetch a known data set and print where it lies."""
     from pawlab.datasets.known import get_data
@@ -361,46 +325,30 @@ def _program(
         print(context.get_help())
 
 
-class _Watched:
-    """Passes predictions on, counts those that failed, and shows a bar where there are many."""
-
-    _MANY = 50
-
-    def __init__(self, predictions: "Iterable[Result]", total: int) -> None:
-        self._predictions = predictions
-        self._total = total
-        self.unreadable = 0
-
-    def __iter__(self) -> "Iterator[Result]":
-        with bar("Predicting", self._total if self._total >= self._MANY else 0) as advance:
-            for prediction in self._predictions:
-                advance(1)
-                self.unreadable += prediction.error is not None
-                yield prediction
+def _watched(predictions: "Iterable[Result]", total: int, unreadable: list[str]) -> "Iterator[Result]":
+    """Pass predictions on, note those that failed, and show a bar where there are many."""
+    with bar("Predicting", total if total >= _MANY else 0) as advance:
+        for prediction in predictions:
+            advance(1)
+            if prediction.error is not None:
+                unreadable.append(prediction.picture)
+            yield prediction
 
 
 def _require_nothing_beside_resume(context: typer.Context) -> None:
     """A resumed run is the one that was begun; whatever else is asked for would be ignored."""
-    beside = [
-        _as_typed(parameter, context.params[str(parameter.name)])
-        for parameter in context.command.params
-        if parameter.name not in ("resume", "as_json") and _is_given(str(parameter.name), context)
-    ]
+    beside = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name in ("resume", "as_json") or source is None or source.name != "COMMANDLINE":
+            continue
+        if parameter.param_type_name == "argument":
+            beside.append(name.upper())
+        else:  # --epochs, --no-report
+            beside.append((parameter.secondary_opts if context.params[name] is False else parameter.opts)[0])
     if beside:
         raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
-
-
-def _is_given(name: str, context: typer.Context) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def _as_typed(parameter: Any, value: Any) -> str:
-    """Return what a user calls a parameter: DATA, --epochs, --no-report."""
-    if parameter.param_type_name == "argument":
-        return str(parameter.name).upper()
-    names: list[str] = parameter.secondary_opts if value is False else parameter.opts
-    return names[0]
 
 
 def _print_unreadable(unreadable: int, total: int) -> None:
@@ -410,53 +358,6 @@ def _print_unreadable(unreadable: int, total: int) -> None:
         )
     if unreadable:
         say(f"{unreadable:,} of {total:,} pictures could not be read.")
-
-
-def _print_run(run: "Run") -> None:
-    metrics = run.metrics
-    counts = {split: sum(by_class.values()) for split, by_class in metrics["counts"].items()}
-    classes = len(metrics["classes"])
-    print(f"Pictures   {sum(counts.values()):,} in {classes} classes: {_splits(counts)}; overlap: {metrics['overlap']}")
-    print(f"Test       {_with_interval(metrics['test'])}")
-    print(f"Baseline   {percent(metrics['baseline_accuracy'])}, by always guessing the most frequent class")
-    for sentence in metrics["verdict"]["sentences"]:
-        print(f"           {sentence}")
-    if metrics["set_aside"]:
-        files = counted(metrics["set_aside"], "file", "files")
-        print(f"Skipped    {files}; {run.folder / 'run.json'} lists them with reasons")
-    if run.interrupted:
-        print(f"Stopped    early; go on with: pawlab train --resume {shlex.quote(str(run.folder))}")
-    print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
-    if (run.folder / "report.html").is_file():
-        print(f"Report     {run.folder / 'report.html'}")
-    print(f"Next       pawlab predict {shlex.quote(str(run.folder))} PICTURE")
-
-
-def _with_interval(score: dict[str, Any]) -> str:
-    low, high = score["ci95"]
-    return (
-        f"accuracy {percent(score['accuracy'])} (95% interval {percent(low)} to {percent(high)}) "
-        f"of {counted(score['pictures'], 'picture', 'pictures')}"
-    )
-
-
-def _splits(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {split}" for split, count in counts.items())
-
-
-def _recall(values: dict[str, Any]) -> str:
-    if not values["pictures"]:
-        return "no pictures"
-    return f"recall {percent(values['recall'])} of {values['pictures']:,}"
-
-
-def _print_findings(found: dict[str, Any]) -> None:
-    from pawlab.cli.tables import print_counts, print_findings
-
-    print_counts(found)
-    print(f"Baseline   {percent(found['baseline_accuracy'])} (always guessing the most frequent class)")
-    print(f"Overlap    {found['overlap']} (pictures that are in two splits)")
-    print_findings(found["findings"])
 
 
 def _renamed(fit: ResizeMode | None) -> ResizeMode | None:

@@ -1,5 +1,6 @@
-"""Tables for people: recipes, data sets, counts."""
+"""What commands print for people: tables, and lines that begin with a word."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -7,11 +8,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pawlab.errors import counted
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 
 if TYPE_CHECKING:
     from pawlab.datasets.known import KnownData
+    from pawlab.runs.record import Run
 
 _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
@@ -30,7 +33,8 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG)
     for row in rows:
         table.add_row(*row)
-    _console_for_tables().print(table)
+    console = _console()
+    (console if console.is_terminal else _console(width=_PIPE_WIDTH)).print(table)
 
 
 def print_recipes(recipes: Iterable[Recipe]) -> None:
@@ -38,8 +42,7 @@ def print_recipes(recipes: Iterable[Recipe]) -> None:
     rows = []
     for recipe in recipes:
         counts = count_parameters(recipe)
-        size = f"{recipe.preprocess.height} x {recipe.preprocess.width}"
-        rows.append((recipe.name, recipe.title, size, f"{counts.total:,}", f"{counts.trainable:,}"))
+        rows.append((recipe.name, recipe.title, _size(recipe), f"{counts.total:,}", f"{counts.trainable:,}"))
     print_table(("name", "model", "pictures", "parameters", "trainable"), rows)
 
 
@@ -47,26 +50,23 @@ def print_recipe(recipe: Recipe) -> None:
     """Print one recipe: what it is for, its layers with shapes and counts, how it is trained, what was published."""
     console = _console()
     document = recipe_document(recipe)
-    console.print(f"{recipe.name}: {recipe.title}", style="bold", highlight=False)
-    console.print(recipe.purpose, highlight=False)
-    console.print(f"Source: {recipe.source}", highlight=False)
-    console.print(
-        f"Pictures: {recipe.preprocess.height} x {recipe.preprocess.width}, {recipe.preprocess.resize_mode}",
-        highlight=False,
-    )
+    console.print(f"{recipe.name}: {recipe.title}", style="bold")
+    console.print(recipe.purpose)
+    console.print(f"Source: {recipe.source}")
+    console.print(f"Pictures: {_size(recipe)}, {recipe.preprocess.resize_mode}")
     rows = [
         (line.kind, _options(line.options), " x ".join(map(str, line.output_shape)), f"{line.parameters:,}")
         for line in summarise(recipe)
     ]
     print_table(("layer", "options", "output shape", "parameters"), rows)
     counts = document["parameters"]
-    console.print(f"{counts['total']:,} parameters, {counts['trainable']:,} trainable (two classes)", highlight=False)
+    console.print(f"{counts['total']:,} parameters, {counts['trainable']:,} trainable (two classes)")
     for quirk in document["known_quirks"]:
-        console.print(f"Quirk: {quirk}", highlight=False)
+        console.print(f"Quirk: {quirk}")
     for title in ("published", "measured"):
         if document.get(title):
             facts = ", ".join(f"{key}: {value}" for key, value in document[title].items())
-            console.print(f"{title.capitalize()}: {facts}", highlight=False)
+            console.print(f"{title.capitalize()}: {facts}")
 
 
 def print_backbones(documents: Iterable[dict[str, Any]]) -> None:
@@ -100,12 +100,51 @@ def print_known_data(known: Iterable["KnownData"]) -> None:
     print_table(("name", "pictures", "licence", "origin"), rows)
 
 
-def print_counts(found: dict[str, Any]) -> None:
-    """Print pictures by class and split."""
+def print_run(run: "Run") -> None:
+    """Print what people want to know of a run that is done."""
+    metrics, quoted = run.metrics, shlex.quote(str(run.folder))
+    counts = {split: sum(by_class.values()) for split, by_class in metrics["counts"].items()}
+    splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+    classes = len(metrics["classes"])
+    print(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
+    print(f"Test       {_with_interval(metrics['test'])}")
+    print(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
+    for sentence in metrics["verdict"]["sentences"]:
+        print(f"           {sentence}")
+    if metrics["set_aside"]:
+        files = counted(metrics["set_aside"], "file", "files")
+        print(f"Skipped    {files}; {run.folder / 'run.json'} lists them with reasons")
+    if run.interrupted:
+        print(f"Stopped    early; go on with: pawlab train --resume {quoted}")
+    print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
+    if run.page.is_file():
+        print(f"Report     {run.page}")
+    print(f"Next       pawlab predict {quoted} PICTURE")
+
+
+def print_evaluation(scored: dict[str, Any]) -> None:
+    """Print a score, and each class's recall."""
+    print(f"Test       {_with_interval(scored)}")
+    for name, values in scored["by_class"].items():
+        recall = f"recall {values['recall']:.1%} of {values['pictures']:,}" if values["pictures"] else "no pictures"
+        print(f"           {name}: {recall}")
+
+
+def _with_interval(score: dict[str, Any]) -> str:
+    low, high = score["ci95"]
+    pictures = counted(score["pictures"], "picture", "pictures")
+    return f"accuracy {score['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}) of {pictures}"
+
+
+def print_exploration(found: dict[str, Any]) -> None:
+    """Print pictures by class and split, the baseline, and what the checks found."""
     splits = list(found["counts"])
     rows = [(name, *(f"{found['counts'][split].get(name, 0):,}" for split in splits)) for name in found["classes"]]
     totals = (f"{sum(found['counts'][split].values()):,}" for split in splits)
     print_table(("class", *splits), [*rows, ("all", *totals)])
+    print(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class)")
+    print(f"Overlap    {found['overlap']} (pictures that are in two splits)")
+    print_findings(found["findings"])
 
 
 def print_findings(findings: Sequence[dict[str, Any]]) -> None:
@@ -128,15 +167,13 @@ def _mention(mention: dict[str, str]) -> str:
     return f"{mention['picture']} ({mention['detail']})" if mention["detail"] else mention["picture"]
 
 
+def _size(recipe: Recipe) -> str:
+    return f"{recipe.preprocess.height} x {recipe.preprocess.width}"
+
+
 def _options(options: dict[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
-def _console() -> Console:
-    return Console(highlight=False, markup=False)
-
-
-def _console_for_tables() -> Console:
-    """Return a console as wide as the terminal; files and pipes get lines of up to 120 characters."""
-    console = _console()
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=_PIPE_WIDTH)
+def _console(**how: Any) -> Console:
+    return Console(highlight=False, markup=False, **how)

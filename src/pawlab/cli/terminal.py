@@ -84,37 +84,23 @@ def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advan
 
 
 def _bars(unit: str) -> "Bars":
+    from rich import progress
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
     from rich.text import Text
 
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
+    class Rate(progress.ProgressColumn):
+        def render(self, task: progress.Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{readable_count(speed)} {unit}/s")
+            return Text("" if speed is None else f"{_readable(speed)} {unit}/s")
 
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+    return progress.Progress(
+        *(progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn(), Rate()),
+        *(progress.TimeElapsedColumn(), progress.TextColumn("left"), progress.TimeRemainingColumn()),
         console=Console(stderr=True),
     )
 
 
-def readable_count(number: float) -> str:
+def _readable(number: float) -> str:
     """Return a number as people write it: 3, 120, 4.5k, 68M."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if number >= size:
@@ -132,8 +118,3 @@ def show_json(document: Any) -> None:
     import json
 
     print(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def percent(share: float) -> str:
-    """Return a share as people read it: 98.5%."""
-    return f"{share:.1%}"

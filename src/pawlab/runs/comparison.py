@@ -14,7 +14,6 @@ from pawlab.notebook import comparison_html
 from pawlab.recipes import RECIPES
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun
-from pawlab.report.report import REPORT_FILE
 from pawlab.runs.record import RUN_FILE, Run
 from pawlab.runs.request import Request
 from pawlab.storage import COMPARISON_FILE
@@ -95,13 +94,13 @@ def _range(bounds: Sequence[float]) -> str:
 
 def on_page(compared: Compared) -> ComparedRun:
     """Return what the page shows of a run."""
-    folder, published = compared.run.folder, compared.recipe.published.get("val_stable")
+    run, published = compared.run, compared.recipe.published.get("val_stable")
     return ComparedRun(
         name=compared.recipe.name,
         title=compared.recipe.title,
-        metrics=compared.run.metrics,
-        history=compared.history,
-        page=quote(f"{folder.name}/{REPORT_FILE}") if (folder / REPORT_FILE).is_file() else None,
+        metrics=run.metrics,
+        history=run.history,
+        page=quote(f"{run.folder.name}/{run.page.name}") if run.page.is_file() else None,
         published=None if published is None else (published[0], published[1]),
     )
 
@@ -141,20 +140,17 @@ def require_for_comparisons(folder: Path, recipes: Sequence[Recipe]) -> None:
 def require_same(place: Path, asked: dict[str, Any], recipe: Recipe, dataset: Dataset) -> None:
     """Raise OutputError where the run in `place` is of another request."""
     record = Run(place).record
-    request = Request.from_record(record, place / RUN_FILE)
+    request, other = Request.from_record(record, place / RUN_FILE), None
     if request.own_recipe != (None if recipe in RECIPES else recipe.to_dict()):
-        raise OutputError(f"{place} holds a run with another recipe of that name. Choose another --out, or delete it.")
-    if record["data"]["fingerprint"] != dataset.fingerprint:
-        raise OutputError(
-            f"{place} holds a run on other pictures, or {dataset.name} has changed since. "
-            "Choose another --out, or delete it."
-        )
+        other = "with another recipe of that name"
+    elif record["data"]["fingerprint"] != dataset.fingerprint:
+        other = f"on other pictures, or {dataset.name} has changed since"
     for name, value in asked.items():
-        if getattr(request, name) != value:
-            raise OutputError(
-                f"{place} holds a run with {_OTHER[name]}: {_or_own(getattr(request, name))}, not {_or_own(value)}. "
-                "Choose another --out, or delete it."
-            )
+        there = getattr(request, name)
+        if other is None and there != value:
+            other = f"with {_OTHER[name]}: {_or_own(there)}, not {_or_own(value)}"
+    if other is not None:
+        raise OutputError(f"{place} holds a run {other}. Choose another --out, or delete it.")
 
 
 def _or_own(value: Any) -> str:

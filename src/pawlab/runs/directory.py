@@ -1,4 +1,4 @@
-"""Where runs go: free names, folders for work that goes on, and what becomes of a run that another replaces.
+"""Where runs go: free names, folders held for work that goes on, and what becomes of a run that another replaces.
 
 A run that is replaced is put aside under a hidden name, `.NAME.*.previous`, until the new one is whole: whoever is
 killed in between, or finds such a folder later, loses nothing.
@@ -7,49 +7,63 @@ killed in between, or finds such a folder later, loses nothing.
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 
 from pawlab.errors import OutputError
 from pawlab.runs.record import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run
-from pawlab.storage import is_free, remove_empty, replacing_folder
+from pawlab.storage import is_free, one_at_a_time, remove_empty, replacing_folder
 
 _PUT_ASIDE = ".previous"  # how the hidden name ends of what a run is to replace
 
 
-def choose_folder(out: str | Path | None, data_name: str, recipe_name: str, overwrite: bool) -> Path:
-    """Return the folder for a new run: `out`, else runs/DATA-RECIPE or, where that is taken, -2, -3 and so on.
+@contextmanager
+def reserved_folder(out: str | Path | None, data_name: str, recipe_name: str, overwrite: bool) -> Iterator[Path]:
+    """Give the folder for a new run, held: `out`, else runs/DATA-RECIPE or, where that is taken, -2, -3 and so on.
 
-    Raises OutputError where `out` is taken or can't be written; nothing is made yet.
+    Raises OutputError where `out` is taken or held, or can't be written; nothing is made yet.
     """
-    if out is None:
-        folder = next(filter(_is_free, _default_folders(data_name, recipe_name)))
-    else:
-        folder = Path(out)
-        _require_free(folder, overwrite)
-    _require_writable(folder)
-    return folder
+    if out is not None:
+        with held(Path(out)):
+            _require_free(Path(out), overwrite)
+            _require_writable(Path(out))
+            yield Path(out)
+        return
+    for folder in _default_folders(data_name, recipe_name):
+        with _trying_to_hold(folder) as is_held:
+            if is_held and not folder.exists() and not _put_aside_of(folder):
+                _require_writable(folder)
+                yield folder
+                return
 
 
 @contextmanager
-def reserved_folder(out: str | Path | None, data_name: str, recipe_name: str, overwrite: bool) -> Iterator[Path]:
-    """Choose as `choose_folder`, and without `out` make the folder, so that a run beside it takes another name.
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes off a run's folder. Raises OutputError where one of them holds it."""
+    with _trying_to_hold(folder) as is_held:
+        if not is_held:
+            raise OutputError(f"another process is training the run in {folder}. Wait until it is done, or stop it.")
+        yield
 
-    It is removed where the work fails and leaves nothing in it. Raises OutputError as `choose_folder`.
+
+@contextmanager
+def _trying_to_hold(folder: Path) -> Iterator[bool]:
+    """Hold a folder unless another has it, and say whether that worked. A cache that can't be written is no reason not
+    to train.
     """
-    folder = choose_folder(out, data_name, recipe_name, overwrite)
-    if out is not None:
-        yield folder
-        return
-    new_parents = [parent for parent in folder.parents if not parent.exists()]
-    folder = next(filter(_is_made, _default_folders(data_name, recipe_name)))
-    try:
-        yield folder
-    except BaseException:
-        remove_empty([folder, *new_parents])
-        raise
+    from filelock import Timeout
+
+    is_held = True
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(one_at_a_time(folder.resolve()).acquire(timeout=0))
+        except Timeout:
+            is_held = False
+        except (OSError, OutputError):
+            pass
+        yield is_held
 
 
 def _default_folders(data_name: str, recipe_name: str) -> Iterator[Path]:
@@ -57,21 +71,6 @@ def _default_folders(data_name: str, recipe_name: str) -> Iterator[Path]:
     yield first
     for number in count(2):
         yield first.with_name(f"{first.name}-{number}")
-
-
-def _is_free(folder: Path) -> bool:
-    return not folder.exists() and not _put_aside_of(folder)
-
-
-def _is_made(folder: Path) -> bool:
-    """Make a folder if its name is free. The system gives it to one only of those who ask at once."""
-    if not _is_free(folder):
-        return False
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        return False
-    return True
 
 
 def _require_free(folder: Path, overwrite: bool) -> None:

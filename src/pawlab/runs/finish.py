@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,20 +56,6 @@ _DEFAULT_C = 0.01  # where fitting chose none
 _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
 
-@dataclass(frozen=True)
-class _Results:
-    """What a run found out. `dataset`: the pictures that could be read; `test`: scored once, by the saved file."""
-
-    classifier: Classifier
-    dataset: Dataset
-    stats: Stats
-    validation: Evaluation
-    test: Evaluation
-    label_issues: tuple[LabelIssue, ...]
-    metrics: dict[str, Any]
-    record: dict[str, Any]
-
-
 def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     """Save the classifier, score it once on the test pictures, and write the run's files; metrics.json comes last.
 
@@ -77,34 +63,46 @@ def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     """
     context.watch.add(fitted.seconds)
     with context.watch.stage("evaluate"):
-        results = _evaluate(context, fitted, folder)
+        validation, found = _evaluate(context, fitted, folder, place)
     write_history(fitted.history, folder / HISTORY_FILE)
-    write_split(results.dataset, folder / SPLIT_FILE)
-    write_rows(_PREDICTION_COLUMNS, _prediction_rows(results.validation, results.test), folder / PREDICTIONS_FILE)
-    write_rows(_LABEL_ISSUE_COLUMNS, _label_issue_rows(results.label_issues), folder / LABEL_ISSUES_FILE)
-    write_json(results.record, folder / RUN_FILE)
+    write_split(found.dataset, folder / SPLIT_FILE)
+    write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, found.test), folder / PREDICTIONS_FILE)
+    write_rows(_LABEL_ISSUE_COLUMNS, _label_issue_rows(found.label_issues), folder / LABEL_ISSUES_FILE)
+    write_json(found.record, folder / RUN_FILE)
     if context.request.report:
         with context.watch.stage("report"):
-            _report(_material(context, fitted, results, place), folder, context.progress)
-    write_json({**results.metrics, "seconds": context.watch.to_dict()}, folder / METRICS_FILE)
+            so_far = {**found.metrics, "seconds": context.watch.to_dict()}
+            _report(replace(found, metrics=so_far), folder, context.progress)
+    write_json({**found.metrics, "seconds": context.watch.to_dict()}, folder / METRICS_FILE)
 
 
-def _evaluate(context: Context, fitted: Fitted, folder: Path) -> _Results:
-    preprocess = context.recipe.preprocess
+def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tuple[Evaluation, Material]:
+    """Save the classifier and return its answers for validation, and all that was found out; no seconds yet."""
     dataset = context.dataset.without(fitted.skipped)
-    finished = finish_model(fitted, dataset, preprocess, context.progress)
+    finished = finish_model(fitted, dataset, context.recipe.preprocess, context.progress)
     classifier = _save(fitted, finished, context.recipe, dataset, folder / FILE_NAME)
     test = evaluate(classifier, dataset.split("test"), context.progress)
     label_issues = _label_issues(context, fitted, finished, dataset, test)
     dataset = dataset.without(test.skipped)
     stats = describe(dataset, infos={**fitted.infos, **test.infos})
-    metrics = {
-        **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
-        **_finish_metrics(finished, test),
-        "label_issues": len(label_issues),
-    }
-    record = _record(context, dataset, fitted)
-    return _Results(classifier, dataset, stats, finished.validation, test, label_issues, metrics, record)
+    return finished.validation, Material(
+        run=place,
+        dataset=dataset,
+        stats=stats,
+        findings=run_checks(dataset),
+        recipe=context.recipe,
+        metrics={
+            **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
+            **_finish_metrics(finished, test),
+            "label_issues": len(label_issues),
+        },
+        record=_record(context, dataset, fitted),
+        history=fitted.history,
+        test=test,
+        bins=reliability(test.probabilities, test.labels),
+        label_issues=label_issues,
+        classifier=classifier,
+    )
 
 
 def _label_issues(
@@ -163,23 +161,6 @@ def _sure_shares(predicted: Evaluation) -> dict[str, float | None]:
     correct = predicted.correct
     parts = {"of_right": predicted.sure[correct], "of_wrong": predicted.sure[~correct]}
     return {name: float(sure.mean()) if len(sure) else None for name, sure in parts.items()}
-
-
-def _material(context: Context, fitted: Fitted, results: _Results, place: Path) -> Material:
-    return Material(
-        run=place,
-        dataset=results.dataset,
-        stats=results.stats,
-        findings=run_checks(results.dataset),
-        recipe=context.recipe,
-        metrics={**results.metrics, "seconds": context.watch.to_dict()},
-        record=results.record,
-        history=fitted.history,
-        test=results.test,
-        bins=reliability(results.test.probabilities, results.test.labels),
-        label_issues=results.label_issues,
-        classifier=results.classifier,
-    )
 
 
 def _report(material: Material, folder: Path, progress: Progress) -> None:

@@ -24,8 +24,6 @@ METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.csv"
 SPLIT_FILE = "split.csv"
 LABEL_ISSUES_FILE = "label_issues.csv"
-REPORT_FILE = "report.html"
-
 
 _VERSIONS_OF = (
     *("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy"),
@@ -75,6 +73,11 @@ class Run:
         """Say whether nothing is left to be done."""
         return (self.folder / METRICS_FILE).is_file() and not self.interrupted
 
+    @property
+    def page(self) -> Path:
+        """Return where report.html lies, where one was made."""
+        return self.folder / "report.html"
+
     @cached_property
     def classifier(self) -> Classifier:
         """Return the classifier that the run made."""
@@ -82,7 +85,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         metrics = self.metrics if (self.folder / METRICS_FILE).is_file() else None
-        return run_html(self.folder, metrics, self.folder / REPORT_FILE)
+        return run_html(self.folder, metrics, self.page)
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:

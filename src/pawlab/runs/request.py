@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,6 +13,7 @@ from pawlab.errors import OutputError
 from pawlab.features.source import FeatureSource
 from pawlab.images import ResizeMode
 from pawlab.progress import Progress
+from pawlab.recipes import RECIPES
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import machine, versions
 from pawlab.trainers.fitted import Settings
@@ -43,6 +44,14 @@ class Request:
             _require_whole("epochs", self.epochs, 1)
 
     @staticmethod
+    def of(data: str | Path, recipe: str | Path | Recipe, chosen: Recipe, *others: Any) -> "Request":
+        """Take what was given in Python, `others` in the fields' order; `chosen`: what `recipe` stands for."""
+        named = recipe.name if isinstance(recipe, Recipe) else str(recipe)
+        given: list[Any] = [str(value) if isinstance(value, Path) else value for value in others]
+        own = None if chosen in RECIPES else chosen.to_dict()
+        return replace(Request(data_text(data), named, *given), own_recipe=own, directory=str(Path.cwd()))
+
+    @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":
         """Read it from what run.json holds. Raises OutputError where that is no request."""
         values: Any = record.get("request", record.get("order"))  # its name until 0.1
@@ -52,6 +61,13 @@ class Request:
         except (AttributeError, TypeError, ValueError) as error:
             needed = ", ".join(sorted(known))
             raise OutputError(f"{path} is damaged: it should hold a request with {needed}. Train anew.") from error
+
+
+def data_text(data: str | Path) -> str:
+    """Return data as text. A Path is a place even where it is called like a known data set."""
+    if not isinstance(data, str | Path):
+        raise TypeError(f"data is {type(data).__name__}; it must be a path, an address or a known name")
+    return data if isinstance(data, str) else str(data.absolute())
 
 
 def _require_whole(name: str, value: Any, least: int) -> None:
