@@ -88,7 +88,7 @@ def find_near_duplicates(
         batches = (candidates[start : start + _PAIRS] for start in range(0, len(candidates), _PAIRS))
         found = [pair for batch in map_batches(partial(_copies, thumbnails, detailed), batches) for pair in batch]
     pairs = {(first, second): (mirrored, cropped) for first, second, mirrored, cropped in sorted(found, reverse=True)}
-    names = [keys[index] for index in shown]
+    names = [keys[index] for index in shown.tolist()]
     return tuple(NearPair(names[first], names[second], *pairs[first, second]) for first, second in sorted(pairs))
 
 

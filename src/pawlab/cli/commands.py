@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pawlab import __version__
+from pawlab.cli.options import takes_data
 from pawlab.cli.terminal import bar, say, show_json
+from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import PawlabError, counted
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random
 
 
 @app.command()
+@takes_data
 def train(
     context: typer.Context,
     data: Annotated[str | None, _argument(_DATA_HELP)] = None,
@@ -67,6 +70,7 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped; nothing else is needed.")] = None,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Turn pictures into a tested classifier."""
     from pawlab import pipeline
@@ -92,6 +96,7 @@ def train(
 
 
 @app.command()
+@takes_data
 def compare(
     data: Data,
     recipes: Annotated[
@@ -102,6 +107,7 @@ def compare(
     epochs: Annotated[int | None, _option("Instead of the recipes' own.", min=1)] = None,
     weights: Weights = None,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Train several recipes on the same split, side by side; what is done already is not done again."""
     from pawlab.cli.tables import print_table
@@ -109,7 +115,9 @@ def compare(
 
     names = [name.strip() for name in recipes.split(",") if name.strip()]
     try:
-        compared = compare_recipes(data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar)
+        compared = compare_recipes(
+            data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar, **options.keywords()
+        )
     except KeyboardInterrupt:
         say("The same command goes on from here.")
         raise
@@ -141,7 +149,8 @@ def predict(
         raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
     form = choose_format(form, out)
     classifier = Classifier.load(model)
-    paths = find_pictures(pictures, sys.stdin)
+    found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
+    paths = [picture.path for picture in found.pictures]
     unreadable: list[str] = []
     results = _watched(classifier.predict_each(paths), len(paths), unreadable)
     top = min(top, len(classifier.classes))
@@ -172,6 +181,7 @@ def explain(
 
 
 @app.command()
+@takes_data
 def evaluate(
     model: Model,
     data: Data,
@@ -179,12 +189,13 @@ def evaluate(
         bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
     ] = False,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_evaluation
 
-    evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen)
+    evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen, **options.keywords())
     if as_json:
         show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
@@ -223,18 +234,20 @@ def export(
 
 
 @app.command()
+@takes_data
 def explore(
     data: Data,
     out: Annotated[Path | None, _option("Write explore.html into this folder: a page with pictures.")] = None,
     recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
     seed: Seed = 0,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Look at pictures before training: counts, baseline, findings."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_exploration
 
-    found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar)
+    found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar, **options.keywords())
     if as_json:
         show_json(found)
     else:

@@ -110,6 +110,10 @@ class DataOptions:
             )
         return numbers[0], numbers[1]  # type: ignore[return-value]
 
+    def keywords(self) -> DataKeywords:
+        """Return the options as keyword arguments."""
+        return asdict(self)  # type: ignore[return-value]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the options that differ from the default."""
         default = DataOptions()

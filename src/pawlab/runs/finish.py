@@ -89,7 +89,7 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
         run=place,
         dataset=dataset,
         stats=stats,
-        findings=run_checks(dataset),
+        findings=run_checks(replace(context.read, dataset=dataset)),
         recipe=context.recipe,
         metrics={
             **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
@@ -226,6 +226,8 @@ def _metrics(
         "verdict": judge(fitted.history, baseline, pictures, one_shot).to_dict(),
         "overlap": count_overlap(dataset),
         "set_aside": len(dataset.skipped),
+        "skipped": dataset.skipped_by_kind(),
+        "notes": list(dataset.notes),
     }
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import OutputError
 from pawlab.features.source import FeatureSource
 from pawlab.images import ResizeMode
@@ -34,6 +36,7 @@ class Request:
     report: bool = True
     tensorboard: bool = False
     backbone: str | None = None
+    options: DataOptions = DEFAULT
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
     directory: str = ""  # the working folder, from which relative paths count
 
@@ -57,7 +60,8 @@ class Request:
         values: Any = record.get("request", record.get("order"))  # its name until 0.1
         known = {field.name for field in fields(Request)}
         try:
-            return Request(**{_OLD_NAMES.get(name, name): value for name, value in values.items()})
+            given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
+            return Request(**{**given, "options": DataOptions(**given.get("options", {}))})
         except (AttributeError, TypeError, ValueError) as error:
             needed = ", ".join(sorted(known))
             raise OutputError(f"{path} is damaged: it should hold a request with {needed}. Train anew.") from error
@@ -105,13 +109,18 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Context:
-    """What every step of a run needs. `recipe`: as requested; `dataset`: its splits assigned."""
+    """What every step of a run needs. `recipe`: as requested; `read`: the data, its splits assigned."""
 
     request: Request
     recipe: Recipe
-    dataset: Dataset
+    read: Measurements
     watch: Stopwatch
     progress: Progress
+
+    @property
+    def dataset(self) -> Dataset:
+        """Return the data."""
+        return self.read.dataset
 
     @property
     def source(self) -> FeatureSource:
@@ -127,7 +136,7 @@ class Context:
     def beginning(self) -> dict[str, Any]:
         """Return what run.json holds before anything is fitted."""
         return {
-            "request": asdict(self.request),
+            "request": {**asdict(self.request), "options": self.request.options.to_dict()},
             "seed": self.request.seed,
             "data": {
                 "given": self.request.data,
