@@ -53,6 +53,12 @@ def broken_files(measurements: Measurements) -> Finding | None:
     return Finding("broken files", "serious", sentence, _reasons(broken))
 
 
+def how_it_was_read(measurements: Measurements) -> Finding | None:
+    """State how folders or tables were understood and split, where that isn't plain."""
+    notes = measurements.dataset.notes
+    return Finding("how it was read", "note", f"How the data was read: {'; '.join(notes)}.") if notes else None
+
+
 def skipped(measurements: Measurements) -> Finding | None:
     """Find what else was skipped; copies have checks of their own."""
     others = [item for item in measurements.dataset.skipped if not item.broken and item.picture is None]
@@ -128,6 +134,7 @@ CHECKS: tuple[Check, ...] = (
     appearance.elongated,
     appearance.gray_among_colour,
     skipped,
+    how_it_was_read,
 )
 
 _PROPERTIES: dict[str, Callable[[ImageStats], str]] = {
