@@ -15,12 +15,14 @@ DEMO := .venv-demo
 TEST := .venv-test
 TESTED := -e '.[keras,parquet,serve]' pytest pytest-xdist playwright ruff mypy sphinx furo myst-nb ipykernel
 SITE := docs/_build
+LOG := docs/test-all.log
 
-.PHONY: help demo test check docs clean
+.PHONY: help demo test test-all check docs clean
 
 help:
 	@echo "make demo    install the base alone and train on the built-in pictures"
-	@echo "make test    check, then run all tests, in an environment of their own"
+	@echo "make test    check, then run the tests, but for the slow ones, in an environment of their own"
+	@echo "make test-all   the same with all tests; what they say goes to $(LOG)"
 	@echo "make check   style, formatting and types"
 	@echo "make docs    write docs/cli.md from the program's own help, and the site into $(SITE)/html"
 	@echo "make clean   remove the environments and caches of this folder"
@@ -29,7 +31,11 @@ demo: $(DEMO)/installed
 	$(DEMO)/$(BIN)/pawlab train sample
 
 test: check
-	$(TEST)/$(BIN)/python -m pytest -n auto
+	$(TEST)/$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: check
+	@echo "Running all tests (some minutes); they are told in $(LOG)."
+	@$(TEST)/$(BIN)/python -m pytest -n auto -ra --durations=20 > $(LOG) 2>&1; code=$$?; tail -n 1 $(LOG); exit $$code
 
 check: $(TEST)/installed
 	$(TEST)/$(BIN)/ruff check

@@ -24,8 +24,30 @@ def write_network(
     tensors = [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()]
     outputs = [helper.make_tensor_value_info(*result) for result in results]
     graph = helper.make_graph(list(nodes), "own", [helper.make_tensor_value_info(*given)], outputs, tensors)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+    opsets = [helper.make_opsetid("", opset)]
+    oldest_form = helper.find_min_ir_version_for(opsets)
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=oldest_form), path)
     return path
+
+
+def convolution_network(path: Path, opset: int, size: int = 16) -> Path:
+    """Write a network of layers that ONNX has changed over time, and its description: (n, 3, size, size) to (n, 8)."""
+    random = np.random.default_rng(0)
+    constants: dict[str, Any] = {"kernel": random.normal(size=(8, 3, 3, 3)).astype(np.float32)}
+    constants |= {name: np.full(8, value, np.float32) for name, value in zip("smbv", (1, 0, 0.5, 2), strict=True)}
+    constants |= {"low": np.float32(0), "high": np.float32(6)}
+    mean: dict[str, Any] = {"inputs": ["z"], "axes": [2, 3]}
+    if opset >= 18:  # axes have become an input
+        mean, constants["axes"] = {"inputs": ["z", "axes"]}, np.array([2, 3])
+    nodes = [
+        helper.make_node("Conv", ["x", "kernel"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("BatchNormalization", ["c", "s", "m", "b", "v"], ["b_out"]),
+        helper.make_node("Clip", ["b_out", "low", "high"], ["z"]),
+        helper.make_node("ReduceMean", outputs=["y"], keepdims=0, **mean),
+    ]
+    path.with_suffix(".toml").write_text(SCALING, encoding="utf-8")
+    given: Value = ("x", TensorProto.FLOAT, ["n", 3, size, size])
+    return write_network(path, nodes, given, [("y", TensorProto.FLOAT, ["n", 8])], constants, opset)
 
 
 def cells_network(

@@ -24,6 +24,7 @@ LAYERS = (
     "errors parallel progress",
     "storage",
     "graphs images",
+    "templates",
     "backbones datasets notebook",
     "audit classifier pictures recipes",
     "features",

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import pawlab
-from own_networks import SCALING, cells_network
+from own_networks import SCALING, cells_network, convolution_network
 from pawlab import cli
 from pawlab.errors import OutputError, RecipeError, WeightsError
-from pawlab.pipeline import _chosen, compare
+from pawlab.pipeline import compare
 from pawlab.recipes import find_recipe
 from pawlab.recipes.exchange import with_own_backbone
 from pawlab.recipes.recipe import Recipe
@@ -51,17 +51,28 @@ def test_a_run_with_ones_own_recipe_keeps_it_in_full(learnable_folder: Path, tmp
     run = pawlab.train(learnable_folder, path, tmp_path / "run", report=False)
     assert pawlab.load(run.folder).card.recipe == "small"
     path.unlink()
-    assert _chosen(Request.from_record(run.record, run.folder)).preprocess.height == 64
+    assert Request.from_record(run.record, run.folder).chosen().preprocess.height == 64
 
 
 def test_a_recorded_recipe_is_never_a_file_to_be_run(tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     path = tmp_path / "recipe.py"
     path.write_text(f"open({str(touched)!r}, 'w').close()", encoding="utf-8")
-    order = Request("data", str(path), 0, None, None, None, report=False, tensorboard=False)
+    request = Request("data", str(path), 0, None, None, None, report=False, tensorboard=False)
     with pytest.raises(RecipeError, match=r"^there is no recipe '"):
-        _chosen(order)
+        request.chosen()
     assert not touched.exists()
+
+
+@pytest.mark.parametrize("opset", [13, 15, 17, 19, 21, 23])
+def test_a_network_of_any_opset_is_trained_on_and_predicts(learnable_folder: Path, tmp_path: Path, opset: int) -> None:
+    backbone = convolution_network(tmp_path / "net.onnx", opset)
+    run = pawlab.train(learnable_folder, out=tmp_path / "run", backbone=backbone, report=False)
+    backbone.unlink()
+    loaded = pawlab.load(run.folder)
+    pictures = sorted(learnable_folder.rglob("*.png"))[::10]
+    given = [loaded.predict(picture).label for picture in pictures]
+    assert given == [picture.parent.name for picture in pictures]
 
 
 def test_a_recipe_with_ones_own_backbone_survives_json(tmp_path: Path) -> None:

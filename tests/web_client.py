@@ -10,8 +10,8 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 import uvicorn
+from fastapi import FastAPI
 
-from pawlab.serve.middleware import Middleware
 from pawlab.serve.server import configure, listen
 
 
@@ -32,14 +32,14 @@ class Reply(NamedTuple):
 
 
 @contextmanager
-def serving(app: Middleware) -> Iterator[int]:
+def serving(app: FastAPI) -> Iterator[int]:
     """Serve on a free port, which is given."""
     with running(app) as (_, port):
         yield port
 
 
 @contextmanager
-def running(app: Middleware) -> Iterator[tuple[uvicorn.Server, int]]:
+def running(app: FastAPI) -> Iterator[tuple[uvicorn.Server, int]]:
     """Serve on a free port; the server is given too."""
     with listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(configure(app))

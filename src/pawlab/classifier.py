@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pawlab.errors import ModelError, PawlabError, PictureError
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.images import PictureInfo, Pixels, Preprocess, Source, read
-from pawlab.notebook import PredictionCard, prediction_html, predictions_html
+from pawlab.notebook import predictions_html
 from pawlab.parallel import map_in_threads
 from pawlab.storage import replacing_file
 
@@ -147,10 +147,7 @@ class Prediction:
         return list(self.probabilities.items())[:count]
 
     def _repr_html_(self) -> str:
-        return prediction_html(self._card())
-
-    def _card(self) -> PredictionCard:
-        return PredictionCard(self.picture, list(self.probabilities.items()), self.sure, self.reason, None)
+        return predictions_html([self])
 
 
 @dataclass(frozen=True)
@@ -170,10 +167,7 @@ class NoPrediction:
         return []
 
     def _repr_html_(self) -> str:
-        return prediction_html(self._card())
-
-    def _card(self) -> PredictionCard:
-        return PredictionCard(self.picture, [], False, None, self.error)
+        return predictions_html([self])
 
 
 Result = Prediction | NoPrediction
@@ -191,7 +185,7 @@ class Predictions(list[Result]):
         return Predictions(found) if isinstance(found, list) else found
 
     def _repr_html_(self) -> str:
-        return predictions_html([prediction._card() for prediction in self])
+        return predictions_html(self)
 
 
 class Classifier:

@@ -40,13 +40,8 @@ ImageSize = int | tuple[int, int] | None
 _VALIDATION_SHARE = 0.2
 
 
-class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Turns pictures into a pretrained network's features: float32 (n, d). There is nothing to fit.
-
-    `backbone`: efficientnet_lite0, mobilenet_v2, inception_v3, or the path of an ONNX file of one's own. `image_size`:
-    pixels, one number or (height, width); the backbone's own where None. `resize_mode`: squash, crop or pad; `fit_mode`
-    is its former name.
-    """
+class _OnPictures(BaseEstimator):  # type: ignore[misc]
+    """An estimator whose X isn't a table of numbers."""
 
     def __init__(
         self,
@@ -61,6 +56,29 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.resize_mode = resize_mode
         self.fit_mode = fit_mode
 
+    def _mode(self) -> ResizeMode:
+        """Return how pictures are resized, under the parameter's former name too."""
+        if self.fit_mode == "deprecated":
+            return self.resize_mode
+        warnings.warn(f"{type(self).__name__}(fit_mode=...) is now resize_mode=...", DeprecationWarning, stacklevel=4)
+        return self.fit_mode
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.no_validation = True
+        return tags
+
+
+class PictureFeatures(TransformerMixin, _OnPictures):  # type: ignore[misc]
+    """Turns pictures into a pretrained network's features: float32 (n, d). There is nothing to fit.
+
+    `backbone`: efficientnet_lite0, mobilenet_v2, inception_v3, or the path of an ONNX file of one's own. `image_size`:
+    pixels, one number or (height, width); the backbone's own where None. `resize_mode`: squash, crop or pad; `fit_mode`
+    is its former name.
+    """
+
     def fit(self, X: Iterable[Source], y: Any = None) -> "PictureFeatures":  # noqa: N803
         """Check the parameters and get the network ready. The pictures aren't looked at."""
         self._ready()
@@ -73,8 +91,8 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the d features."""
         graph, _ = self._ready()
-        name = Path(graph.backbone.name).stem
-        return np.array([f"{name}_{number}" for number in range(graph.backbone.channels)], dtype=object)
+        row = graph.backbone
+        return np.array([f"{Path(row.name).stem}_{number}" for number in range(row.channels)], dtype=object)
 
     def _features(self, contents: Sequence[str], sources: Sequence[Source]) -> Features:
         graph, preprocess = self._ready()
@@ -92,23 +110,23 @@ class PictureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if size is None:
             raise RecipeError(f"{self.backbone} takes pictures of any size. Say which: image_size=224.")
         height, width = _height_and_width(size)
-        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, _mode(self))
+        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self._mode())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
-        return _for_pictures(tags)
+        return tags
 
 
-class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
     """Classifies pictures by a linear probe on a pretrained network's features: what `pawlab train` fits by default.
 
     `C`: inverse regularisation strength, or "auto": the one of `linear_probe.C_GRID` with the smallest loss on a fifth
-    of the training pictures, with which the probe is then fitted on all. Which pictures these are follows from their
-    content, so copies stay together and nothing is random. Where `fit` is given validation pictures, C is chosen on
-    those, and the probe is fitted on the training pictures alone: the same numbers as `pawlab.train` on that split.
-    Probabilities are calibrated on the pictures that C was chosen on. The other parameters: see PictureFeatures.
+    of the training pictures, chosen by content, so copies stay together and nothing is random; the probe is then fitted
+    on all. Where `fit` is given validation pictures, C is chosen on those, and the probe fitted on the training
+    pictures alone: the same numbers as `pawlab.train` on that split. Probabilities are calibrated on the pictures that
+    C was chosen on. The other parameters: see PictureFeatures.
 
     Fitted, it has `classes_`, `C_`, `temperature_`, and `probe_`, a LinearProbe.
     """
@@ -122,11 +140,8 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         C: float | Literal["auto"] = "auto",  # noqa: N803
         fit_mode: OldMode = "deprecated",
     ) -> None:
-        self.backbone = backbone
-        self.image_size = image_size
-        self.resize_mode = resize_mode
+        super().__init__(backbone, image_size=image_size, resize_mode=resize_mode, fit_mode=fit_mode)
         self.C = C
-        self.fit_mode = fit_mode
 
     def fit(
         self,
@@ -134,17 +149,14 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         y: Iterable[Any],
         validation: tuple[Iterable[Source], Iterable[Any]] | None = None,
     ) -> "PictureClassifier":
-        """Fit on pictures and their labels; `validation`: others, and theirs. Raises PictureError for a broken
-        picture.
-        """
+        """Fit on pictures and their labels; `validation`: others, and theirs. Raises PictureError for a broken one."""
         contents, features, y = self._labelled(X, y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs at least two")
         if validation is not None:
             _, held_out, theirs = self._labelled(*validation)
-            chosen = self._choose(features, labels, held_out, np.searchsorted(self.classes_, theirs))
-            self.probe_ = chosen
+            self.probe_ = self._choose(features, labels, held_out, np.searchsorted(self.classes_, theirs))
         elif self.C == "auto":
             apart = _held_out(labels, contents)
             if not apart.any() or len(set(labels[~apart])) < len(self.classes_):
@@ -186,26 +198,15 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return probabilities
 
     def _extractor(self) -> PictureFeatures:
-        return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=_mode(self))
-
-    def __sklearn_tags__(self) -> Any:
-        return _for_pictures(super().__sklearn_tags__())
+        return PictureFeatures(self.backbone, image_size=self.image_size, resize_mode=self._mode())
 
 
 def _height_and_width(size: Any) -> tuple[int, int]:
-    """Return what `image_size` means. NumPy's whole numbers, as a search's grid may hold, are as good as Python's."""
+    """Return what `image_size` means. A search's grid may hold NumPy's whole numbers."""
     given = (size, size) if isinstance(size, Integral) else size
     if np.shape(given) != (2,) or not all(isinstance(side, Integral) for side in given):
         raise ValueError(f"image_size is {size!r}; it must be a whole number of pixels, or (height, width)")
     return int(given[0]), int(given[1])
-
-
-def _for_pictures(tags: Any) -> Any:
-    """Say to scikit-learn that X isn't a table of numbers."""
-    tags.input_tags.two_d_array = False
-    tags.input_tags.string = True
-    tags.no_validation = True
-    return tags
 
 
 def _by_content(pictures: Iterable[Source]) -> tuple[list[str], list[Source]]:
@@ -225,7 +226,7 @@ def _by_content(pictures: Iterable[Source]) -> tuple[list[str], list[Source]]:
 
 
 def _one_column(pictures: Any) -> Iterable[Source]:
-    """Return the pictures of a table with one column of paths, as a ColumnTransformer gives it; others as they are."""
+    """Return the pictures of a one-column table of paths, as a ColumnTransformer gives it; others as they are."""
     values = pictures.to_numpy() if hasattr(pictures, "to_numpy") else pictures
     if isinstance(values, np.ndarray) and values.dtype.kind in "OUS" and values.ndim == 2 and values.shape[1] == 1:
         return values[:, 0]
@@ -259,13 +260,3 @@ def _held_out(labels: Labels, contents: Sequence[str]) -> NDArray[np.bool_]:
         count = max(1, round(_VALIDATION_SHARE * len(in_order))) if len(in_order) > 1 else 0
         chosen.update(in_order[:count])
     return np.array([content in chosen for content in contents])
-
-
-def _mode(estimator: Any) -> ResizeMode:
-    """Return how pictures are resized, under the parameter's former name too."""
-    if estimator.fit_mode == "deprecated":
-        mode: ResizeMode = estimator.resize_mode
-        return mode
-    warnings.warn(f"{type(estimator).__name__}(fit_mode=...) is now resize_mode=...", DeprecationWarning, stacklevel=4)
-    old: ResizeMode = estimator.fit_mode
-    return old

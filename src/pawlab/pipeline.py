@@ -22,29 +22,14 @@ from pawlab.features.thumbnails import thumbnails
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
 from pawlab.progress import Progress, notebook_bar
-from pawlab.recipes import choose_recipe, find_recipe
+from pawlab.recipes import choose_recipe
 from pawlab.recipes.exchange import with_own_backbone
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, write_comparison
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
 from pawlab.report.shown import samples
-from pawlab.runs.comparison import (
-    Compared,
-    Comparison,
-    expand,
-    on_page,
-    require_comparable,
-    require_for_comparisons,
-    require_same,
-)
-from pawlab.runs.directory import (
-    held,
-    making_folder,
-    remove_replaced,
-    replacing_run,
-    require_unfinished,
-    reserved_folder,
-)
+from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page, require_for_comparisons, require_same
+from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
 from pawlab.runs.finish import finish
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
@@ -78,7 +63,7 @@ def train(
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
     and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
     file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and
-    report.html; `tensorboard`: whether to log for it, where the recipe trains in epochs. `fit`: former `resize_mode`.
+    report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
     `reading`: the fields of `DataOptions`, on how the data is read and split.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
@@ -94,7 +79,7 @@ def train(
     if out is not None:
         with reserved_folder(out, "", "", overwrite):
             pass  # that it can be written is known before the work
-    return _run(request, _read(request, watch, progress), out, overwrite, watch, progress)
+    return _run(Context(request, _read(request, watch, progress), watch, progress), out, overwrite)
 
 
 def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
@@ -113,19 +98,15 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     Raises OutputError where the folder holds no unfinished run or another process trains it, DataError where the
     pictures have changed since.
     """
-    run = Run(Path(folder))
-    with held(run.folder):
-        require_unfinished(run)
+    with resumed_run(Path(folder)) as run:
         request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
-        data = _read(request, watch, progress)
-        if data.dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
-            raise DataError(
-                f"{request.data} has changed since {folder} was begun. Bring the pictures back, or train anew."
-            )
+        context = Context(request, _read(request, watch, progress), watch, progress)
+        if context.dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
+            changed = f"{request.data} has changed since {folder} was begun."
+            raise DataError(f"{changed} Bring the pictures back, or train anew.")
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
-        _fit_in_place(Context(request, _chosen(request), data, watch, progress), run.folder)
-        remove_replaced(run.folder)
+        _fit_in_place(context, run.folder)
     return Run(run.folder)
 
 
@@ -152,8 +133,7 @@ def compare(
     Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds something else, or runs on
     other pictures, with another seed or another number of epochs; RecipeError where there is nothing to compare.
     """
-    chosen = [choose_recipe(recipe) for recipe in expand(recipes)]
-    require_comparable(chosen)
+    chosen = choose_recipes(recipes)
     requests = []
     for recipe in chosen:
         own_epochs, own_weights = epochs if recipe.trains_in_epochs else None, weights if recipe.backbone else None
@@ -187,7 +167,7 @@ def _skipping(recipe: Recipe, nothing_left: bool) -> Iterator[None]:
 def _compared(request: Request, recipe: Recipe, read: Measurements, place: Path, progress: Progress) -> Run:
     """Return the run in `place`, trained or resumed where it isn't finished."""
     if not (place / RUN_FILE).is_file():
-        run = _run(request, read, place, False, Stopwatch(), progress)
+        run = _run(Context(request, read, Stopwatch(), progress), place, overwrite=False)
     else:
         require_same(place, {"seed": request.seed, "epochs": request.epochs}, recipe, read.dataset)
         run = Run(place) if Run(place).finished else resume(place, progress)
@@ -196,25 +176,16 @@ def _compared(request: Request, recipe: Recipe, read: Measurements, place: Path,
     return run
 
 
-def _run(
-    request: Request,
-    read: Measurements,
-    out: str | Path | None,
-    overwrite: bool,
-    watch: Stopwatch,
-    progress: Progress,
-) -> Run:
+def _run(context: Context, out: str | Path | None, overwrite: bool) -> Run:
     """Fit, finish, save, evaluate and report, in a folder of the run's own."""
-    context = Context(request, _chosen(request), read, watch, progress)
-    with reserved_folder(out, read.dataset.name, context.recipe.name, overwrite) as folder:
-        if context.recipe.trains_in_epochs:
+    recipe, dataset = context.recipe, context.dataset
+    with reserved_folder(out, dataset.name, recipe.name, overwrite) as folder:
+        if recipe.trains_in_epochs:
             with making_folder(folder):
                 write_json(context.beginning(), folder / RUN_FILE)
                 _fit_in_place(context, folder)
         else:
-            fitted = TRAINERS[context.recipe.trainer](
-                context.dataset, context.recipe, context.source, context.settings(folder)
-            )
+            fitted = TRAINERS[recipe.trainer](dataset, recipe, context.source, context.settings(folder))
             with replacing_run(folder, overwrite) as partial:
                 finish(context, fitted, partial, folder)
     return Run(folder)
@@ -268,7 +239,7 @@ class Exploration(dict[str, Any]):
         self._dataset = dataset
 
     def _repr_html_(self) -> str:
-        shown = [(label, [str(item.picture.path) for item in row]) for label, row in samples(self._dataset)]
+        shown = [(label, [picture.path for picture in row]) for label, row in samples(self._dataset)]
         return exploration_html(self, shown)
 
 
@@ -305,14 +276,6 @@ def explore(
         "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.skipped],
     }
     return Exploration(values, dataset)
-
-
-def _chosen(request: Request) -> Recipe:
-    """Return the recipe that was requested. The user's own stands in the request: no file is read, or run, again."""
-    recipe = find_recipe(request.recipe) if request.own_recipe is None else Recipe.from_dict(request.own_recipe)
-    if request.resize_mode is None:
-        return recipe
-    return replace(recipe, preprocess=replace(recipe.preprocess, resize_mode=request.resize_mode))
 
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:

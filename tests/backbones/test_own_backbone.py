@@ -157,9 +157,9 @@ def test_a_description_is_checked(tmp_path: Path, said: str, sentence: str) -> N
 
 def test_a_description_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path = network(tmp_path, pooled(), X, [FLOATS])
-    plain = read_own(path).sha256
+    plain = read_own(path).row.sha256
     path.with_suffix(".toml").write_text(SCALING, encoding="utf-8-sig")
-    assert read_own(path).sha256 == plain
+    assert read_own(path).row.sha256 == plain
 
 
 def test_a_description_in_another_encoding_is_to_be_saved_anew(tmp_path: Path) -> None:

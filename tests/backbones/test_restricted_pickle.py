@@ -147,33 +147,10 @@ def test_a_file_cut_off_anywhere_is_refused() -> None:
             read_tensors(WHOLE[:length])
 
 
-def test_a_cut_off_file_is_named_so() -> None:
-    with pytest.raises(WeightsError) as raised:
-        read_tensors(WHOLE[:-1])
-    assert str(raised.value) == (
-        "the weights file is damaged or of another format: "
-        "it is cut off, or a storage has another length than announced"
-    )
-
-
-def test_a_storage_that_announces_another_length_is_refused() -> None:
-    lying = HEADER + named(x=tensor("a", 6, 0, (6,), (1,))) + pickle.dumps(["a"], 2) + struct.pack("<q", 5)
-    with pytest.raises(WeightsError, match="a storage has another length than announced"):
-        read_tensors(lying + SIX.tobytes())
-
-
 def test_a_file_that_begins_otherwise_is_refused() -> None:
-    for other in (
-        pickle.dumps(1, 2) + WHOLE[len(pickle.dumps(0x1950A86A20F9469CFC6C, 2)) :],
-        WHOLE.replace(b"\x88", b"\x89"),
-    ):
-        with pytest.raises(WeightsError, match=r"it doesn't begin like a PyTorch file of before 1\.6"):
-            read_tensors(other)
-
-
-def test_bytes_after_the_end_are_refused() -> None:
-    with pytest.raises(WeightsError, match="something follows the last storage"):
-        read_tensors(WHOLE + b"\0")
+    other = pickle.dumps(1, 2) + WHOLE[len(pickle.dumps(0x1950A86A20F9469CFC6C, 2)) :]
+    with pytest.raises(WeightsError, match=r"it doesn't begin like a PyTorch file of before 1\.6"):
+        read_tensors(other)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04" + b"\0" * 100, b"\x89HDF\r\n\x1a\n", pickle.dumps(1, 2) * 5, b"."])
@@ -188,9 +165,6 @@ def test_other_files_are_refused(data: bytes) -> None:
         tensor("a", 6, 1, (2, 3), (3, 1)),  # one number too far on
         tensor("a", 6, 0, (2, 3), (4, 1)),
         tensor("a", 6, -1, (2,), (1,)),
-        tensor("a", 6, 3, (2,), (-1,)),
-        tensor("a", 6, 0, (1 << 30,), (0,)),  # one number, a thousand million times
-        tensor("a", 6, 0, (0,), (1,)),
         tensor("a", 6, 0, (2, 3), (1,)),
         tensor("a", 7, 0, (7,), (1,)),  # another length than the storage says of itself
         tensor("b", 6, 0, (6,), (1,)),  # a storage that isn't there

@@ -175,6 +175,14 @@ def test_recipes(pawlab: Any) -> None:
     assert "Frozen EfficientNet-Lite0" in pawlab("recipes", "fast").out
 
 
+def test_a_recipe_file_with_a_former_name_is_said_to_have_one(pawlab: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    layers = "layers = [{ kind = 'flatten' }, { kind = 'dense' }]"
+    path.write_text(f"epochs = 1\npreprocess = {{ height = 8, width = 8, fit = 'crop' }}\n{layers}", encoding="utf-8")
+    shown = pawlab("recipes", path)
+    assert (shown.code, shown.err) == (0, f"pawlab: {path}: 'fit' is now 'resize_mode'.\n")
+
+
 def test_data_list(pawlab: Any) -> None:
     names = [entry["name"] for entry in json.loads(pawlab("data", "list", "--json").out)]
     assert sorted(names) == ["cats-and-dogs", "sample"]

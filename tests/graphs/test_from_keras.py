@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pawlab.backbones.keras_applications import largest_difference
 from pawlab.graphs.builder import GraphBuilder
 from pawlab.graphs.edit import chain
-from pawlab.graphs.from_keras import convert, difference, largest_difference
+from pawlab.graphs.from_keras import convert
+from pawlab.graphs.runtime import open_graph
 from sessions import open_session
 
 Keras = Any
@@ -32,15 +34,15 @@ def with_random_weights(model: Any) -> Any:
 
 
 def of(keras: Keras, *layers: Any) -> Any:
-    return with_random_weights(keras.Sequential([keras.Input(SHAPE), keras.layers.Rescaling(1 / 127.5, -1), *layers]))
+    model = keras.Sequential([keras.Input(SHAPE), keras.layers.Rescaling(1 / 127.5, -1), *layers])
+    return with_random_weights(keras.Model(model.inputs[0], model.outputs[0]))
 
 
 def assert_same(model: Any) -> None:
-    converted = convert(model, [f"out{number}" for number in range(len(model.outputs))])
-    for output in model(pictures(), training=False) if len(model.outputs) > 1 else [model(pictures(), training=False)]:
-        spread = np.asarray(output).std()
-        assert spread > 1e-3, "the outputs hardly vary, so that they are equal says nothing"
-    assert difference(model, converted, pictures()) < 1e-5
+    expected = np.asarray(model(pictures(), training=False))
+    assert expected.std() > 1e-3, "the outputs hardly vary, so that they are equal says nothing"
+    (actual,) = open_graph(convert(model, "y").SerializeToString()).run(None, pictures())
+    assert largest_difference(expected, actual) < 1e-5
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
@@ -51,7 +53,6 @@ def test_convolutions_are_keras_ones(keras: Keras, padding: str, strides: int) -
     assert_same(of(keras, layers.Conv2D(5, 3, activation="relu", **options)))
     assert_same(of(keras, layers.Conv2D(5, (4, 2), use_bias=False, **options)))
     assert_same(of(keras, layers.DepthwiseConv2D(3, depth_multiplier=2, activation="tanh", **options)))
-    assert_same(of(keras, layers.SeparableConv2D(4, 5, depth_multiplier=2, activation="silu", **options)))
     assert_same(of(keras, layers.ZeroPadding2D(((1, 2), (0, 3))), layers.Conv2D(2, 3, **options)))
 
 
@@ -74,8 +75,8 @@ def test_global_pools_and_dense_layers_are_keras_ones(keras: Keras) -> None:
     layers = keras.layers
     for pool in (layers.GlobalMaxPooling2D, layers.GlobalAveragePooling2D):
         assert_same(of(keras, layers.Conv2D(8, 3), pool(), layers.Dense(4)))
-        assert_same(of(keras, layers.Conv2D(8, 3), pool(keepdims=True), layers.Dense(4), layers.Flatten()))
-    assert_same(of(keras, layers.Dense(4, use_bias=False)))
+        assert_same(of(keras, layers.Conv2D(8, 3), pool(keepdims=True), layers.Flatten()))
+    assert_same(of(keras, layers.Flatten(), layers.Dense(4, use_bias=False)))
     assert_same(of(keras, layers.ZeroPadding2D(1), layers.Flatten(), layers.Dense(4)))
 
 
@@ -86,11 +87,11 @@ def test_activations_are_keras_ones(keras: Keras, name: str) -> None:
     assert_same(of(keras, layers.Flatten(), layers.Dense(4, activation=name)))
 
 
-def test_batch_norm_relu_and_softmax_layers_are_keras_ones(keras: Keras) -> None:
+def test_batch_norm_and_relu_layers_are_keras_ones(keras: Keras) -> None:
     layers = keras.layers
     assert_same(of(keras, layers.Conv2D(4, 3, use_bias=False), layers.BatchNormalization(epsilon=0.01), layers.ReLU(6)))
-    assert_same(of(keras, layers.BatchNormalization(scale=False, center=False), layers.ReLU(), layers.Softmax()))
-    assert_same(of(keras, layers.Flatten(), layers.Dense(6), layers.BatchNormalization(), layers.Softmax()))
+    assert_same(of(keras, layers.BatchNormalization(scale=False, center=False), layers.ReLU()))
+    assert_same(of(keras, layers.Flatten(), layers.Dense(6), layers.BatchNormalization()))
 
 
 def test_layers_of_any_precision_come_out_in_float32(keras: Keras) -> None:
@@ -99,62 +100,51 @@ def test_layers_of_any_precision_come_out_in_float32(keras: Keras) -> None:
     model = of(keras, conv, layers.Flatten(), layers.Dense(3, dtype="float64"))
     assert model.outputs[0].dtype == "float64"
     assert_same(model)
-    assert open_session(convert(model, ["y"]).SerializeToString()).get_outputs()[0].type == "tensor(float)"
+    assert open_session(convert(model, "y").SerializeToString()).get_outputs()[0].type == "tensor(float)"
 
 
 def test_what_acts_in_training_only_is_left_out(keras: Keras) -> None:
     layers = keras.layers
     augmented = [layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomZoom(0.2), layers.RandomShear(0.1)]
-    augmented += [layers.RandomTranslation(0.2, 0.2), layers.RandomContrast(0.2), layers.RandomBrightness(0.2)]
-    dropped = [layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.GaussianNoise(0.5)]
-    model = of(keras, *augmented, layers.Conv2D(4, 3), *dropped)
+    augmented += [layers.RandomTranslation(0.2, 0.2)]
+    model = of(keras, *augmented, layers.Conv2D(4, 3), layers.Dropout(0.5))
     assert_same(model)
-    assert [node.op_type for node in convert(model, ["y"]).graph.node].count("Conv") == 1
+    assert [node.op_type for node in convert(model, "y").graph.node].count("Conv") == 1
 
 
-def test_a_layer_of_ones_own_derived_from_a_known_one_is_known(keras: Keras) -> None:
-    class Named(keras.layers.RandomFlip):  # type: ignore[misc]
-        pass
-
-    assert_same(of(keras, Named(), keras.layers.Conv2D(4, 3)))
-
-
-def test_branches_nested_models_and_several_outputs_are_keras_ones(keras: Keras) -> None:
+def test_branches_are_keras_ones(keras: Keras) -> None:
     layers = keras.layers
     given = keras.Input(SHAPE)
     scaled = layers.Rescaling(1 / 255)(given)
     left = layers.Conv2D(4, 3, padding="same")(scaled)
     right = layers.ZeroPadding2D(1)(layers.Conv2D(4, 3)(scaled))
-    added = layers.Add()([left, right, left])
-    wide = layers.Concatenate()([left, added])
-    tall = layers.Concatenate(axis=1)([wide, layers.Rescaling(2.0)(wide)])
-    low = layers.Concatenate(axis=2)([tall, layers.Rescaling(-1.0)(tall)])
-    inner = keras.Sequential([layers.Conv2D(3, 1), layers.BatchNormalization(), layers.Dropout(0.5)])
-    feature_map = inner(low)
-    cat = layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling2D()(feature_map))
+    wide = layers.Concatenate()([left, layers.Add()([left, right])])
+    cat = layers.Dense(1, activation="sigmoid")(layers.GlobalAveragePooling2D()(wide))
     both = layers.Concatenate()([layers.Rescaling(-1.0, 1.0)(cat), cat])
-    model = with_random_weights(keras.Model(given, [feature_map, both]))
-    assert difference(model, convert(model, ["feature_map", "probabilities"]), pictures()) < 1e-5
+    for output in (wide, both):
+        assert_same(with_random_weights(keras.Model(given, output)))
 
 
 def test_the_converted_graph_says_what_it_takes_and_gives(keras: Keras) -> None:
     model = of(keras, keras.layers.Conv2D(4, 3))
-    session = open_session(convert(model, ["map"]).SerializeToString())
+    session = open_session(convert(model, "map").SerializeToString())
     assert [(i.name, i.type, i.shape) for i in session.get_inputs()] == [("pictures", "tensor(uint8)", ["n", *SHAPE])]
     assert [(o.name, o.type, o.shape) for o in session.get_outputs()] == [("map", "tensor(float)", ["n", 29, 38, 4])]
 
 
 def test_a_head_stands_behind_another_graph(keras: Keras) -> None:
     layers = keras.layers
-    body = of(keras, layers.Conv2D(4, 3))
-    head = keras.Sequential([keras.Input((29, 38, 4)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3)])
-    head = with_random_weights(head)
-    first = convert(body, ["feature_map"])
-    second = convert(head, ["logits"], "feature_map", np.float32, prefix="head_")
-    joined = chain(first, second)
+    given = keras.Input(SHAPE)
+    head = with_random_weights(keras.Model(given, layers.Dense(3)(layers.Flatten()(layers.Conv2D(2, 3)(given)))))
+    graph = GraphBuilder("first_")
+    scaled = graph.add("Mul", graph.input("pictures", np.float32, ("n", *SHAPE)), graph.constant(1 / 255))
+    graph.output(scaled, "feature_map", np.float32, ("n", *SHAPE))
+    first = graph.model("first")
+    joined = chain(first, convert(head, "logits", "feature_map", np.float32))
 
-    (actual,) = open_session(joined.SerializeToString()).run(None, {"pictures": pictures()})
-    assert largest_difference(np.asarray(head(body(pictures()))), actual) < 1e-5
+    floats = pictures().astype(np.float32)
+    (actual,) = open_session(joined.SerializeToString()).run(None, {"pictures": floats})
+    assert largest_difference(np.asarray(head(floats / 255)), actual) < 1e-5
     assert [output.name for output in joined.graph.output] == ["logits"]
     assert [output.name for output in first.graph.output] == ["feature_map"], "the first graph was altered"
 
@@ -163,30 +153,11 @@ def test_what_has_no_known_form_is_refused_by_name(keras: Keras) -> None:
     layers = keras.layers
     for layer, sentence in [
         (layers.LayerNormalization(name="norm"), "the Keras layer 'norm' (LayerNormalization)"),
-        (layers.Conv2D(2, 3, activation="gelu"), "the activation 'gelu'"),
-        (layers.ReLU(negative_slope=0.1, name="leaky"), "the leaky or shifted ReLU 'leaky'"),
-        (layers.Softmax(axis=1, name="odd"), "the softmax 'odd' over axis 1"),
+        (keras.Sequential([layers.Conv2D(2, 3)], name="inner"), "the Keras layer 'inner' (Sequential)"),
     ]:
         with pytest.raises(NotImplementedError) as raised:
-            convert(of(keras, layer), ["y"])
+            convert(of(keras, layer), "y")
         assert str(raised.value) == f"no ONNX form is known for {sentence}"
-
-
-def test_a_layer_used_twice_is_refused(keras: Keras) -> None:
-    given = keras.Input(SHAPE)
-    shared = keras.layers.Conv2D(3, 3, padding="same", name="shared")
-    with pytest.raises(NotImplementedError, match="the Keras layer 'shared' is used more than once in one model"):
-        convert(keras.Model(given, shared(shared(given))), ["y"])
-
-
-def test_a_model_without_a_plan_of_its_layers_is_refused(keras: Keras) -> None:
-    class Free(keras.Model):  # type: ignore[misc]
-        def call(self, x: Any) -> Any:
-            return x
-
-    given = keras.Input(SHAPE)
-    with pytest.raises(NotImplementedError, match=r"the Keras model 'free\w*' \(Free\)"):
-        convert(keras.Model(given, Free()(given)), ["y"])
 
 
 def test_differences_are_shares_of_the_largest_number() -> None:

@@ -285,6 +285,13 @@ def test_former_names_work_with_a_warning(tmp_path: Path, text: str, old: str, n
     assert recipe == choose_recipe(written(tmp_path, text.replace(old, new)))
 
 
+def test_a_python_file_may_use_the_former_name_of_known_quirks(tmp_path: Path) -> None:
+    code = f"{FROM_A1}RECIPE = replace(find_recipe('a1'), name='mine', oddities=('strange',))"
+    with pytest.warns(DeprecationWarning, match=r"^Recipe\(oddities=...\) is now known_quirks=...$"):
+        recipe = choose_recipe(written(tmp_path, code, "mine.py"))
+    assert recipe == replace(find_recipe("a1"), name="mine", known_quirks=("strange",))
+
+
 def test_a_former_name_beside_its_new_one_is_refused(tmp_path: Path) -> None:
     both = changed('resize_mode = "crop"', 'resize_mode = "crop"\nfit = "pad"')
     assert mistakes(tmp_path, "oddities = []\nknown_quirks = []" + both) == (

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pawlab.evaluation.calibration import Bin
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.report import plots
@@ -27,13 +27,6 @@ HISTORY = (
     Epoch(2, 0.50, 0.75, 0.45, 0.80, 2.0),
     Epoch(3, 0.30, 0.95, 0.55, 0.70, 2.0),
 )
-
-
-@dataclass(frozen=True)
-class Bin:
-    count: int
-    confidence: float
-    accuracy: float
 
 
 def line(axes: "Axes", label: str) -> "Line2D":
@@ -80,20 +73,20 @@ def test_every_curve_is_named_where_it_ends_and_all_of_it_is_seen() -> None:
 
 
 def test_the_two_parts_differ_by_more_than_colour() -> None:
-    axes = plots.accuracy_figure(HISTORY, 2, 0.5).axes[0]
+    axes = plots.history_figure(HISTORY, 2, 0.5, ("accuracy",)).axes[0]
     patterns = {name: line(axes, name)._dash_pattern[1] for name in ("training", "validation")}  # type: ignore[attr-defined]
     assert patterns["validation"] is None
     assert min(patterns["training"]) > 2
 
 
 def test_one_epoch_is_a_point() -> None:
-    axes = plots.accuracy_figure(HISTORY[:1], best_epoch=1, baseline=0.5).axes[0]
+    axes = plots.history_figure(HISTORY[:1], best_epoch=1, baseline=0.5).axes[0]
     assert line(axes, "training").get_marker() == "o"
     assert axes.get_xlabel() == "epoch"
 
 
 def test_strengths_show_each_loss_and_the_chosen_one() -> None:
-    axes = plots.regularisation_figure({1.0: 0.4, 0.01: 0.2, 0.1: 0.1}, chosen=0.1).axes[0]
+    axes = plots.regularisation_figure({1.0: 0.4, 0.01: 0.2, 0.1: 0.1}).axes[0]
     assert points(axes, "loss") == [(0.01, 0.2), (0.1, 0.1), (1.0, 0.4)]
     assert points(axes, "chosen") == [(0.1, 0.1)]
 
@@ -155,7 +148,7 @@ def test_confusion_writes_every_count_in_its_cell(number: int) -> None:
 
 def test_confusion_is_shaded_by_the_share_of_the_label() -> None:
     axes = plots.confusion_figure(np.array([[3, 1], [0, 0]]), ["a", "b"]).axes[0]
-    shades = np.asarray(axes.images[0].get_array())[..., 3]
+    shades = np.asarray(axes.collections[0].get_array())[..., 3]
     assert shades == pytest.approx(np.array([[0.06 + 0.94 * 0.75, 0.06 + 0.94 * 0.25], [0.06, 0.06]]))
 
 
@@ -270,16 +263,16 @@ def svg(figure: "Figure", name: str = "plot", says: str = "A plot.") -> ElementT
 
 def every_figure() -> Sequence["Figure"]:
     return [
-        plots.accuracy_figure(HISTORY, 2, 0.5),
-        plots.loss_figure(HISTORY, 2),
-        plots.regularisation_figure({0.01: 0.2, 0.1: 0.1}, 0.1),
+        plots.history_figure(HISTORY, 2, 0.5, ("accuracy",)),
+        plots.history_figure(HISTORY, 2, 0.5, ("loss",)),
+        plots.regularisation_figure({0.01: 0.2, 0.1: 0.1}),
         plots.calibration_figure([Bin(4, 0.6, 0.5)], 2),
         plots.comparison_figure({"a1": HISTORY}),
     ]
 
 
 def test_a_drawing_says_what_it_shows_and_keeps_its_text_as_text() -> None:
-    root = svg(plots.accuracy_figure(HISTORY, 2, 0.5), says='It rose from "55%" & <fell>.')
+    root = svg(plots.history_figure(HISTORY, 2, 0.5, ("accuracy",)), says='It rose from "55%" & <fell>.')
     assert root.get("role") == "img"
     assert root.get("aria-label") == 'It rose from "55%" & <fell>.'
     assert {"training", "validation", "guessing"} <= {text.text for text in root.iter("text")}

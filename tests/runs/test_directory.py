@@ -16,10 +16,9 @@ from pawlab.runs.directory import (
     making_folder,
     remove_replaced,
     replacing_run,
-    require_unfinished,
     reserved_folder,
+    resumed_run,
 )
-from pawlab.runs.record import Run
 
 FINISHED = ("run.json", "history.csv", "metrics.json")
 UNFINISHED = ("run.json", "history.csv")
@@ -189,8 +188,8 @@ def test_a_folder_that_a_kill_left_empty_or_away_is_not_taken_for_free(tmp_path:
     assert refusal(folder) == sentence
     folder.rmdir()
     assert refusal(folder) == sentence
-    with pytest.raises(OutputError) as caught:
-        require_unfinished(Run(folder))
+    with pytest.raises(OutputError) as caught, resumed_run(folder):
+        pass
     assert str(caught.value) == (
         f"there is no run in {folder}. Give the folder of a run that was stopped. "
         f"The run that was there before is kept in {kept}."

@@ -17,8 +17,8 @@ pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
 from pawlab.classifier import Classifier
 from pawlab.images import decode
-from pawlab.serve import assets
-from pawlab.serve.app import create_app
+from pawlab.serve import app
+from pawlab.serve.app import create_app, page_files
 from pawlab.serve.errors import RefusedError
 from pawlab.serve.limits import Limits
 from pawlab.serve.server import Protocol
@@ -575,9 +575,9 @@ def test_the_page_is_whole_in_itself(port: int, path: str) -> None:
 
 
 def test_every_file_is_served_and_nothing_else() -> None:
-    folder = Path(assets.__file__).parent
+    folder = Path(str(app.__file__)).parent
     files = {f"/static/{path.name}" for path in (folder / "static").iterdir()}
-    assert set(assets.read_assets()) == files | {"/", "/static/colours.css"} == set(PAGE)
+    assert set(page_files()) == files | {"/", "/static/colours.css"} == set(PAGE)
 
 
 def test_all_answers_have_the_headers_that_protect(port: int) -> None:
@@ -605,6 +605,7 @@ def test_model_tells_what_is_known(port: int) -> None:
         "recipe": "test",
         "preprocess": {"height": 4, "width": 6, "fit": "squash"},
         "threshold": 0.6,
+        "ood_threshold": None,
         "unfamiliarity_threshold": None,
         "version": "0.1.0",
         "metrics": {"test": {"accuracy": 0.5}},

@@ -29,10 +29,7 @@ def slow_if_odd(number: int) -> int:
 def test_results_come_in_the_order_of_the_jobs() -> None:
     async def work() -> list[int]:
         workers = Workers(waiting=100, threads=4)
-        try:
-            return await workers.run([partial(slow_if_odd, number) for number in range(20)])
-        finally:
-            workers.close()
+        return await workers.run([partial(slow_if_odd, number) for number in range(20)])
 
     assert run(work()) == list(range(20))
 
@@ -52,7 +49,6 @@ def test_every_thread_works_and_none_more() -> None:
     async def work() -> None:
         workers = Workers(waiting=100, threads=3)
         await asyncio.gather(*(workers.run([job] * 5) for _ in range(6)))
-        workers.close()
 
     run(work())
     assert most == 3
@@ -72,7 +68,6 @@ def test_a_full_queue_refuses_and_says_when_to_come_again() -> None:
         assert await waiting == [True] * 3
         await under_way
         assert await workers.run([lambda: "there is room again"]) == ["there is room again"]
-        workers.close()
         return refused.value
 
     refused = run(work())
@@ -92,7 +87,6 @@ def test_a_fault_reaches_the_caller_alone() -> None:
             await bad
         assert await good == [2]
         assert workers.waiting == 0
-        workers.close()
 
     run(work())
 
@@ -118,7 +112,6 @@ def test_nothing_is_computed_for_a_client_that_is_gone() -> None:
         left = workers.waiting
         release.set()
         assert left == 0
-        workers.close()
 
     run(work())
     assert len(begun) <= 2  # the one under way
@@ -167,7 +160,6 @@ def test_an_upload_is_freed_with_its_request() -> None:
         kept = alive() is not None
         release.set()
         await busy
-        workers.close()
         return kept
 
     assert not run(work())

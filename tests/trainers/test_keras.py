@@ -350,7 +350,7 @@ def test_an_epoch_without_a_finite_loss_is_never_the_best(loss: float) -> None:
 
 def test_early_stopping_is_the_recipe_s_choice() -> None:
     def is_over(history: tuple[Epoch, ...], patience: int) -> bool:
-        return fit._is_over(history, fit._Plan(Path(), 0, 20, patience, tensorboard=False))
+        return fit._is_over(history, 20, patience)
 
     assert not is_over(rows(0.9, 0.5, 0.5, 0.5), patience=0)
     assert not is_over(rows(0.9, 0.5), patience=2)

@@ -3,13 +3,14 @@
 Keras is imported only where a graph is made: with the weights at hand and the graph in the cache, it isn't needed.
 """
 
+import io
 import os
 import random
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from hashlib import file_digest
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from pawlab.backbones.table import Backbone
 from pawlab.errors import WeightsError, one_line
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
-from pawlab.graphs.from_keras import Value, add_model, largest_difference
+from pawlab.graphs.from_keras import add_model
 from pawlab.graphs.keras_runtime import import_keras
 from pawlab.graphs.runtime import open_graph
 
@@ -34,10 +35,9 @@ TOLERANCE = 1e-3  # the most that an answer may differ from Keras's, as a share 
 ImageSize = tuple[int, int]  # height, width
 Weights = Path | Literal["random"]
 
-_CLASSES = {"mobilenet_v2": "MobileNetV2", "inception_v3": "InceptionV3"}
-_KERAS_FILES = {
-    "mobilenet_v2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5",
-    "inception_v3": "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5",
+_APPLICATIONS = {  # Keras's class, and the file in which it keeps the weights
+    "mobilenet_v2": ("MobileNetV2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5"),
+    "inception_v3": ("InceptionV3", "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"),
 }
 _MOBILENET_SIZES = (96, 128, 160, 192, 224)  # Keras has weights for each; any other size takes those for 224
 
@@ -78,8 +78,7 @@ def build_graph(
     graph = GraphBuilder()
     planes = picture_planes(graph, backbone.mean, backbone.std, scaled=not include_preprocessing, size=image_size)
     names = {stage.layer: stage.name for stage in backbone.stages}
-    (result,) = add_model(graph, network, Value(planes, 4), names)
-    feature_outputs(graph, result.name, backbone.channels)
+    feature_outputs(graph, add_model(graph, network, planes, names), backbone.channels)
     model = graph.model(backbone.name)
     _check_answers(backbone, network, model, image_size, include_preprocessing)
     return model
@@ -93,14 +92,14 @@ def _keras_file(backbone: Backbone, image_size: ImageSize) -> Path:
     height, width = image_size
     size = height if height == width and height in _MOBILENET_SIZES else 224
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return home / "models" / _KERAS_FILES[backbone.name].format(size=size)
+    return home / "models" / _APPLICATIONS[backbone.name][1].format(size=size)
 
 
 def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
     keras = import_keras(f"the backbone {backbone.name}")
     reason = "they didn't arrive"
     try:
-        with _random_state_kept(), _no_talk(keras):
+        with _random_state_kept(), redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
             _application(keras, backbone)(include_top=False, weights="imagenet", input_shape=(*image_size, 3))
     except Exception as error:  # Keras turns every failure on the way into a plain Exception
         reason = one_line(error)
@@ -112,7 +111,7 @@ def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
 
 
 def _application(keras: Any, backbone: Backbone) -> Any:
-    return getattr(keras.applications, _CLASSES[backbone.name])
+    return getattr(keras.applications, _APPLICATIONS[backbone.name][0])
 
 
 def _load_network(backbone: Backbone, image_size: ImageSize, weights: Weights) -> Any:
@@ -129,8 +128,7 @@ def _load_network(backbone: Backbone, image_size: ImageSize, weights: Weights) -
 
 def _read_weights(network: Any, backbone: Backbone, path: Path) -> None:
     try:
-        with _fitting_name(path) as named, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Keras warns where it then raises
+        with _fitting_name(path) as named, warnings.catch_warnings(action="ignore"):  # it warns where it then raises
             network.load_weights(named)
     except Exception as error:  # h5py and Keras raise nearly everything on a file that isn't right
         reason = one_line(error)
@@ -147,12 +145,8 @@ def _fitting_name(path: Path) -> Iterator[Path]:
     """
     with import_module("h5py").File(path) as file:
         older = "layer_names" in file.attrs or "model_weights" in file  # weights alone, or a whole model
-    ending = ".h5" if older else ".weights.h5"
-    if path.name.endswith(".weights.h5") != older:
-        yield path
-        return
     with tempfile.TemporaryDirectory() as folder:
-        named = Path(folder) / f"copy{ending}"
+        named = Path(folder) / ("copy.h5" if older else "copy.weights.h5")
         shutil.copyfile(path, named)
         yield named
 
@@ -163,10 +157,8 @@ def _check_answers(
     pictures = np.random.default_rng(0).integers(0, 256, (2, *image_size, 3), dtype=np.uint8)
     scaled = ((pictures - np.array(backbone.mean, np.float32)) / np.array(backbone.std, np.float32)).astype(np.float32)
     expected = np.asarray(network(scaled, training=False))
-    converted = open_graph(model.SerializeToString())
-    given = pictures if include_preprocessing else scaled
-    feature_map, features = converted.run(["feature_map", "features"], given)
-    off = max(_differences(expected, feature_map, features))
+    given = open_graph(model.SerializeToString()).run(None, pictures if include_preprocessing else scaled)
+    off = max(map(largest_difference, (expected, expected.mean(axis=(1, 2))), given))
     if not off <= TOLERANCE:
         raise WeightsError(
             f"{backbone.name} can't be used with this version of Keras: converted to ONNX, its answers differ by "
@@ -174,8 +166,12 @@ def _check_answers(
         )
 
 
-def _differences(expected: NDArray[Any], feature_map: NDArray[Any], features: NDArray[Any]) -> tuple[float, float]:
-    return largest_difference(expected, feature_map), largest_difference(expected.mean(axis=(1, 2)), features)
+def largest_difference(expected: NDArray[Any], actual: NDArray[Any]) -> float:
+    """Return the largest difference between two arrays, as a share of the largest number in the first."""
+    if expected.shape != actual.shape or not np.isfinite(actual).all():
+        return float("inf")
+    scale = float(np.abs(expected).max(initial=0.0)) or 1.0
+    return float(np.abs(expected - actual).max(initial=0.0)) / scale
 
 
 @contextmanager
@@ -186,17 +182,3 @@ def _random_state_kept() -> Iterator[None]:
         yield
     finally:
         random.setstate(state)
-
-
-@contextmanager
-def _no_talk(keras: Any) -> Iterator[None]:
-    """Keep Keras from reporting its download on standard output, which is for results."""
-    talks = keras.config.is_interactive_logging_enabled()
-    keras.config.disable_interactive_logging()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a size for which there are no weights of its own
-            yield
-    finally:
-        if talks:
-            keras.config.enable_interactive_logging()

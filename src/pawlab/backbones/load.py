@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +25,9 @@ Random = Literal["random"]
 Size = tuple[int, int]  # height, width
 Weights = Path | Random | None
 
+# of the weights, a digest; the graph's file name, without checksums; what makes the graph, in seconds
+Source = tuple[str, str, Callable[[], "ModelProto"]]
+
 GRAPH_VERSION = 2  # add one whenever a change alters a graph's numbers: cached graphs and features are then made anew
 
 
@@ -38,15 +42,6 @@ class BackboneGraph:
     backbone: Backbone
     path: Path
     checksum: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """`identity`: of the weights, a digest; `file_name`: of the graph, without checksums; `build`: takes seconds."""
-
-    identity: str
-    file_name: str
-    build: Callable[[], "ModelProto"]
 
 
 def backbone_graph(
@@ -69,11 +64,14 @@ def backbone_graph(
     missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
     """
     row = describe(name, cut)
-    _require_size(row, image_size)
-    source = READERS[row.reader](row, image_size, weights, include_preprocessing)
-    identity = [source.identity, GRAPH_VERSION, cut, include_preprocessing]
-    checksum = sha256(json.dumps(identity).encode()).hexdigest()
-    path = _cached(f"{source.file_name}-{checksum[:16]}", Path(name).name, source.build, progress)
+    (height, width), smallest = image_size, row.smallest_image
+    if min(image_size) < smallest:
+        raise RecipeError(
+            f"{row.name} needs pictures of at least {smallest} x {smallest} pixels, not {height} x {width}."
+        )
+    identity, file_name, build = READERS[row.reader](row, image_size, weights, include_preprocessing)
+    checksum = sha256(json.dumps([identity, GRAPH_VERSION, cut, include_preprocessing]).encode()).hexdigest()
+    path = _cached(f"{file_name}-{checksum[:16]}", Path(name).name, build, progress)
     if not row.channels:  # a file doesn't say so before it runs
         row = replace(row, channels=open_graph(path).outputs["features"][1])
     return BackboneGraph(row, path, checksum)
@@ -92,14 +90,6 @@ def own_size(name: str) -> Size | None:
     return read_own(Path(name)).image_size if is_file(name) else (find_backbone(name).image_size,) * 2
 
 
-def _require_size(row: Backbone, image_size: Size) -> None:
-    if min(image_size) < row.smallest_image:
-        (height, width), smallest = image_size, row.smallest_image
-        raise RecipeError(
-            f"{row.name} needs pictures of at least {smallest} x {smallest} pixels, not {height} x {width}."
-        )
-
-
 def _read_efficientnet_lite(row: Backbone, size: Size, weights: Weights, include_preprocessing: bool) -> Source:
     """One graph serves every size. Weights that the user names are looked at even where the graph is in the cache."""
     tensors = None if weights is None else efficientnet_lite.load_weights(Path(weights))
@@ -107,17 +97,14 @@ def _read_efficientnet_lite(row: Backbone, size: Size, weights: Weights, include
     def build() -> "ModelProto":
         return efficientnet_lite.build_graph(tensors or efficientnet_lite.load_weights(), include_preprocessing)
 
-    return Source(str(row.sha256), row.name, build)
+    return str(row.sha256), row.name, build
 
 
 def _read_keras_applications(row: Backbone, size: Size, weights: Weights, include_preprocessing: bool) -> Source:
     used = weights if weights == "random" else keras_applications.find_weights(row, size, weights)
     parts = [row.name, *([row.cut] if row.cut else []), f"{size[0]}x{size[1]}"]
-
-    def build() -> "ModelProto":
-        return keras_applications.build_graph(row, size, used, include_preprocessing)
-
-    return Source(keras_applications.weights_sha256(used), "-".join(parts), build)
+    build = partial(keras_applications.build_graph, row, size, used, include_preprocessing)
+    return keras_applications.weights_sha256(used), "-".join(parts), build
 
 
 def _read_file(row: Backbone, size: Size, weights: Weights, include_preprocessing: bool) -> Source:
@@ -126,8 +113,8 @@ def _read_file(row: Backbone, size: Size, weights: Weights, include_preprocessin
     own = read_own(Path(row.name))
     if own.fixed and own.image_size != size:
         height, width = own.image_size or size
-        raise RecipeError(f"{own.path} takes pictures of {height} x {width} pixels, not {size[0]} x {size[1]}.")
-    return Source(json.dumps([own.sha256, size]), "own", lambda: build_own_graph(own, size))
+        raise RecipeError(f"{row.name} takes pictures of {height} x {width} pixels, not {size[0]} x {size[1]}.")
+    return json.dumps([own.row.sha256, size]), "own", partial(build_own_graph, own, size)
 
 
 READERS: dict[str, Callable[[Backbone, Size, Weights, bool], Source]] = {

@@ -35,48 +35,26 @@ Description = dict[str, Any]
 
 _KEYS = ["pixels", "mean", "std", "image_size", "output", "layout"]
 _WHITE = {"0-1": 1.0, "0-255": 255.0}
-FLOAT32, UINT8, FLOAT16, FLOAT64, BFLOAT16 = 1, 2, 10, 11, 16  # of onnx.TensorProto
+_UINT8 = 2  # of onnx.TensorProto, as what follows
+_TAKEN = (1, 10)  # float32, float16
+_FLOATS = (*_TAKEN, 11, 16)  # float64, bfloat16
 
 
 @dataclass(frozen=True)
 class OwnBackbone:
     """What the file and its description say.
 
-    `channels_first`: whether it takes (n, 3, h, w) rather than (n, h, w, 3). `image_size`: None where any will do;
-    `fixed`: whether it takes no other. `mean`, `std`: for pixels 0-255; None where it takes uint8 as they are.
-    `output`: which one holds the features. `parameters`: how many floating-point numbers it has. `sha256`: of all this.
+    `row`: of the table; its channels, 0, are known once it has run. `channels_first`: whether it takes (n, 3, h, w)
+    rather than (n, h, w, 3). `image_size`: None where any will do; `fixed`: whether it takes no other. `output`: which
+    one holds the features.
     """
 
-    path: Path
+    row: Backbone
     model: "ModelProto"
     channels_first: bool
     image_size: Size | None
     fixed: bool
-    mean: Channels | None
-    std: Channels | None
     output: str
-    parameters: int
-    sha256: str
-
-    @property
-    def row(self) -> Backbone:
-        """Return it as a row of the table. Its channels are known once it has run."""
-        side = min(self.image_size or (1, 1))
-        return Backbone(
-            name=str(self.path),
-            reader="file",
-            image_size=side,
-            mean=self.mean or (0.0, 0.0, 0.0),
-            std=self.std or (1.0, 1.0, 1.0),
-            stride=side,
-            channels=0,
-            parameters=self.parameters,
-            weights=self.path.name,
-            sha256=self.sha256,
-            licence="",
-            paper="",
-            smallest_image=1,
-        )
 
 
 def read_own(path: Path) -> OwnBackbone:
@@ -90,8 +68,21 @@ def read_own(path: Path) -> OwnBackbone:
     output = _output(path, model, said)
     digest = sha256(model.SerializeToString(deterministic=True))
     digest.update(repr((channels_first, size, mean, std, output)).encode())
-    parameters = _count_parameters(model)
-    return OwnBackbone(path, model, channels_first, size, fixed, mean, std, output, parameters, digest.hexdigest())
+    side = min(size or (1, 1))
+    row = Backbone(
+        name=str(path),
+        reader="file",
+        image_size=side,
+        mean=mean or (0.0, 0.0, 0.0),
+        std=std or (1.0, 1.0, 1.0),
+        stride=side,
+        channels=0,
+        parameters=sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer if tensor.data_type in _FLOATS),
+        weights=path.name,
+        sha256=digest.hexdigest(),
+        smallest_image=1,
+    )
+    return OwnBackbone(row, model, channels_first, size, fixed, output)
 
 
 def _load(path: Path) -> "ModelProto":
@@ -116,11 +107,6 @@ def _load(path: Path) -> "ModelProto":
     del model.graph.input[:]
     model.graph.input.extend(inputs)
     return model
-
-
-def _count_parameters(model: "ModelProto") -> int:
-    floats = (FLOAT32, FLOAT16, FLOAT64, BFLOAT16)
-    return sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer if tensor.data_type in floats)
 
 
 def lengths_of(value: "ValueInfoProto") -> list[int | None]:
@@ -189,9 +175,9 @@ def _image_size(path: Path, own: list[int | None], said: Description) -> tuple[S
 def _scaling(path: Path, kind: int, said: Description) -> tuple[Channels | None, Channels | None]:
     """Return mean and std for pixels 0-255."""
     missing = [key for key in ("pixels", "mean", "std") if key not in said]
-    if kind == UINT8 and len(missing) == 3:
+    if kind == _UINT8 and len(missing) == 3:
         return None, None
-    if kind not in (FLOAT32, FLOAT16):
+    if kind not in _TAKEN:
         raise WeightsError(f"{path} takes pictures in numbers that aren't float32, float16, or uint8 left unscaled.")
     if missing:
         raise WeightsError(
@@ -225,7 +211,7 @@ def _output(path: Path, model: "ModelProto", said: Description) -> str:
             problem = f"has no output {wanted!r}.{did_you_mean(str(wanted), names)} Correct {description_file(path)}"
         raise WeightsError(f"{path} {problem}: one of {', '.join(names)}.")
     (output,) = (value for value in model.graph.output if value.name == wanted)
-    if len(lengths_of(output)) not in (2, 4) or output.type.tensor_type.elem_type not in (FLOAT32, FLOAT16):
+    if len(lengths_of(output)) not in (2, 4) or output.type.tensor_type.elem_type not in _TAKEN:
         raise WeightsError(
             f"the output {wanted!r} of {path} is {_shown(lengths_of(output))}; features are floats in two axes, or in "
             "four, a feature map."

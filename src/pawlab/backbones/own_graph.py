@@ -1,22 +1,14 @@
 """The user's own network as the graph that pawlab works with: pictures scaled before it, features pooled behind it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.backbones.own import (
-    FLOAT16,
-    FLOAT32,
-    UINT8,
-    OwnBackbone,
-    Size,
-    description_file,
-    lengths_of,
-)
+from pawlab.backbones.own import OwnBackbone, Size, description_file, lengths_of
 from pawlab.errors import WeightsError, one_line
-from pawlab.graphs.builder import GraphBuilder
+from pawlab.graphs.builder import FLOAT32, GraphBuilder, feature_outputs, scale
 from pawlab.graphs.edit import chain
 from pawlab.graphs.runtime import open_graph
 
@@ -40,8 +32,8 @@ def build_own_graph(own: OwnBackbone, size: Size) -> "ModelProto":
     try:
         graph = chain(before, network, after)
     except Exception as error:  # what ONNX's checker says of a network that contradicts itself
-        raise WeightsError(f"{own.path} can't be used: {one_line(error)}") from error
-    _try_out(own.path, graph, size)
+        raise WeightsError(f"{own.row.name} can't be used: {one_line(error)}") from error
+    _try_out(Path(own.row.name), graph, size)
     return graph
 
 
@@ -54,37 +46,33 @@ def _open_the_number_of_pictures(model: "ModelProto") -> None:
 
 def _scaling_graph(own: OwnBackbone, network_input: "ValueInfoProto", size: Size) -> "ModelProto":
     """Return the graph from `pictures` uint8 (n, h, w, 3), RGB, to the network's own input."""
-    kind = network_input.type.tensor_type.elem_type
     graph = GraphBuilder("scaling_")
-    values = graph.input("pictures", np.uint8, ("n", *size, 3))
-    if own.mean is not None:
-        shifted = graph.add("Sub", graph.add("Cast", values, to=FLOAT32), graph.constant(own.mean))
-        values = graph.add("Div", shifted, graph.constant(own.std))
-    values = graph.add("Cast", values, to=kind)
+    values = scale(graph, graph.input("pictures", np.uint8, ("n", *size, 3)), own.row.mean, own.row.std)
+    values = graph.add("Cast", values, to=network_input.type.tensor_type.elem_type)
     if own.channels_first:
         values = graph.add("Transpose", values, perm=[0, 3, 1, 2])
-    dtype = {FLOAT32: np.float32, FLOAT16: np.float16, UINT8: np.uint8}[kind]
-    graph.output(values, network_input.name, dtype, ("n", 3, *size) if own.channels_first else ("n", *size, 3))
+    shape = ("n", 3, *size) if own.channels_first else ("n", *size, 3)
+    graph.output(values, network_input.name, _dtype(network_input), shape)
     return graph.model("scaling")
 
 
 def _pooling_graph(own: OwnBackbone, network: "ModelProto") -> "ModelProto":
     """Return the graph from the network's output to `features` (n, d): a feature map's mean over positions."""
     (output,) = (value for value in network.graph.output if value.name == _PREFIX + own.output)
-    lengths = lengths_of(output)
-    dtype = np.float16 if output.type.tensor_type.elem_type == FLOAT16 else np.float32
+    lengths = [length or f"axis_{place}" for place, length in enumerate(lengths_of(output))]
     graph = GraphBuilder("pooling_")
-    given = graph.input(
-        output.name, dtype, ("n", *(length or f"axis_{place}" for place, length in enumerate(lengths[1:])))
-    )
-    values = graph.add("Cast", given, to=FLOAT32)
-    if len(lengths) == 4:
-        planes = values if own.channels_first else graph.add("Transpose", values, perm=[0, 3, 1, 2])
-        feature_map = graph.add("Transpose", planes, perm=[0, 2, 3, 1])
-        graph.output(feature_map, "feature_map", np.float32, ("n", "y", "x", "d"))
-        values = graph.add("Flatten", graph.add("GlobalAveragePool", planes))
-    graph.output(values, "features", np.float32, ("n", "d"))
+    values = graph.add("Cast", graph.input(output.name, _dtype(output), ("n", *lengths[1:])), to=FLOAT32)
+    if len(lengths) == 2:
+        graph.output(values, "features", np.float32, ("n", "d"))
+    else:
+        feature_outputs(graph, values if own.channels_first else graph.add("Transpose", values, perm=[0, 3, 1, 2]), "d")
     return graph.model("pooling")
+
+
+def _dtype(value: "ValueInfoProto") -> "np.dtype[Any]":
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
 
 
 def _try_out(path: Path, graph: "ModelProto", size: Size) -> None:

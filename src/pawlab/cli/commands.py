@@ -142,7 +142,7 @@ def predict(
 ) -> None:
     """Predict what pictures show."""
     from pawlab.classifier import Classifier
-    from pawlab.cli.predictions import choose_format, render, write
+    from pawlab.cli.predictions import choose_format, write, write_text
     from pawlab.datasets.inputs import find_pictures
 
     if form == "parquet" and out is None:
@@ -155,7 +155,7 @@ def predict(
     results = _watched(classifier.predict_each(paths), len(paths), unreadable)
     top = min(top, len(classifier.classes))
     if out is None:
-        sys.stdout.writelines(render(results, form, top))
+        write_text(results, form, top, sys.stdout)
     else:
         write(results, form, top, out)
     _print_unreadable(len(unreadable), len(paths))
@@ -170,13 +170,13 @@ def explain(
 ) -> None:
     """Draw where in a picture a prediction comes from."""
     from pawlab.classifier import Classifier
-    from pawlab.cli.predictions import render
+    from pawlab.cli.predictions import write_text
     from pawlab.evaluation.explain import write_explanation
 
     classifier = Classifier.load(model)
     prediction = classifier.predict(picture)
     heat = write_explanation(classifier, picture, out, label)
-    sys.stdout.writelines(render([prediction], "table", 1))
+    write_text([prediction], "table", 1, sys.stdout)
     print(f"{out} is bright where the picture speaks for {heat.label} ({heat.method}).")
 
 

@@ -28,7 +28,7 @@ def main() -> None:
 def _exit_code_of(work: Callable[[], Any]) -> int:
     """Do it, report what goes wrong, and return the exit code."""
     try:
-        with _messages():
+        with _messages(), _former_names():
             code = work()
     except (PawlabError, typer.TyperException) as error:
         code = _report_mistake(error)
@@ -68,6 +68,25 @@ def _messages() -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.propagate = True
+
+
+@contextmanager
+def _former_names() -> Iterator[None]:
+    """Say where a name that pawlab has changed is still used, as in a recipe file; Python keeps that to itself."""
+    import warnings
+
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+        warnings.filterwarnings("default", r".* is now ", DeprecationWarning)
+
+        def say_or_show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if category is DeprecationWarning:
+                say(f"pawlab: {message}.")
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = say_or_show
+        yield
 
 
 def _report_mistake(error: Exception) -> int:

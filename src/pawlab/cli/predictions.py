@@ -1,14 +1,12 @@
 """Predictions as a table for people, as JSON, as CSV or as Parquet."""
 
 import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from pawlab.classifier import NoPrediction, Result
-from pawlab.datasets.tables import require_pyarrow
 from pawlab.errors import OutputError
 from pawlab.storage import replacing_file
 
@@ -27,15 +25,6 @@ def choose_format(asked: Format | None, out: Path | None) -> Format:
     return asked or named or "table"
 
 
-def render(predictions: Iterable[Result], form: Format, top: int) -> Iterator[str]:
-    """Yield the text of the answers, piece by piece as they come. Not for Parquet, which isn't text."""
-    if form == "table":
-        return _table(predictions, top)
-    if form == "csv":
-        return _csv(predictions, top)
-    return _json(predictions, top)
-
-
 def write(predictions: Iterable[Result], form: Format, top: int, out: Path) -> None:
     """Write the answers to a file; it appears once it is whole. Raises OutputError where it can't be written."""
     with replacing_file(out) as partial:
@@ -43,7 +32,18 @@ def write(predictions: Iterable[Result], form: Format, top: int, out: Path) -> N
             _write_parquet([_row(prediction, top) for prediction in predictions], columns(top), partial)
         else:
             with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-                file.writelines(render(predictions, form, top))
+                write_text(predictions, form, top, file)
+
+
+def write_text(predictions: Iterable[Result], form: Format, top: int, file: TextIO) -> None:
+    """Write the answers, one by one as they come. Not for Parquet, which isn't text."""
+    if form == "csv":
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns(top))
+        writer.writerows(map(_csv_value, _row(prediction, top)) for prediction in predictions)
+        return
+    for line in _json(predictions, top) if form == "json" else _table(predictions, top):
+        file.write(line)
 
 
 def columns(top: int) -> tuple[str, ...]:
@@ -77,18 +77,6 @@ def _one_line(path: str) -> str:
     return path.replace("\n", "\\n").replace("\r", "\\r")
 
 
-def _csv(predictions: Iterable[Result], top: int) -> Iterator[str]:
-    yield _csv_line(columns(top))
-    for prediction in predictions:
-        yield _csv_line(_row(prediction, top))
-
-
-def _csv_line(values: Sequence[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(_csv_value(value) for value in values)
-    return line.getvalue()
-
-
 def _csv_value(value: Any) -> Any:
     """Six decimals are what a probability is good for; true and false are spelt as in JSON."""
     if isinstance(value, bool):
@@ -119,6 +107,8 @@ def _document(prediction: Result, top: int) -> dict[str, Any]:
 
 
 def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:
+    from pawlab.datasets.tables import require_pyarrow
+
     pyarrow = require_pyarrow("writing Parquet")
     kinds = {"probability": pyarrow.float64(), "sure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name.split("_")[0], pyarrow.string())) for name in names])

@@ -3,7 +3,7 @@ standard error."""
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -50,10 +50,6 @@ class _CheckedOutput:
     def write(self, text: str) -> int:
         with _output_at_fault():
             return self._stream.write(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:  # what goes wrong in making a line is no fault of the stream
-            self.write(line)
 
     def flush(self) -> None:
         with _output_at_fault():

@@ -49,11 +49,6 @@ def find_anatomy(model: "ModelProto") -> Anatomy:
     return Anatomy(logits, sigmoid, path[0].output[0] if path else None, tuple(path[1:]))
 
 
-def tensor_names(model: "ModelProto") -> frozenset[str]:
-    """Return the names of all that the graph's nodes compute."""
-    return frozenset(name for node in model.graph.node for name in node.output)
-
-
 class _Back:
     """Walks against the flow, along the input that isn't a constant."""
 

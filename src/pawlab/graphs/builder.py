@@ -44,7 +44,7 @@ class GraphBuilder:
         """Keep an array in the graph; equal arrays are kept once."""
         from onnx import numpy_helper
 
-        array = np.ascontiguousarray(np.asarray(array, dtype=dtype)).reshape(np.shape(array))
+        array = np.asarray(array, dtype=dtype, order="C")
         key = (sha256(array.data).hexdigest(), array.dtype.str, array.shape)
         if key not in self._named:
             self._named[key] = f"{self._prefix}constant_{len(self._constants)}"
@@ -58,13 +58,6 @@ class GraphBuilder:
         output = name or f"{self._prefix}{kind.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
         return output
-
-    def rename(self, value: str, name: str) -> str:
-        """Give what a node computed another name, and return that."""
-        for node in self._nodes:
-            node.input[:] = [name if given == value else given for given in node.input]
-            node.output[:] = [name if given == value else given for given in node.output]
-        return name
 
     def model(self, name: str) -> "ModelProto":
         """Return the whole, checked."""
@@ -89,8 +82,13 @@ def picture_planes(
     planes = graph.add("Transpose", pictures, perm=[0, 3, 1, 2])
     if scaled:
         return planes
-    shifted = graph.add("Sub", graph.add("Cast", planes, to=FLOAT32), graph.constant(_per_channel(mean)))
-    return graph.add("Div", shifted, graph.constant(_per_channel(std)))
+    return scale(graph, planes, _per_channel(mean), _per_channel(std))
+
+
+def scale(graph: GraphBuilder, pixels: str, mean: Any, std: Any) -> str:
+    """Return (pixels - mean) / std as float32."""
+    shifted = graph.add("Sub", graph.add("Cast", pixels, to=FLOAT32), graph.constant(mean))
+    return graph.add("Div", shifted, graph.constant(std))
 
 
 def _per_channel(values: Sequence[float]) -> Array:

@@ -1,25 +1,18 @@
 """Edits of finished graphs: joining, cutting, renaming, and what a classifier needs beside its network."""
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.graphs.anatomy import TEMPERATURE, find_anatomy, tensor_names
+from pawlab.graphs.anatomy import TEMPERATURE, find_anatomy
+from pawlab.graphs.builder import FLOAT32
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 FEATURES, FEATURE_MAP = "features", "feature_map"  # tensors of a pretrained network, whatever is behind it
-
-
-def copy_of(model: "ModelProto") -> "ModelProto":
-    """Return a copy that can be changed."""
-    from onnx import ModelProto
-
-    copy = ModelProto()
-    copy.CopyFrom(model)
-    return copy
 
 
 def chain(*parts: "ModelProto") -> "ModelProto":
@@ -30,7 +23,7 @@ def chain(*parts: "ModelProto") -> "ModelProto":
     """
     from onnx import checker
 
-    whole = copy_of(parts[0])
+    whole = deepcopy(parts[0])
     for part in parts[1:]:
         joint = part.graph.input[0].name
         if joint not in [output.name for output in whole.graph.output]:
@@ -45,9 +38,7 @@ def chain(*parts: "ModelProto") -> "ModelProto":
 
 
 def drop_unused(graph: "GraphProto") -> None:
-    """Remove nodes and constants that no output needs. Nodes stand in the order of their work: one pass backwards
-    does.
-    """
+    """Remove nodes and constants that no output needs. Nodes stand in the order of their work: one pass does."""
     needed = {output.name for output in graph.output}
     for node in reversed(list(graph.node)):
         if needed.isdisjoint(node.output):
@@ -67,12 +58,10 @@ def rename_input(model: "ModelProto", name: str) -> None:
 
 
 def with_outputs(model: "ModelProto", names: list[str]) -> "ModelProto":
-    """Return a copy that gives these tensors in place of its outputs; pooled `features` are added where it lacks
-    them.
-    """
+    """Return a copy that gives these tensors in place of its outputs. `features` are pooled where it lacks them."""
     from onnx import ValueInfoProto
 
-    copy = copy_of(model)
+    copy = deepcopy(model)
     if FEATURES in names:
         _require_features(copy)
     del copy.graph.output[:]
@@ -82,7 +71,7 @@ def with_outputs(model: "ModelProto", names: list[str]) -> "ModelProto":
 
 def features_of(model: "ModelProto") -> str | None:
     """Return the tensor that is a pretrained network's features, or what they are the mean of; None without one."""
-    names = tensor_names(model)
+    names = {name for node in model.graph.node for name in node.output}
     return next((name for name in (FEATURES, FEATURE_MAP) if name in names), None)
 
 
@@ -92,18 +81,15 @@ def add_linear_classifier(backbone: bytes, weights: NDArray[np.float32], bias: N
     `weights`: (d, classes); `bias`: (classes,).
     """
     import onnx
-    from onnx import TensorProto, checker, helper
+    from onnx import checker, helper
 
     model = onnx.load_from_string(backbone)
     _add_constants(model, head_weights=weights, head_bias=bias)
-    model.graph.node.extend(
-        [
-            helper.make_node("Gemm", [FEATURES, "head_weights", "head_bias"], ["logits"], name="head"),
-            helper.make_node("Softmax", ["logits"], ["probabilities"], name="softmax", axis=1),
-        ]
-    )
+    head = helper.make_node("Gemm", [FEATURES, "head_weights", "head_bias"], ["logits"], name="head")
+    softmax = helper.make_node("Softmax", ["logits"], ["probabilities"], name="softmax", axis=1)
+    model.graph.node.extend([head, softmax])
     del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(bias)]))
+    model.graph.output.append(helper.make_tensor_value_info("probabilities", FLOAT32, ["n", len(bias)]))
     drop_unused(model.graph)
     checker.check_model(model)
     return model
@@ -126,15 +112,11 @@ def add_ood_score(model: "ModelProto", centres: NDArray[np.float32]) -> None:
 
     `centres`: (k, d), rows of length 1. Raises ValueError where no pretrained network is in the graph.
     """
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     _require_features(model)
-    _add_constants(
-        model,
-        centres=np.ascontiguousarray(centres.T),
-        centres_one=np.array(1, np.float32),
-        centres_axis=np.array([1], np.int64),
-    )
+    one, axis = np.array(1, np.float32), np.array([1], np.int64)
+    _add_constants(model, centres=np.ascontiguousarray(centres.T), centres_one=one, centres_axis=axis)
     model.graph.node.extend(
         [
             helper.make_node("LpNormalization", [FEATURES], ["direction"], name="direction", axis=1, p=2),
@@ -143,7 +125,7 @@ def add_ood_score(model: "ModelProto", centres: NDArray[np.float32]) -> None:
             helper.make_node("Sub", ["centres_one", "nearest"], ["ood_score"], name="ood_score"),
         ]
     )
-    model.graph.output.append(helper.make_tensor_value_info("ood_score", TensorProto.FLOAT, ["n"]))
+    model.graph.output.append(helper.make_tensor_value_info("ood_score", FLOAT32, ["n"]))
 
 
 def _require_features(model: "ModelProto") -> None:

@@ -18,9 +18,7 @@ CPU = "CPUExecutionProvider"
 
 @dataclass(frozen=True)
 class Graph:
-    """An open graph; it may be run from many threads at once. `batch_size`: most rows per run; None takes all at
-    once.
-    """
+    """An open graph, also for many threads at once. `batch_size`: most rows per run; None takes all together."""
 
     session: "InferenceSession"
     batch_size: int | None = None

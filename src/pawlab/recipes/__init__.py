@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pawlab.errors import RecipeError, did_you_mean
 from pawlab.recipes.built_in import BUILT_IN
-from pawlab.recipes.own import is_recipe_file, read_recipe, recipe_of, values_of
+from pawlab.recipes.own import is_recipe_file, read_recipe, recipe_of
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.tutorial_a import TUTORIAL_A
 from pawlab.recipes.tutorial_b import TUTORIAL_B
@@ -30,9 +30,9 @@ def choose_recipe(recipe: str | Path | Recipe) -> Recipe:
 
     A Python file is run. Raises RecipeError where there is no such recipe, or it can't be trained.
     """
+    names = [known.name for known in RECIPES]
     if isinstance(recipe, Recipe):
-        names = [known.name for known in RECIPES]
-        return recipe if recipe in RECIPES else recipe_of(values_of(recipe), f"the recipe '{recipe.name}'", names)
+        return recipe if recipe in RECIPES else recipe_of(vars(recipe), f"the recipe '{recipe.name}'", names)
     if isinstance(recipe, Path) or is_recipe_file(recipe):
-        return read_recipe(Path(recipe), [known.name for known in RECIPES])
+        return read_recipe(Path(recipe), names)
     return find_recipe(recipe)

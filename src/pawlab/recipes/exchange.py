@@ -4,12 +4,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
-from pawlab.backbones.table import FILE_ENDING, Backbone, is_file
+from pawlab.backbones.load import backbone_graph, own_size
+from pawlab.backbones.table import FILE_ENDING, is_file
 from pawlab.errors import RecipeError, WeightsError
 from pawlab.graphs.runtime import open_graph
 from pawlab.progress import Progress, silent
-from pawlab.recipes.recipe import Layer, Recipe
+from pawlab.recipes.layers import backbone
+from pawlab.recipes.recipe import Recipe
 
 
 def with_own_backbone(recipe: Recipe, path: Path, weights: Path | None = None, progress: Progress = silent) -> Recipe:
@@ -26,33 +27,23 @@ def with_own_backbone(recipe: Recipe, path: Path, weights: Path | None = None, p
     if not is_file(path.name):
         raise WeightsError(f"{path} isn't an ONNX file: the name of a backbone ends with {FILE_ENDING}.")
     own = path.absolute()
-    height, width = own_size(str(own)) or (recipe.preprocess.height, recipe.preprocess.width)
-    stem = re.sub(r"[^\w.+-]", "-", path.stem)
-    layer = _layer(backbone_graph(str(own), (height, width), weights, progress))
+    size = own_size(str(own)) or (recipe.preprocess.height, recipe.preprocess.width)
+    graph = backbone_graph(str(own), size, weights, progress)
+    row = graph.backbone
+    layer = backbone(row.name).having(
+        sha256=graph.checksum,
+        parameters=row.parameters,
+        feature_map=open_graph(graph.path).outputs.get("feature_map", ["n", 1, 1, row.channels])[1:],
+    )
+    name_part = re.sub(r"[^\w.+-]", "-", path.stem)
     return replace(
         recipe,
-        name=f"{recipe.name}-{stem}",
+        name=f"{recipe.name}-{name_part}",
         title=f"Frozen {path.stem} and logistic regression",
         source=path.name,
         purpose="A network of one's own.",
-        preprocess=replace(recipe.preprocess, height=height, width=width),
+        preprocess=replace(recipe.preprocess, height=size[0], width=size[1]),
         layers=tuple(layer if old.kind == "backbone" else old for old in recipe.layers),
         published={},
         measured={},
-    )
-
-
-def _layer(graph: BackboneGraph) -> Layer:
-    row: Backbone = graph.backbone
-    outputs = open_graph(graph.path).outputs
-    return Layer(
-        "backbone",
-        {
-            "name": row.name,
-            "cut": None,
-            "include_preprocessing": True,
-            "sha256": graph.checksum,
-            "parameters": row.parameters,
-            "feature_map": outputs.get("feature_map", ["n", 1, 1, row.channels])[1:],
-        },
     )

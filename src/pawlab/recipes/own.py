@@ -1,59 +1,35 @@
-"""A recipe of the user's own: one TOML file, or one Python file that defines RECIPE.
-
-    epochs = 20
-
-    [preprocess]
-    height = 96
-    width = 96
-
-    [[layers]]
-    kind = "conv"
-    filters = 32
-    ...
-
-    [[layers]]
-    kind = "dense"      # the last: one output per class, so its units may be left out
+"""A recipe of the user's own: one TOML file, or one Python file that defines RECIPE; docs/own.md shows both.
 
 The layers and their options are those of `recipes.layers`; the rest has the names of `Recipe`'s fields, most of it a
 default. All mistakes are reported together. A Python file is run: it can do whatever the user can.
 """
 
 import runpy
+import traceback
 import warnings
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pawlab.backbones.table import find_backbone
-from pawlab.errors import RecipeError
+from pawlab.backbones.table import Backbone, find_backbone
+from pawlab.errors import RecipeError, one_line
 from pawlab.images import Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.recipe import OLD_NAMES, OLD_VALUES, Layer, Loss, Recipe
+from pawlab.recipes.recipe import Layer, Recipe, loss_of, with_new_names
 from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
-ENDINGS = (".toml", ".py")
-MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
+_MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
 
 Values = dict[str, Any]
 
 _PROBE_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
-_PROBE_LOSS: Loss = "cross-entropy + L2, C chosen on validation"
-_LOSSES: dict[str | None, Loss] = {
-    "sigmoid": "binary cross-entropy",
-    "softmax": "sparse categorical cross-entropy",
-}
-_LOGITS_LOSS: Loss = "sparse categorical cross-entropy from logits"
-_AXES = {
-    **dict.fromkeys((*AUGMENTATION, "backbone", "conv", "pool", "global_max_pool", "global_average_pool"), 3),
-    **dict.fromkeys(("dense", "standardise", "logistic_regression"), 1),
-}
 
 
 def is_recipe_file(name: str) -> bool:
     """Say whether a recipe's name is that of a file."""
-    return name.lower().endswith(ENDINGS)
+    return name.lower().endswith((".toml", ".py"))
 
 
 def read_recipe(path: Path, taken: Collection[str]) -> Recipe:
@@ -68,52 +44,33 @@ def read_recipe(path: Path, taken: Collection[str]) -> Recipe:
 
 
 def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
-    """Return the recipe with these values, in the form of `Recipe.to_dict`. Raises RecipeError, naming `where`."""
+    """Return the recipe with these values: a Recipe's fields, or what `Recipe.to_dict` makes of them.
+
+    Raises RecipeError, naming `where`.
+    """
     from pawlab.recipes.schema import read_layers, read_values
 
-    values = _with_new_names(values, where)
+    values = with_new_names(values, partial(_warn, where))
+    given = {key: values.pop(key, None) for key in ("loss", "trainer")}
     layers, mistakes = read_layers(values.pop("layers", None))
     is_probe = any(layer.kind in ("standardise", "logistic_regression") for layer in layers)
     found, more = read_values(values, in_epochs=not is_probe)
     mistakes = more + mistakes
     if isinstance(values.get("name"), str) and values["name"] in taken:
         mistakes.append(f"the name '{values['name']}' is that of a built-in recipe; choose another")
-    given = {key: found.pop(key, None) for key in ("loss", "trainer")}
     if not mistakes:
         mistakes += [*_arrangement(layers, is_probe), *_shapes(layers, found["preprocess"])]
     if not mistakes:
-        follows: Values = {"loss": _loss(layers, is_probe), "trainer": "linear_probe" if is_probe else "keras"}
+        follows: Values = {"loss": loss_of(layers), "trainer": "linear_probe" if is_probe else "keras"}
         for key, value in follows.items():
             if given[key] not in (None, "", value):
                 mistakes.append(f"{key} follows from the layers: it is '{value}'; leave it out")
         recipe = Recipe(**found, **follows, layers=tuple(layers) if is_probe else _with_scaling(layers))
-        if count_parameters(recipe).total > MOST_PARAMETERS:
-            mistakes.append(f"it has more than {MOST_PARAMETERS:,} parameters; take smaller layers or a pool more")
+        if count_parameters(recipe).total > _MOST_PARAMETERS:
+            mistakes.append(f"it has more than {_MOST_PARAMETERS:,} parameters; take smaller layers or a pool more")
     if mistakes:
         raise RecipeError(f"{where}: {'; '.join(mistakes)}.")
     return recipe
-
-
-def _with_new_names(values: Values, where: str) -> Values:
-    """Take the keys and values of former versions, with a warning."""
-    values = _renamed(values, OLD_NAMES, where)
-    for key in ("trainer", "loss"):
-        old = values.get(key)
-        if isinstance(old, str) and old in OLD_VALUES:
-            _warn(where, old, OLD_VALUES[old])
-            values[key] = OLD_VALUES[old]
-    if isinstance(values.get("preprocess"), dict):
-        values["preprocess"] = _renamed(values["preprocess"], {"fit": "resize_mode"}, where)
-    return values
-
-
-def _renamed(table: Values, names: dict[str, str], where: str) -> Values:
-    table = dict(table)
-    for old, new in names.items():
-        if old in table and new not in table:
-            _warn(where, old, new)
-            table[new] = table.pop(old)
-    return table
 
 
 def _warn(where: str, old: str, new: str) -> None:
@@ -126,7 +83,7 @@ def _parse(path: Path) -> Values:
     except RecursionError as error:
         raise RecipeError(f"{path} can't be read: it is nested too deeply.") from error
     except (OSError, ValueError) as error:
-        raise RecipeError(f"{path} can't be read: {' '.join(str(error).split())}") from error
+        raise RecipeError(f"{path} can't be read: {one_line(error)}") from error
 
 
 def _run(path: Path) -> Values:
@@ -134,34 +91,19 @@ def _run(path: Path) -> Values:
     try:
         recipe = runpy.run_path(str(path)).get("RECIPE")
     except (Exception, SystemExit) as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+        said = f"{type(error).__name__}: {one_line(error)}".removesuffix(": ")
         raise RecipeError(f"{path}, line {_line(error, path)}: {said}") from error
     if not isinstance(recipe, Recipe):
         found = "none" if recipe is None else type(recipe).__name__
         raise RecipeError(f"{path} should define RECIPE, a pawlab.recipes.recipe.Recipe; it defines {found}.")
-    return values_of(recipe)
-
-
-def values_of(recipe: Recipe) -> Values:
-    """Return what `Recipe.to_dict` does, also where values aren't of the type they should have."""
-    values = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
-    if isinstance(recipe.preprocess, Preprocess):
-        values["preprocess"] = asdict(recipe.preprocess)
-    if isinstance(recipe.layers, list | tuple):
-        values["layers"] = [layer.to_dict() if isinstance(layer, Layer) else layer for layer in recipe.layers]
-    return values
+    return vars(recipe)
 
 
 def _line(error: BaseException, path: Path) -> int | str:
     if isinstance(error, SyntaxError):
         return error.lineno or "?"
-    lines: list[int | str] = ["?"]
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            lines.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return lines[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno or "?" for frame in reversed(frames) if frame.filename == str(path)), "?")
 
 
 def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
@@ -173,7 +115,7 @@ def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
         elif layers[0].options["cut"] is not None or not layers[0].options["include_preprocessing"]:
             yield "before logistic regression the backbone takes no options but its name"
         return
-    last = _last_but_dropout(layers)
+    last = next((layer for layer in reversed(layers) if layer.kind != "dropout"), layers[-1])
     if last.kind != "dense":
         yield f"the last layer is dense, with an output per class, not {last.kind}"
     elif (units := last.options["units"]) > 1 and last.options["activation"] == "sigmoid":
@@ -201,42 +143,32 @@ def _shapes(layers: list[Layer], preprocess: Preprocess) -> Iterator[str]:
     """Yield the first layer that doesn't fit what it is given."""
     shape: tuple[int, ...] = (preprocess.height, preprocess.width, 3)
     for number, layer in enumerate(layers, start=1):
-        given = " x ".join(map(str, shape))
-        if len(shape) != _AXES.get(layer.kind, len(shape)):
+        given, name = " x ".join(map(str, shape)), f"layer {number} ({layer.kind})"
+        try:
+            output, _ = effect(layer, shape, 2)
+        except ValueError:
             remedy = "put flatten or a global pool before it" if len(shape) == 3 else "move it further up"
-            yield f"layer {number} ({layer.kind}) can't take {given}; {remedy}"
+            yield f"{name} can't take {given}; {remedy}"
             return
-        if layer.kind == "backbone" and min(shape[:2]) < (fewest := _smallest_picture(layer)):
-            yield f"layer {number} (backbone) takes pictures of at least {fewest} x {fewest} pixels, not {given}"
+        if layer.kind == "backbone" and min(shape[:2]) < (fewest := _row(layer).smallest_image):
+            yield f"{name} takes pictures of at least {fewest} x {fewest} pixels, not {given}"
             return
-        shape, _ = effect(layer, shape, 2)
-        if min(shape) < 1:
-            yield f"layer {number} ({layer.kind}) has too little left to work on: {given}"
+        if min(output) < 1:
+            yield f"{name} has too little left to work on: {given}"
             return
+        shape = output
 
 
-def _smallest_picture(layer: Layer) -> int:
-    return find_backbone(layer.options["name"], layer.options["cut"]).smallest_image
-
-
-def _loss(layers: list[Layer], is_probe: bool) -> Loss:
-    if is_probe:
-        return _PROBE_LOSS
-    return _LOSSES.get(_last_but_dropout(layers).options["activation"], _LOGITS_LOSS)
-
-
-def _last_but_dropout(layers: list[Layer]) -> Layer:
-    """Return the layer that gives the output; dropout behind it plays no part in prediction."""
-    return next((layer for layer in reversed(layers) if layer.kind != "dropout"), layers[-1])
+def _row(layer: Layer) -> Backbone:
+    return find_backbone(layer.options["name"], layer.options["cut"])
 
 
 def _with_scaling(layers: list[Layer]) -> tuple[Layer, ...]:
-    """Write out the scaling that a backbone does by itself: where something follows it that is trained, the layers
-    before it do that."""
+    """Write out the scaling that a backbone does by itself: where it isn't followed by a probe, layers before it do."""
     written: list[Layer] = []
     for layer in layers:
         if layer.kind == "backbone" and layer.options["include_preprocessing"]:
-            row = find_backbone(layer.options["name"], layer.options["cut"])
+            row = _row(layer)
             written += [rescale(1 / row.std[0], -row.mean[0] / row.std[0]), layer.having(include_preprocessing=False)]
         else:
             written.append(layer)

@@ -1,6 +1,8 @@
 """What a recipe is: a model and how it is trained, as plain data that is printed, compared and stored as JSON."""
 
-from dataclasses import asdict, dataclass, field, replace
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from pawlab.images import Preprocess
@@ -13,11 +15,29 @@ Loss = Literal[
     "",
 ]
 
-OLD_NAMES = {"oddities": "known_quirks"}
-OLD_VALUES = {
+_OLD_NAMES = {"oddities": "known_quirks", "fit": "resize_mode"}
+_OLD_VALUES = {
     "head": "linear_probe",
     "cross-entropy + L2, its strength chosen on validation": "cross-entropy + L2, C chosen on validation",
 }
+
+
+def with_new_names(values: dict[str, Any], say: Callable[[str, str], None] = lambda old, new: None) -> dict[str, Any]:
+    """Return a recipe's values with the names that former versions gave them made new; `say` gets each, old and new."""
+    result = {}
+    for name, value in values.items():
+        new_name, new_value = _OLD_NAMES.get(name, name), value
+        if new_name != name and new_name in values:
+            new_name = name  # refused later, as what it is: one too many
+        if name == "preprocess" and isinstance(value, dict):
+            new_value = with_new_names(value, say)
+        if name in ("trainer", "loss") and isinstance(value, str):
+            new_value = _OLD_VALUES.get(value, value)
+        for old, new in ((name, new_name), (value, new_value)):
+            if isinstance(old, str) and old != new:
+                say(old, new)
+        result[new_name] = new_value
+    return result
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,19 @@ class Layer:
     def having(self, **options: Any) -> "Layer":
         """Return the layer with these options changed."""
         return Layer(self.kind, {**self.options, **options})
+
+
+def loss_of(layers: Sequence[Layer]) -> Loss:
+    """Return the loss that follows from the layers: from the activation of the last dense one, if there is one."""
+    activations = [layer.options["activation"] for layer in layers if layer.kind == "dense"]
+    match activations[-1:]:
+        case []:
+            return "cross-entropy + L2, C chosen on validation"
+        case ["sigmoid"]:
+            return "binary cross-entropy"
+        case ["softmax"]:
+            return "sparse categorical cross-entropy"
+    return "sparse categorical cross-entropy from logits"
 
 
 @dataclass(frozen=True)
@@ -68,6 +101,12 @@ class Recipe:
     known_quirks: tuple[str, ...] = ()
     published: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
+    oddities: InitVar[tuple[str, ...] | None] = None  # the former name of known_quirks
+
+    def __post_init__(self, oddities: tuple[str, ...] | None) -> None:
+        if oddities is not None:
+            warnings.warn("Recipe(oddities=...) is now known_quirks=...", DeprecationWarning, stacklevel=3)
+            object.__setattr__(self, "known_quirks", oddities)
 
     @property
     def backbone(self) -> str | None:
@@ -90,11 +129,10 @@ class Recipe:
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Recipe":
         """Read back what `to_dict` gave, through JSON or not, or what older versions wrote."""
-        values = {OLD_NAMES.get(name, name): value for name, value in values.items()}
+        values = with_new_names(values)
         return Recipe(
             **{
                 **values,
-                **{name: OLD_VALUES.get(values.get(name, ""), values.get(name, "")) for name in ("trainer", "loss")},
                 "preprocess": Preprocess.from_dict(values["preprocess"]),
                 "layers": tuple(Layer.from_dict(layer) for layer in values["layers"]),
                 "known_quirks": tuple(values["known_quirks"]),
@@ -104,20 +142,16 @@ class Recipe:
     def for_classes(self, classes: int) -> "Recipe":
         """Return the recipe for so many classes (2 or more): the last dense layer has at least one output for each.
 
-        Layers that have more outputs than classes keep them, as published. One sigmoid stands for two classes; for more
-        it becomes a softmax, and the loss follows.
+        One sigmoid stands for two classes; for more it becomes a softmax, and the loss follows.
         """
         last = max((i for i, layer in enumerate(self.layers) if layer.kind == "dense"), default=None)
         if last is None:
             return self
         layer = self.layers[last]
-        if layer.options["activation"] == "sigmoid":
-            return self if classes == 2 else self._with_softmax(last, classes)
-        return self._replacing(last, layer.having(units=max(classes, layer.options["units"])))
-
-    def _with_softmax(self, index: int, classes: int) -> "Recipe":
-        softmax = self.layers[index].having(units=classes, activation="softmax")
-        return replace(self._replacing(index, softmax), loss="sparse categorical cross-entropy")
-
-    def _replacing(self, index: int, layer: Layer) -> "Recipe":
-        return replace(self, layers=(*self.layers[:index], layer, *self.layers[index + 1 :]))
+        units, activation = max(classes, layer.options["units"]), layer.options["activation"]
+        if activation == "sigmoid":
+            if classes == 2:
+                return self
+            activation = "softmax"
+        layers = (*self.layers[:last], layer.having(units=units, activation=activation), *self.layers[last + 1 :])
+        return replace(self, layers=layers, loss=loss_of(layers))

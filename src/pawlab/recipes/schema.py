@@ -42,24 +42,22 @@ def _facts(table: Values) -> Values:
 
 
 class _Preprocess(BaseModel):
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", strict=True, from_attributes=True)
     height: _Side
     width: _Side
     resize_mode: ResizeMode = "squash"
 
 
 class _Recipe(BaseModel):
-    """All of a recipe but its layers and how it is trained in epochs."""
+    """All of a recipe but its layers, what follows from them, and how it is trained in epochs."""
 
     model_config = _STRICT
     name: Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
     title: str = ""
     source: str = ""
     purpose: str = ""
-    preprocess: _Preprocess
-    trainer: Any = None
-    loss: Any = None
-    known_quirks: Annotated[list[str], Field(strict=False)] = []
+    preprocess: Annotated[_Preprocess, AfterValidator(lambda read: Preprocess(**dict(read)))]
+    known_quirks: Annotated[tuple[str, ...], Field(strict=False)] = ()
     published: Annotated[Values, AfterValidator(_facts)] = {}
     measured: Annotated[Values, AfterValidator(_facts)] = {}
 
@@ -72,32 +70,23 @@ class _InEpochs(_Recipe):
     optimizer: Literal["adam", "rmsprop"] = "adam"
 
 
-KINDS = {
-    name: function
-    for name, function in inspect.getmembers(functions, inspect.isfunction)
-    if function.__module__ == functions.__name__
-}
+KINDS = dict(inspect.getmembers(functions, inspect.isfunction))
 
 
 def read_values(values: Values, in_epochs: bool) -> tuple[Values, Mistakes]:
     """Return a recipe's fields but its layers, with their defaults, and what is wrong with them."""
-    mistakes = []
-    if not in_epochs:
-        own = _InEpochs.model_fields.keys() - _Recipe.model_fields.keys()
-        unused = [key for key in values if key in own and values[key] not in _UNUSED]
-        mistakes += [f"{key} has no meaning for logistic regression; leave it out" for key in unused]
-        values = {key: value for key, value in values.items() if key not in own}
+    unused = () if in_epochs else _InEpochs.model_fields.keys() - _Recipe.model_fields.keys()
+    mistakes = [
+        f"{key} has no meaning for logistic regression; leave it out"
+        for key in values
+        if key in unused and values[key] not in _UNUSED
+    ]
+    values = {key: value for key, value in values.items() if key not in unused}
     try:
         read = (_InEpochs if in_epochs else _Recipe).model_validate(values)
     except ValidationError as error:
         return {}, [*_sentences(error, {*_InEpochs.model_fields, *_Preprocess.model_fields}), *mistakes]
-    found = {
-        **dict(read),
-        "known_quirks": tuple(read.known_quirks),
-        "preprocess": Preprocess(**dict(read.preprocess)),
-        "title": read.title or read.name,
-    }
-    return found, mistakes
+    return {**dict(read), "title": read.title or read.name}, mistakes
 
 
 def read_layers(tables: Any) -> tuple[list[Layer], Mistakes]:
@@ -105,11 +94,11 @@ def read_layers(tables: Any) -> tuple[list[Layer], Mistakes]:
 
     The last dense layer may leave out its units: one for each class, or one with a sigmoid.
     """
-    tables = [] if tables is None else tables
+    if tables is None or (isinstance(tables, list | tuple) and not tables):
+        return [], ["there are no [[layers]]"]
     if not isinstance(tables, list | tuple):
         return [], [f"layers are tables that begin with [[layers]] each, not {_shown(tables)}"]
-    if not tables:
-        return [], ["there are no [[layers]]"]
+    tables = [table.to_dict() if isinstance(table, Layer) else table for table in tables]
     dense = [number for number, table in enumerate(tables) if isinstance(table, dict) and table.get("kind") == "dense"]
     layers: list[Layer] = []
     mistakes: Mistakes = []
@@ -191,8 +180,7 @@ _WORDS = {
     "greater_than": "is above {gt}",
     "less_than_equal": "is at most {le:,}",
     "less_than": "is below {lt}",
-    "list_type": "is a list of text",
+    "tuple_type": "is a list of text",
     "dict_type": "is a table",
-    "model_type": "is a table with height and width in pixels",
     "model_attributes_type": "is a table with height and width in pixels",
 }

@@ -1,16 +1,14 @@
 """A recipe's shapes and parameter counts, computed from the recipe alone: no TensorFlow needed to print them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
-from pawlab.backbones.table import find_backbone
+from pawlab.backbones.table import feature_map_of
 from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Layer, Recipe
 
 Shape = tuple[int, ...]
-Options = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -54,78 +52,50 @@ def count_parameters(recipe: Recipe, classes: int = 2) -> Parameters:
 
 def recipe_document(recipe: Recipe, classes: int = 2) -> dict[str, Any]:
     """Return what `pawlab recipes NAME --json` prints: the recipe with its shapes and counts, all JSON values."""
-    adapted = recipe.for_classes(classes)
-    counts = count_parameters(recipe, classes)
     return {
-        **adapted.to_dict(),
+        **recipe.for_classes(classes).to_dict(),
         "image_size": [recipe.preprocess.height, recipe.preprocess.width],
         "classes": classes,
-        "layers": [_document(line) for line in summarise(recipe, classes)],
-        "parameters": {"total": counts.total, "trainable": counts.trainable},
-    }
-
-
-def _document(line: LayerSummary) -> dict[str, Any]:
-    return {
-        "kind": line.kind,
-        **line.options,
-        "output_shape": list(line.output_shape),
-        "parameters": line.parameters,
-        "trainable": line.trainable,
+        "layers": [
+            {
+                "kind": line.kind,
+                **line.options,
+                "output_shape": list(line.output_shape),
+                "parameters": line.parameters,
+                "trainable": line.trainable,
+            }
+            for line in summarise(recipe, classes)
+        ],
+        "parameters": asdict(count_parameters(recipe, classes)),
     }
 
 
 def effect(layer: Layer, shape: Shape, classes: int) -> tuple[Shape, int]:
-    """Return a layer's output shape for this input shape, and its number of parameters."""
-    if layer.kind in _KEEPS_SHAPE:
-        return shape, 0
-    if layer.kind == "logistic_regression":
-        return (classes,), (shape[0] + 1) * classes
-    return _EFFECTS[layer.kind](shape, layer.options)
+    """Return a layer's output shape for this input shape, and its number of parameters.
 
-
-def _conv(shape: Shape, options: Options) -> tuple[Shape, int]:
-    height, width, channels = shape
-    kernel, filters = options["kernel_size"], options["filters"]
-    return (height - kernel + 1, width - kernel + 1, filters), (kernel * kernel * channels + 1) * filters
-
-
-def _pool(shape: Shape, options: Options) -> tuple[Shape, int]:
-    height, width, channels = shape
-    return (height // options["pool_size"], width // options["pool_size"], channels), 0
-
-
-def _global_max_pool(shape: Shape, options: Options) -> tuple[Shape, int]:
-    return ((1, 1, shape[-1]) if options["keepdims"] else shape[-1:]), 0
-
-
-def _global_average_pool(shape: Shape, options: Options) -> tuple[Shape, int]:
-    return shape[-1:], 0
-
-
-def _flatten(shape: Shape, options: Options) -> tuple[Shape, int]:
-    return (prod(shape),), 0
-
-
-def _dense(shape: Shape, options: Options) -> tuple[Shape, int]:
-    return (options["units"],), (shape[0] + 1) * options["units"]
-
-
-def _backbone(shape: Shape, options: Options) -> tuple[Shape, int]:
-    if "feature_map" in options:  # the user's own
-        return tuple(options["feature_map"]), options["parameters"]
-    backbone = find_backbone(options["name"], options["cut"])
-    height, width, _ = shape
-    return (backbone.map_size(height), backbone.map_size(width), backbone.channels), backbone.parameters
-
-
-_KEEPS_SHAPE = AUGMENTATION | {"rescale", "dropout", "standardise"}
-_EFFECTS: dict[str, Callable[[Shape, Options], tuple[Shape, int]]] = {
-    "backbone": _backbone,
-    "conv": _conv,
-    "pool": _pool,
-    "global_max_pool": _global_max_pool,
-    "global_average_pool": _global_average_pool,
-    "flatten": _flatten,
-    "dense": _dense,
-}
+    Raises ValueError where the layer doesn't take a shape of so many axes.
+    """
+    options = layer.options
+    match layer.kind, shape:
+        case "backbone", (height, width, _):
+            return feature_map_of(options, height, width)
+        case "conv", (height, width, channels):
+            size, filters = options["kernel_size"], options["filters"]
+            return (height - size + 1, width - size + 1, filters), (size * size * channels + 1) * filters
+        case "pool", (height, width, channels):
+            return (height // options["pool_size"], width // options["pool_size"], channels), 0
+        case "global_max_pool", (_, _, channels) if options["keepdims"]:
+            return (1, 1, channels), 0
+        case "global_max_pool" | "global_average_pool", (_, _, channels):
+            return (channels,), 0
+        case "flatten", _:
+            return (prod(shape),), 0
+        case "dense", (features,):
+            return (options["units"],), (features + 1) * options["units"]
+        case "logistic_regression", (features,):
+            return (classes,), (features + 1) * classes
+        case ("rescale" | "dropout", _) | ("standardise", (_,)):
+            return shape, 0
+        case kind, (_, _, _) if kind in AUGMENTATION:
+            return shape, 0
+    raise ValueError(f"{layer.kind} doesn't take {len(shape)} axes")

@@ -2,31 +2,25 @@
 
 Source: "Cats vs. Dogs in TensorFlow Part II", a post by Christian Haller, after a notebook by Laurence Moroney.
 Data: the 2,000 training photos; all 1,000 validation photos are for validation; there is no test set.
-It reports: validation accuracy over the last epochs 0.95-0.967, above training accuracy at about 0.90.
-We measured: nothing. Its weights weren't available where we measure, so layers and counts are checked with random
-weights. With `--weights FILE`, or where Keras can download them, it trains as published.
 
-Faults of the source: InceptionV3's weights were trained on pixels in [-1, 1] and are given [0, 1] here. Its generator
-takes the shear in degrees, so 0.2 is a fifth of a degree; we keep what it did, not what it seems to mean. There is no
-test set. Its validation loss doubles over the epochs, while the accuracy stays the same.
+Its weights weren't available where we measure. With `--weights FILE`, or where Keras can download them, it trains as
+published.
 
-The source augments with a generator that Keras has since deprecated; Keras's layers do the same here: rotations up to
-40 degrees, shifts and zooms up to a fifth each way, half of the pictures mirrored, gaps filled with the nearest pixel.
+Faults of the source: its generator takes the shear in degrees, so 0.2 is a fifth of a degree; we keep what it did, not
+what it seems to mean. Its validation loss doubles over the epochs, while the accuracy stays the same.
+
+The source augments with a generator that Keras has since deprecated; Keras's layers do the same here.
 """
 
 from math import radians, tan
 
 from pawlab.images import Preprocess
-from pawlab.recipes.ladder import MEASURED
+from pawlab.recipes.ladder import with_figures
 from pawlab.recipes.layers import backbone, dense, dropout, flatten, flip, rescale, rotate, shear, shift, zoom
-from pawlab.recipes.recipe import Recipe
 
-_SOURCE = 'Tutorial e, Christian Haller, "Cats vs. Dogs in TensorFlow Part II"'
-
-E1 = Recipe(
+E1 = with_figures(
     name="e1",
     title="Frozen InceptionV3 up to mixed7 and a large dense layer",
-    source=_SOURCE,
     purpose="Transfer learning from the middle of a larger network, with 38 million trainable weights on top.",
     preprocess=Preprocess(height=150, width=150, resize_mode="squash"),
     layers=(
@@ -53,18 +47,6 @@ E1 = Recipe(
         "The shear is 0.2 degrees: almost none.",
         "Not measured: layers and counts are checked with random weights.",
     ),
-    published={
-        "source": _SOURCE,
-        "total": 47_512_481,
-        "trainable": 38_537_217,
-        "inception_total": 21_802_784,
-        "steps_per_epoch": 100,
-        "validation_steps": 50,
-        "val_stable": [0.95, 0.967],
-        "val_last": 0.9500,
-        "train_last": 0.9000,
-    },
-    measured=MEASURED.get("e1", {}),
 )
 
 TUTORIAL_E = (E1,)

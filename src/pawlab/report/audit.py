@@ -1,7 +1,9 @@
-"""What a page shows of the pictures themselves: samples, findings, and what augmentation makes of one."""
+"""What a page shows of the pictures themselves: findings, and what augmentation makes of one."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from pawlab.images import Pixels, decode
 from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.plots import Tile
-from pawlab.report.shown import Shown, square, whole
+from pawlab.report.shown import whole
 from pawlab.trainers.keras.augmentation import augment
 
 _MOST_PICTURES = 12  # of one finding
@@ -22,86 +24,60 @@ _VARIANTS = 8
 _TRIED = 20  # pictures that may be unreadable before the preview gives up
 
 
-@dataclass(frozen=True)
-class Preview:
-    """One picture, as it is, as the network sees it, and changed by the recipe; None where none can be decoded."""
+class ShownFinding(NamedTuple):
+    """A finding with its first pictures; None stands for a file that can't be read.
 
-    name: str
-    original: Pixels | None
-    seen: Pixels | None
-    variants: tuple[Pixels, ...]
-
-
-@dataclass(frozen=True)
-class Mentioned:
-    """A picture of a finding and what is the matter with it; `shown` is None where there is no picture to show."""
-
-    name: str
-    detail: str
-    shown: Shown | None
-
-
-@dataclass(frozen=True)
-class ShownFinding:
-    """A finding with its first groups; `more`: how many other groups there are.
-
-    `together`: whether the pictures of a group belong together, such as copies; else each group is one picture.
+    `rows`: its groups where their pictures belong `together`, such as copies; else all in one row. `more`: how many
+    other groups there are.
     """
 
-    check: str
-    severity: str
-    sentence: str
-    groups: list[list[Mentioned]]
+    finding: Finding
+    rows: list[list[tuple[Mention, Picture | None]]]
     together: bool
     more: int
 
 
-def preview(dataset: Dataset, recipe: Recipe, seed: int) -> Preview:
-    """Show what the recipe does to a training picture, by the very function that training uses."""
+def preview(dataset: Dataset, recipe: Recipe, seed: int) -> list[Tile]:
+    """Show what the recipe does to a training picture, by the very function that training uses.
+
+    The picture as it is and as the network sees it come first; more than these two only where the recipe augments.
+    """
+    name, original, seen = "none that can be read", None, None
     for picture in (dataset.split("train") or dataset.pictures)[:_TRIED]:
-        try:
+        with suppress(PictureError):
             seen = decode(picture.path, recipe.preprocess)
-        except PictureError:
-            continue
-        return Preview(picture.name, whole(picture), seen, _variants(seen, recipe, seed))
-    return Preview("none that can be read", None, None, ())
-
-
-def _variants(seen: Pixels, recipe: Recipe, seed: int) -> tuple[Pixels, ...]:
-    if not any(layer.kind in AUGMENTATION for layer in recipe.layers):
-        return ()
-    random = np.random.default_rng(seed)
-    changed = (augment(seen, recipe.layers, random) for _ in range(_VARIANTS))
-    return tuple(np.clip(np.rint(pixels), 0, 255).astype(np.uint8) for pixels in changed)
-
-
-def preview_tiles(shown: Preview, recipe: Recipe) -> list[Tile]:
-    """Return the same for the plot."""
+            name, original = picture.name, whole(picture)
+            break
     size = f"{recipe.preprocess.height} × {recipe.preprocess.width}, {recipe.preprocess.resize_mode}"
-    first = [Tile(shown.original, "original"), Tile(shown.seen, f"as the network sees it\n{size}")]
-    return first + [Tile(variant, "changed") for variant in shown.variants]
+    return [
+        Tile(original, "original", alt=f"The original: {name}"),
+        Tile(seen, f"as the network sees it,\n{size}", alt="The picture as the network sees it"),
+        *([] if seen is None else _variants(seen, recipe, seed)),
+    ]
+
+
+def _variants(seen: Pixels, recipe: Recipe, seed: int) -> list[Tile]:
+    if not any(layer.kind in AUGMENTATION for layer in recipe.layers):
+        return []
+    random = np.random.default_rng(seed)
+    changed = np.array([augment(seen, recipe.layers, random) for _ in range(_VARIANTS)])
+    return [
+        Tile(pixels, "changed", alt=f"The picture, changed at random, example {number}")
+        for number, pixels in enumerate(np.clip(np.rint(changed), 0, 255).astype(np.uint8), start=1)
+    ]
 
 
 def shown_findings(findings: Iterable[Finding], dataset: Dataset) -> list[ShownFinding]:
-    """Put pictures to the findings. Files that can't be read have none: their names are listed."""
-    by_name = {picture.name: picture for picture in _all_pictures(dataset)}
+    """Put pictures to the findings, those set aside too."""
+    pictures = [*dataset.pictures, *(item.picture for item in dataset.skipped if item.picture is not None)]
+    by_name = {picture.name: picture for picture in pictures}
     return [_shown_finding(finding, by_name) for finding in findings]
 
 
-def _all_pictures(dataset: Dataset) -> Iterator[Picture]:
-    yield from dataset.pictures
-    yield from (item.picture for item in dataset.skipped if item.picture is not None)
-
-
-def _shown_finding(finding: Finding, by_name: Mapping[str, Picture]) -> ShownFinding:
+def _shown_finding(finding: Finding, by_name: dict[str, Picture]) -> ShownFinding:
     together = any(len(group) > 1 for group in finding.groups)
-    most = _MOST_GROUPS if together else _MOST_PICTURES
-    groups = [[_mentioned(mention, by_name) for mention in group[:_MOST_OF_A_GROUP]] for group in finding.groups[:most]]
-    more = len(finding.groups) - len(groups)
-    return ShownFinding(finding.check, finding.severity, finding.sentence, groups, together, more)
-
-
-def _mentioned(mention: Mention, by_name: Mapping[str, Picture]) -> Mentioned:
-    picture = by_name.get(mention.name)
-    shown = None if picture is None else Shown(picture, pixels=square(picture))
-    return Mentioned(mention.name, mention.detail, shown)
+    groups = finding.groups[: _MOST_GROUPS if together else _MOST_PICTURES]
+    rows = [[(mention, by_name.get(mention.name)) for mention in group[:_MOST_OF_A_GROUP]] for group in groups]
+    if not together and rows:
+        rows = [list(chain.from_iterable(rows))]
+    return ShownFinding(finding, rows, together, len(finding.groups) - len(groups))

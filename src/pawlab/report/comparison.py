@@ -7,12 +7,11 @@ from typing import Any
 
 from pawlab.evaluation.history import Epoch
 from pawlab.report import plots
-from pawlab.report.page import percent, write_page
+from pawlab.report.page import write_page
+from pawlab.templates import percent
 
 COMPARISON_PAGE = "comparison.html"
 COMPARISON_PICTURE = "comparison.png"
-
-_SECTIONS = {"scores": "Results", "curves": "Training", "verdicts": "Verdicts"}
 
 
 @dataclass(frozen=True)
@@ -38,22 +37,20 @@ def write_comparison(path: Path, data: str, runs: Sequence[ComparedRun]) -> None
     """
     best = max(runs, key=lambda run: (run.metrics["validation"]["accuracy"], -run.metrics["validation"]["loss"]))
     histories = {run.name: run.history for run in runs}
-    says = "Validation accuracy at the last epoch: " + _last_accuracies(runs) + "."
-    plots.save_png(plots.comparison_figure(histories), path.with_name(COMPARISON_PICTURE))
-    values = {
-        "sections": _SECTIONS,
-        "data": data,
-        "runs": runs,
-        "best": best,
-        "close": [run.name for run in runs if run is not best and _overlap(run, best)],
-        "wide": plots.to_svg(plots.comparison_figure(histories), "wide", says),
-        "narrow": plots.to_svg(plots.comparison_figure(histories, narrow=True), "narrow", says),
-    }
-    write_page("comparison.html.j2", values, path)
-
-
-def _last_accuracies(runs: Sequence[ComparedRun]) -> str:
-    return ", ".join(f"{run.name} {percent(run.history[-1].val_accuracy)}" for run in runs)
+    last = ", ".join(f"{run.name} {percent(run.history[-1].val_accuracy)}" for run in runs)
+    says = f"Validation accuracy at the last epoch: {last}."
+    wide, narrow = (plots.comparison_figure(histories, narrow) for narrow in (False, True))
+    plots.save_png(wide, path.with_name(COMPARISON_PICTURE))
+    write_page(
+        path,
+        "comparison.html.j2",
+        data=data,
+        runs=runs,
+        best=best,
+        close=[run.name for run in runs if run is not best and _overlap(run, best)],
+        wide=plots.to_svg(wide, "wide", says),
+        narrow=plots.to_svg(narrow, "narrow", says),
+    )
 
 
 def _overlap(one: ComparedRun, other: ComparedRun) -> bool:

@@ -9,18 +9,9 @@ from pawlab.datasets.stats import Stats
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.audit import preview, shown_findings
 from pawlab.report.page import write_page
-from pawlab.report.shown import samples, with_squares
+from pawlab.report.shown import shown_samples
 
 EXPLORATION_FILE = "explore.html"
-
-_SECTIONS = {
-    "counts": "Data",
-    "findings": "Findings",
-    "samples": "Samples",
-    "augmentation": "Augmentation",
-    "next": "Next",
-}
-_SEED = 0
 
 
 def write_exploration(
@@ -36,19 +27,15 @@ def write_exploration(
 
     Raises OutputError where it can't be written.
     """
-    values = {
-        "sections": _SECTIONS,
-        "data": dataset.name,
-        "given": given,
-        "classes": dataset.classes,
-        "total": len(dataset),
-        "counts": stats.counts,
-        "stats": stats,
-        "overlap": overlap,
-        "findings": shown_findings(findings, dataset),
-        "set_aside": dataset.skipped,
-        "samples": [(label, with_squares(row)) for label, row in samples(dataset)],
-        "preview": preview(dataset, recipe, _SEED),
-        "recipe": recipe,
-    }
-    write_page("exploration.html.j2", values, path)
+    write_page(
+        path,
+        "exploration.html.j2",
+        given=given,
+        dataset=dataset,
+        stats=stats,
+        overlap=overlap,
+        findings=shown_findings(findings, dataset),
+        samples=shown_samples(dataset),
+        preview=preview(dataset, recipe, seed=0),
+        recipe=recipe,
+    )

@@ -2,24 +2,23 @@
 
 import datetime
 import json
+import posixpath
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pawlab import __version__
-from pawlab.report.shown import data_uri
+from pawlab import __version__, templates
+from pawlab.report.shown import square
 from pawlab.report.style import css_variables
 from pawlab.storage import replacing_file
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from pawlab.templates import percent
 
 _NO_OPTIONS = frozenset({"kind", "output_shape", "parameters", "trainable"})
 
 
-def write_page(template: str, values: Mapping[str, Any], path: Path) -> None:
+def write_page(path: Path, template: str, **values: Any) -> None:
     """Fill a template of this folder and write it; names that aren't valid Unicode get question marks."""
     page = _environment().get_template(template).render(values)
     with replacing_file(path) as partial:
@@ -27,23 +26,13 @@ def write_page(template: str, values: Mapping[str, Any], path: Path) -> None:
 
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+def _environment() -> Any:
+    environment = templates.environment(Path(__file__).parent)
     environment.globals.update(version=__version__, today=_today, css_variables=css_variables)
     environment.filters.update(
-        percent=percent,
         percent_or_dash=lambda share: "–" if share is None else percent(share),
         span=lambda bounds: f"{bounds[0] * 100:.1f}–{percent(bounds[1])}",
         sureness=sureness,
-        number=lambda number: f"{number:,}",
         shape=lambda sizes: " × ".join(f"{size:,}" for size in sizes),
         short=short,
         duration=duration,
@@ -51,21 +40,15 @@ def _environment() -> "Environment":
         listed=listed,
         total=lambda counts: sum(sum(by_class.values()) for by_class in counts.values()),
         of_class=lambda counts, name: sum(by_class[name] for by_class in counts.values()),
-        file=lambda name: name.rpartition("/")[2],
-        folder=lambda name: name.rpartition("/")[0],
+        file=posixpath.basename,
+        folder=posixpath.dirname,
+        mentioned=lambda row: [": ".join(filter(None, (mention.name, mention.detail))) for mention, _ in row],
         options=_options,
-        marked=_marked,
-        flat=lambda groups: [mentioned for group in groups for mentioned in group],
         quoted=quoted,
         python=lambda text: json.dumps(text, ensure_ascii=False),  # a Python string literal too
-        uri=data_uri,
+        square=square,
     )
     return environment
-
-
-def percent(share: float) -> str:
-    """Return a share as people read it: 98.5%."""
-    return f"{share:.1%}"
 
 
 def sureness(probability: float) -> str:
@@ -96,13 +79,13 @@ def listed(names: Iterable[str], conjunction: str = "and") -> str:
 
 def quoted(text: str) -> str:
     """Return an argument of a command as it is typed, in double quotes where that will do in every shell."""
-    if quote(text) == text or not text.isprintable():
-        return quote(text)
-    return quote(text) if any(mark in text for mark in '"$`\\!%') else f'"{text}"'
+    plain = quote(text)
+    return plain if plain == text or not text.isprintable() or set('"$`\\!%') & set(text) else f'"{text}"'
 
 
 def _options(layer: Mapping[str, Any]) -> str:
-    return ", ".join(_option(key, value) for key, value in layer.items() if _worth_saying(key, value))
+    said = {key: value for key, value in layer.items() if key not in _NO_OPTIONS and value is not None}
+    return ", ".join(_option(key, value) for key, value in said.items() if (key, value) != ("dtype", "float32"))
 
 
 def _option(key: str, value: Any) -> str:
@@ -112,15 +95,6 @@ def _option(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return words if value else f"no {words}"
     return f"{words} {f'{value:.4g}' if isinstance(value, float) else str(value).replace('_', ' ')}"
-
-
-def _worth_saying(key: str, value: Any) -> bool:
-    return key not in _NO_OPTIONS and value is not None and (key, value) != ("dtype", "float32")
-
-
-def _marked(answers: Iterable[Any]) -> str:
-    wrong = sum(not item.right for item in answers)
-    return f"; {wrong} of them {'is' if wrong == 1 else 'are'} wrong" if wrong else "; all of them are right"
 
 
 def _today() -> str:

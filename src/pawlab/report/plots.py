@@ -6,17 +6,18 @@ stands alone, on white paper; `to_svg` gives it for a page, in the page's own co
 
 import io
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pawlab.evaluation.calibration import Bin
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.images import Pixels
@@ -51,57 +52,36 @@ _STYLE = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
-    "axes.labelsize": 9.5,
-    "axes.edgecolor": LIGHT["line"],
-    "axes.labelcolor": LIGHT["muted"],
-    "axes.titlecolor": LIGHT["ink"],
     "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
     "grid.color": LIGHT["grid"],
     "grid.linewidth": 1.0,
-    "text.color": LIGHT["ink"],
-    "text.parse_math": False,  # a class may be called $x$
-    "xtick.color": LIGHT["line"],
-    "ytick.color": LIGHT["line"],
-    "xtick.labelcolor": LIGHT["muted"],
-    "ytick.labelcolor": LIGHT["muted"],
-    "ytick.left": False,
-    "figure.facecolor": "white",
-    "figure.constrained_layout.use": True,
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
+    "figure.constrained_layout.use": True,
+    "text.parse_math": False,  # a class may be called $x$
     "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "pawlab",  # ids are the same every time
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "axes.spines.left", "ytick.left"), False),
+    **dict.fromkeys(("text.color", "axes.titlecolor"), LIGHT["ink"]),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), LIGHT["line"]),
+    **dict.fromkeys(("axes.labelcolor", "xtick.labelcolor", "ytick.labelcolor"), LIGHT["muted"]),
 }
-
-_Parameters = ParamSpec("_Parameters")
-
-
-class Bin(Protocol):
-    """Answers of about the same probability: their number, their mean probability, and the share that was right."""
-
-    @property
-    def count(self) -> int: ...  # noqa: D102
-    @property
-    def confidence(self) -> float: ...  # noqa: D102
-    @property
-    def accuracy(self) -> float: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a sheet. `pixels`: uint8 (h, w, 3), RGB, or None where it can't be read.
+    """One picture of a sheet. `pixels`: None where it can't be read; `right`: None where nothing was asked.
 
-    `right`: whether the answer was; None where nothing was asked.
+    `alt`: what it shows, for those who can't see.
     """
 
     pixels: Pixels | None
     caption: str
     right: bool | None = None
+    alt: str = ""
 
 
 @contextmanager
@@ -122,15 +102,6 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *(name for name in _OTHER_FONTS if name in installed)]
 
 
-def _in_style(draw: Callable[_Parameters, "Figure"]) -> Callable[_Parameters, "Figure"]:
-    @wraps(draw)
-    def drawn(*arguments: _Parameters.args, **named: _Parameters.kwargs) -> "Figure":
-        with _styled():
-            return draw(*arguments, **named)
-
-    return drawn
-
-
 def _figure(width: float, height: float, dots_per_inch: int = 150) -> "Figure":
     from matplotlib.figure import Figure
 
@@ -140,55 +111,31 @@ def _figure(width: float, height: float, dots_per_inch: int = 150) -> "Figure":
 # Curves
 
 
-@_in_style
-def history_figure(epochs: Sequence[Epoch], best_epoch: int, baseline: float) -> "Figure":
-    """Draw accuracy and loss side by side, for training and validation, with the best epoch marked."""
-    figure = _figure(2 * _NARROW, 3.2)
-    left, right = figure.subplots(1, 2)
-    _draw_accuracy(left, epochs, best_epoch, baseline)
-    _draw_loss(right, epochs, best_epoch)
+@_styled()
+def history_figure(
+    epochs: Sequence[Epoch], best_epoch: int, baseline: float, parts: Sequence[str] = ("accuracy", "loss")
+) -> "Figure":
+    """Draw the parts side by side, for training and validation, with the best epoch marked.
+
+    `baseline`: the accuracy of always guessing the largest class.
+    """
+    figure = _figure(_NARROW * len(parts), 3.0)
+    for part, axes in zip(parts, figure.subplots(1, len(parts), squeeze=False)[0], strict=True):
+        _draw_history(axes, part, epochs, best_epoch, baseline)
     return figure
 
 
-@_in_style
-def accuracy_figure(epochs: Sequence[Epoch], best_epoch: int, baseline: float) -> "Figure":
-    """Draw accuracy alone, with `baseline`, the share of the largest class."""
-    figure = _figure(_NARROW, 3.0)
-    _draw_accuracy(figure.subplots(), epochs, best_epoch, baseline)
-    return figure
-
-
-@_in_style
-def loss_figure(epochs: Sequence[Epoch], best_epoch: int) -> "Figure":
-    """Draw loss alone."""
-    figure = _figure(_NARROW, 3.0)
-    _draw_loss(figure.subplots(), epochs, best_epoch)
-    return figure
-
-
-def _draw_accuracy(axes: "Axes", epochs: Sequence[Epoch], best_epoch: int, baseline: float) -> None:
-    training, validation = [row.accuracy for row in epochs], [row.val_accuracy for row in epochs]
-    axes.set_title("Accuracy")
-    axes.axhline(baseline, color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="baseline")
-    lowest = min(*training, *validation, baseline)
-    axes.set_ylim(max(0.0, lowest - 0.04), 1.0 + (1.0 - lowest) * 0.02)
-    _percent(axes.yaxis)
-    _draw_pair(axes, epochs, training, validation, best_epoch)
-    _name_ends(axes, {"guessing": (baseline, "muted"), **_ends(training, validation)})
-
-
-def _draw_loss(axes: "Axes", epochs: Sequence[Epoch], best_epoch: int) -> None:
-    training, validation = [row.loss for row in epochs], [row.val_loss for row in epochs]
-    axes.set_title("Loss")
-    axes.set_ylim(0, max(*training, *validation) * 1.06 or 1.0)
-    _draw_pair(axes, epochs, training, validation, best_epoch)
-    _name_ends(axes, _ends(training, validation))
-
-
-def _draw_pair(
-    axes: "Axes", epochs: Sequence[Epoch], training: list[float], validation: list[float], best_epoch: int
-) -> None:
+def _draw_history(axes: "Axes", part: str, epochs: Sequence[Epoch], best_epoch: int, baseline: float) -> None:
     numbers = [row.epoch for row in epochs]
+    training, validation = ([getattr(row, name) for row in epochs] for name in (part, f"val_{part}"))
+    ends = {"training": (training[-1], "orange"), "validation": (validation[-1], "blue")}
+    axes.set_title(part.capitalize())
+    if part == "accuracy":
+        axes.axhline(baseline, color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="baseline")
+        _accuracy_axis(axes, min(*training, *validation, baseline))
+        ends = {"guessing": (baseline, "muted"), **ends}
+    else:
+        axes.set_ylim(0, max(*training, *validation) * 1.06 or 1.0)
     marker = "o" if len(numbers) == 1 else ""
     axes.axvline(best_epoch, color=LIGHT["line"], linewidth=1, label="best epoch")
     axes.plot(numbers, training, color=LIGHT["orange"], dashes=(4, 2), marker=marker, markersize=5, label="training")
@@ -198,56 +145,54 @@ def _draw_pair(
     _epoch_axis(axes, numbers[-1])
     if len(numbers) > 1:
         axes.set_xlabel(f"epoch ({best_epoch} was best)")
+    _name_ends(axes, ends)
 
 
-def _ends(training: list[float], validation: list[float]) -> dict[str, tuple[float, str]]:
-    return {"training": (training[-1], "orange"), "validation": (validation[-1], "blue")}
-
-
-@_in_style
-def regularisation_figure(losses: Mapping[float, float], chosen: float) -> "Figure":
+@_styled()
+def regularisation_figure(losses: Mapping[float, float]) -> "Figure":
     """Draw validation loss for each C that was tried; for probes that are fitted in one go."""
     figure = _figure(_NARROW, 3.0)
     axes = figure.subplots()
-    tried = sorted(losses)
-    axes.set_title("Validation loss by C, inverse regularisation strength")
-    axes.set_xscale("log")
-    axes.plot(tried, [losses[c] for c in tried], color=LIGHT["blue"], marker="o", markersize=4, label="loss")
-    axes.plot([chosen], [losses[chosen]], "o", markersize=9, color=LIGHT["blue"], label="chosen")
-    axes.annotate(
-        "chosen", (chosen, losses[chosen]), (0, 11), textcoords="offset points", ha="center", color=LIGHT["blue"]
+    tried, chosen, blue = sorted(losses), min(losses, key=lambda c: losses[c]), LIGHT["blue"]
+    best = (chosen, losses[chosen])
+    axes.plot(tried, [losses[c] for c in tried], color=blue, marker="o", markersize=4, label="loss")
+    axes.plot(*best, "o", markersize=9, color=blue, label="chosen")
+    axes.annotate("chosen", best, (0, 11), textcoords="offset points", ha="center", color=blue)
+    axes.set(
+        title="Validation loss by C, inverse regularisation strength",
+        xlabel="C: larger lets the head follow the training pictures closer",
+        xscale="log",
+        ylim=(0, max(losses.values()) * 1.06),
     )
-    axes.set_ylim(0, max(losses.values()) * 1.06)
-    axes.set_xlabel("C: larger lets the head follow the training pictures closer")
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.minorticks_off()
     return figure
 
 
-@_in_style
+@_styled()
 def comparison_figure(histories: Mapping[str, Sequence[Epoch]], narrow: bool = False) -> "Figure":
     """Draw the validation accuracy of every run in one plot; one fitted in one go is a level line."""
     figure = _figure(_NARROW if narrow else _WIDE, 2.6 + 0.16 * len(histories))
     axes = figure.subplots()
     last = max(2, *(rows[-1].epoch for rows in histories.values()))
-    image_stats = cycle([(colour, dashes) for dashes in DASHES for colour in SERIES])
+    looks = cycle([(colour, dashes) for dashes in DASHES for colour in SERIES])
     ends = {}
-    for (name, rows), (colour, dashes) in zip(histories.items(), image_stats, strict=False):
-        xs, ys = _curve(rows, last)
+    for (name, rows), (colour, dashes) in zip(histories.items(), looks, strict=False):
+        xs, ys = [row.epoch for row in rows], [row.val_accuracy for row in rows]
+        if len(rows) == 1:
+            xs, ys = [1, last], ys * 2
         axes.plot(xs, ys, color=LIGHT[colour], dashes=dashes, label=name)
         ends[f"{_shortened(name, 12 if narrow else 24)} {ys[-1]:.1%}"] = (ys[-1], colour)
-    lowest = min(row.val_accuracy for rows in histories.values() for row in rows)
-    axes.set_ylim(max(0.0, lowest - 0.04), 1.0 + (1.0 - lowest) * 0.02)
     axes.set_title("Validation accuracy")
-    _percent(axes.yaxis)
+    _accuracy_axis(axes, min(row.val_accuracy for rows in histories.values() for row in rows))
     _epoch_axis(axes, last)
     _name_ends(axes, ends)
     return figure
 
 
-def _curve(rows: Sequence[Epoch], last: int) -> tuple[list[int], list[float]]:
-    accuracies = [row.val_accuracy for row in rows]
-    return ([1, last], accuracies * 2) if len(rows) == 1 else ([row.epoch for row in rows], accuracies)
+def _accuracy_axis(axes: "Axes", lowest: float) -> None:
+    axes.set_ylim(max(0.0, lowest - 0.04), 1.0 + (1.0 - lowest) * 0.02)
+    _percent(axes.yaxis)
 
 
 def _percent(axis: Any) -> None:
@@ -277,34 +222,35 @@ def _name_ends(axes: "Axes", ends: Mapping[str, tuple[float, str]]) -> None:
 
 def _spread(wanted: Sequence[float], gap: float) -> list[float]:
     """Return heights near the wanted ones, `gap` apart or more, in the same order, as far as they go below 1."""
-    order = np.argsort(wanted, kind="stable")
-    placed: list[float] = []
-    for index in order:
-        placed.append(max(wanted[index], placed[-1] + gap) if placed else max(wanted[index], 0.0))
-    ceiling = 1.0
-    for position in reversed(range(len(placed))):
-        placed[position] = min(placed[position], ceiling)
-        ceiling = placed[position] - gap
-    heights = dict(zip(order, placed, strict=True))
-    return [float(heights[index]) for index in range(len(wanted))]
+    order, steps = np.argsort(wanted, kind="stable"), gap * np.arange(len(wanted))
+    pushed_up = np.maximum.accumulate(np.maximum(np.array(wanted)[order], 0.0) - steps)
+    heights = np.empty(len(wanted))
+    heights[order] = np.minimum(pushed_up, 1.0 - steps[-1]) + steps
+    return heights.tolist()
 
 
 # What the answers are worth
 
 
-@_in_style
+@_styled()
 def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -> "Figure":
-    """Draw counts (classes, classes), row = true class, column = answer, shaded by their share of the row."""
+    """Draw counts (classes, classes), row = true class, column = answer, shaded by their share of the row.
+
+    The shades are of one blue, the more opaque the larger the share; pale enough for dark print.
+    """
+    from matplotlib.colors import to_rgba_array
+
     number = len(classes)
     cell = 1.1 if number <= 3 else 0.7 if number <= 6 else 0.42 if number <= MOST_NUMBERED else 6.5 / number
     names = [_shortened(name, 18) for name in classes]
     figure = _figure(cell * number + 2.2, cell * number + (1.4 if number <= 6 else 2.2))
     axes = figure.subplots()
-    axes.imshow(_shades(counts))
-    axes.set_title("Confusion")
-    axes.set_xlabel("answer")
-    axes.set_ylabel("label")
     axes.grid(visible=False)
+    shares = 0.06 + 0.94 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shades = to_rgba_array(LIGHT["cell"], shares.ravel()).reshape(number, number, 4)
+    axes.pcolormesh(range(number), range(number), shades, rasterized=number > MOST_NUMBERED)
+    axes.invert_yaxis()
+    axes.set(title="Confusion", xlabel="answer", ylabel="label", aspect="equal")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if number <= MOST_NUMBERED:
@@ -314,15 +260,6 @@ def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -
     return figure
 
 
-def _shades(counts: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Return RGBA (classes, classes, 4): one blue, the more opaque the larger the share; pale enough for dark print."""
-    red, green, blue = (int(LIGHT["cell"][at : at + 2], 16) / 255 for at in (1, 3, 5))
-    shades = np.empty((*counts.shape, 4))
-    shades[..., :3] = red, green, blue
-    shades[..., 3] = 0.06 + 0.94 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return shades
-
-
 def _write_counts(axes: "Axes", counts: NDArray[np.integer[Any]], size: int) -> None:
     for (row, column), count in np.ndenumerate(counts):
         if count or len(counts) <= 6:
@@ -330,54 +267,40 @@ def _write_counts(axes: "Axes", counts: NDArray[np.integer[Any]], size: int) -> 
             axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, fontweight=weight)
 
 
-@_in_style
+@_styled()
 def calibration_figure(bins: Sequence[Bin], classes: int) -> "Figure":
     """Draw how often answers were right against how sure they were, with 95% intervals, and how many there were."""
     figure = _figure(_NARROW, 4.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     filled = [entry for entry in bins if entry.count]
     sureness, right = [entry.confidence for entry in filled], [entry.accuracy for entry in filled]
-    axes.set_title("Calibration")
     axes.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="perfect")
-    axes.errorbar(sureness, right, yerr=_margins(filled), fmt="none", ecolor=LIGHT["blue"], elinewidth=1.2)
+    bounds = np.array([wilson_interval(round(entry.accuracy * entry.count), entry.count) for entry in filled])
+    axes.vlines(sureness, *bounds.reshape(-1, 2).T, color=LIGHT["blue"], linewidth=1.2)
     axes.plot(sureness, right, "o", color=LIGHT["blue"], markersize=6, label="answers")
-    axes.set_ylim(0, 1.03)
-    axes.set_ylabel("share right")
+    axes.set(title="Calibration", ylabel="share right", ylim=(0, 1.03))
     below.bar(sureness, [entry.count for entry in filled], width=0.5 / len(bins), color=LIGHT["blue"])
-    below.set_ylabel("pictures")
-    below.set_xlabel("probability of the answer")
-    below.set_xlim(1 / classes - 0.02, 1.02)
+    below.set(ylabel="pictures", xlabel="probability of the answer", xlim=(1 / classes - 0.02, 1.02))
     _percent(axes.yaxis)
     _percent(below.xaxis)
     return figure
 
 
-def _margins(bins: Sequence[Bin]) -> NDArray[np.float64]:
-    """Return (2, bins): how far the 95% intervals reach below and above."""
-    bounds = [wilson_interval(round(entry.accuracy * entry.count), entry.count) for entry in bins]
-    margins = [(entry.accuracy - low, high - entry.accuracy) for entry, (low, high) in zip(bins, bounds, strict=True)]
-    reach: NDArray[np.float64] = np.maximum(np.array(margins).reshape(-1, 2).T, 0.0)
-    return reach
-
-
 # Sheets of pictures
 
 
-@_in_style
+@_styled()
 def sheet_figure(tiles: Sequence[Tile], columns: int, title: str) -> "Figure":
     """Lay pictures out in rows of `columns`, each with its caption; right and wrong answers carry a mark."""
     rows = -(-len(tiles) // columns)
     width, height, gap = 1.0, 1.34, 0.08  # of a picture's width
     figure = _figure(1.5 * columns, 1.5 * height * rows + 0.5, dots_per_inch=110)
     axes = figure.subplots()
-    axes.set_title(title)
     axes.axis("off")
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
         _lay(axes, tile, left=column * width, top=row * height, side=width - gap)
-    axes.set_xlim(0, columns * width)
-    axes.set_ylim(rows * height, 0)
-    axes.set_aspect("equal")
+    axes.set(title=title, xlim=(0, columns * width), ylim=(rows * height, 0), aspect="equal")
     return figure
 
 
@@ -416,10 +339,7 @@ def save_png(figure: "Figure", path: Path) -> None:
 
 
 def to_svg(figure: "Figure", name: str, says: str) -> str:
-    """Return a figure as an `svg` element for a page.
-
-    `name`: starts the ids in it, so that several fit in one page. `says`: what the plot shows, for those who can't see.
-    """
+    """Return a figure as an `svg` element for a page; see `as_element`."""
     with _styled():
         figure.savefig(drawing := io.StringIO(), format="svg", transparent=True)
     return as_element(drawing.getvalue(), name, says)

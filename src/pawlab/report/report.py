@@ -1,30 +1,33 @@
 """What a run found out -> its plots and report.html: one self-contained page."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from pawlab.audit.findings import Finding
 from pawlab.classifier import Classifier
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.stats import Stats
 from pawlab.errors import ModelError
+from pawlab.evaluation.calibration import reliability
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.export.example import pixels_code
-from pawlab.images import Pixels, Preprocess, decode
+from pawlab.images import Preprocess, decode
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES
 from pawlab.recipes.own import is_recipe_file
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
-from pawlab.report.audit import Preview, preview, preview_tiles, shown_findings
-from pawlab.report.page import percent, quoted, sureness, write_page
-from pawlab.report.shown import Shown, drawn, mistakes, samples, with_squares, with_whole
+from pawlab.report.audit import preview, shown_findings
+from pawlab.report.page import quoted, sureness, write_page
+from pawlab.report.shown import Shown, answers, decoded, shown_samples, whole
+from pawlab.templates import percent
 
 REPORT_FILE = "report.html"
 PLOTS_FOLDER = "plots"
@@ -33,17 +36,6 @@ _ANSWERS = 25
 _MISTAKES = 12
 _CONFUSED = 8
 _LABEL_ISSUES = 15
-_SECTIONS = {
-    "pictures": "Data",
-    "model": "Model",
-    "learning": "Training",
-    "score": "Results",
-    "answers": "Predictions",
-    "mistakes": "Mistakes",
-    "labels": "Label issues",
-    "use": "Use",
-    "repeat": "Reproduce",
-}
 
 
 @dataclass(frozen=True)
@@ -51,9 +43,9 @@ class Material:
     """All that a run's page shows.
 
     `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
-    metrics.json and run.json hold, with the wall times so far. `test`: the answers for the test pictures; `bins`: the
-    same by how sure they were. `label_issues`: pictures whose labels look wrong, the most likely first.
-    `classifier`: draws heat maps; without one, or where its network has no feature map, there are none.
+    metrics.json and run.json hold, with the wall times so far. `test`: the answers for the test pictures.
+    `label_issues`: pictures whose labels look wrong, the most likely first. `classifier`: draws heat maps; without one,
+    or where its network has no feature map, there are none.
     """
 
     run: Path
@@ -65,84 +57,76 @@ class Material:
     record: dict[str, Any]
     history: Sequence[Epoch]
     test: Evaluation
-    bins: Sequence[plots.Bin] = ()
     label_issues: Sequence[LabelIssue] = ()
     classifier: Classifier | None = None
-
-
-@dataclass(frozen=True)
-class _Gallery:
-    """The pictures of the page, decoded."""
-
-    samples: list[tuple[str, list[Shown]]]
-    preview: Preview
-    answers: list[Shown]
-    mistakes: list[Shown]
-    mistakes_in_all: int
-    label_issues: list[Shown]
 
 
 def write_report(material: Material, folder: Path, progress: Progress = silent) -> None:
     """Write report.html and plots/ into `folder`."""
     with progress("Writing the report", total=4, unit="parts") as advance:
-        gallery = _gallery(material)
+        pictures = _pictures(material)
         advance(1)
-        _write_sheets(material, gallery, folder / PLOTS_FOLDER)
+        figures = {**_sheets(material, pictures), **_plots(material)}
         advance(1)
-        _write_plots(material, folder / PLOTS_FOLDER)
+        for name, figure in figures.items():
+            plots.save_png(figure, folder / PLOTS_FOLDER / f"{name}.png")
         advance(1)
-        write_page("report.html.j2", _values(material, gallery), folder / REPORT_FILE)
+        values = {**_values(material), **pictures, **_drawings(material, figures)}
+        write_page(folder / REPORT_FILE, "report.html.j2", **values)
         advance(1)
 
 
-def _gallery(material: Material) -> _Gallery:
+def _pictures(material: Material) -> dict[str, Any]:
+    """Return the pictures of the page, decoded."""
     seed = material.record["seed"]
-    wrong = mistakes(material.test)
-    return _Gallery(
-        samples=[(label, with_squares(row)) for label, row in samples(material.dataset)],
-        preview=preview(material.dataset, material.recipe, seed),
-        answers=with_squares(drawn(material.test, _ANSWERS, seed)),
-        mistakes=_explained(with_whole(wrong[:_MISTAKES]), material.classifier),
-        mistakes_in_all=len(wrong),
-        label_issues=with_squares(
-            Shown(item.picture, item.suggested) for item in material.label_issues[:_LABEL_ISSUES]
-        ),
-    )
+    answered = answers(material.test)
+    order = np.random.default_rng(seed).permutation(len(answered))[:_ANSWERS]
+    wrong = sorted((item for item in answered if not item.right), key=lambda item: -item.probability)
+    mistakes = _explained(decoded(wrong[:_MISTAKES], whole), material.classifier)
+    issues = material.label_issues[:_LABEL_ISSUES]
+    return {
+        "samples": shown_samples(material.dataset),
+        "preview": preview(material.dataset, material.recipe, seed),
+        "answers": decoded(answered[index] for index in order),
+        "mistakes": mistakes,
+        "mistakes_in_all": len(wrong),
+        "heated": any(item.heat is not None for item in mistakes),
+        "label_issues": decoded(Shown(item.picture, item.suggested) for item in issues),
+    }
 
 
 def _explained(wrong: list[Shown], classifier: Classifier | None) -> list[Shown]:
     """Lay over each picture where its answer came from."""
-    try:
-        explainer = Explainer(classifier) if classifier and wrong else None
-    except ModelError:  # a network without a feature map has no positions
-        explainer = None
-    if explainer is None or classifier is None:
+    if not wrong or classifier is None:
         return wrong
-    preprocess = classifier.card.preprocess
-    return [item if item.pixels is None else replace(item, heat=_heat(item, explainer, preprocess)) for item in wrong]
+    try:
+        explainer = Explainer(classifier)
+    except ModelError:  # a network without a feature map has no positions
+        return wrong
+    return [item if item.pixels is None else _heated(item, explainer, classifier.card.preprocess) for item in wrong]
 
 
-def _heat(item: Shown, explainer: Explainer, preprocess: Preprocess) -> Pixels:
+def _heated(item: Shown, explainer: Explainer, preprocess: Preprocess) -> Shown:
     path = item.picture.path
-    seen = item.pixels if preprocess.resize_mode == "squash" and item.pixels is not None else decode(path, preprocess)
-    return overlay(seen, explainer.heatmap(path, item.answer))
+    squashed = item.pixels if preprocess.resize_mode == "squash" else None
+    seen = decode(path, preprocess) if squashed is None else squashed
+    return replace(item, heat=overlay(seen, explainer.heatmap(path, item.answer)))
 
 
 # plots/
 
 
-def _write_sheets(material: Material, gallery: _Gallery, folder: Path) -> None:
-    columns = max(len(row) for _, row in gallery.samples)
-    tiles = [plots.Tile(item.pixels, label) for label, row in gallery.samples for item in row]
-    plots.save_png(plots.sheet_figure(tiles, columns, "Samples, a row per class"), folder / "samples.png")
-
-    tiles = preview_tiles(gallery.preview, material.recipe)
-    title = "" if gallery.preview.variants else ": none in this recipe"
-    plots.save_png(plots.sheet_figure(tiles, 5, f"Augmentation{title}"), folder / "augmentation.png")
-
-    tiles = [_answer_tile(item) for item in gallery.answers]
-    title = f"{len(tiles)} test pictures, drawn at random"
-    plots.save_png(plots.sheet_figure(tiles, 5, title), folder / "predictions.png")
+def _sheets(material: Material, pictures: dict[str, Any]) -> dict[str, Any]:
+    rows = [row for _, row in pictures["samples"]]
+    samples = [plots.Tile(item.pixels, item.picture.label) for row in rows for item in row]
+    changed = pictures["preview"]
+    unchanged = "" if len(changed) > 2 else ": none in this recipe"
+    predicted = [_answer_tile(item) for item in pictures["answers"]]
+    return {
+        "samples": plots.sheet_figure(samples, max(map(len, rows)), "Samples, a row per class"),
+        "augmentation": plots.sheet_figure(changed, 5, f"Augmentation{unchanged}"),
+        "predictions": plots.sheet_figure(predicted, 5, f"{len(predicted)} test pictures, drawn at random"),
+    }
 
 
 def _answer_tile(item: Shown) -> plots.Tile:
@@ -150,17 +134,21 @@ def _answer_tile(item: Shown) -> plots.Tile:
     return plots.Tile(item.pixels, f"{item.answer} {sureness(item.probability)}{label}", item.right)
 
 
-def _write_plots(material: Material, folder: Path) -> None:
-    history, losses = material.history, _losses_by_c(material.record)
+def _plots(material: Material) -> dict[str, Any]:
+    test = material.test
+    return {
+        "history": _history_figure(material, "accuracy", "loss"),
+        "confusion": plots.confusion_figure(test.confusion, test.classes),
+        "calibration": plots.calibration_figure(reliability(test.probabilities, test.labels), len(test.classes)),
+    }
+
+
+def _history_figure(material: Material, *parts: str) -> Any:
+    losses = _losses_by_c(material.record)
     if losses:
-        figure = plots.regularisation_figure(losses, _chosen_c(material.record))
-    else:
-        figure = plots.history_figure(
-            history, material.record["best_epoch"], material.metrics["validation"]["baseline_accuracy"]
-        )
-    plots.save_png(figure, folder / "history.png")
-    plots.save_png(plots.confusion_figure(material.test.confusion, material.test.classes), folder / "confusion.png")
-    plots.save_png(plots.calibration_figure(material.bins, len(material.test.classes)), folder / "calibration.png")
+        return plots.regularisation_figure(losses)
+    baseline = material.metrics["validation"]["baseline_accuracy"]
+    return plots.history_figure(material.history, material.record["best_epoch"], baseline, parts)
 
 
 def _losses_by_c(record: dict[str, Any]) -> dict[float, float]:
@@ -169,130 +157,96 @@ def _losses_by_c(record: dict[str, Any]) -> dict[float, float]:
     return {float(C): loss for C, loss in tried.items()}
 
 
-def _chosen_c(record: dict[str, Any]) -> float:
-    return float(record["chosen_on_validation"]["C"])
-
-
 # report.html
 
 
-def _values(material: Material, gallery: _Gallery) -> dict[str, Any]:
-    recipe = {**material.record["recipe"], "name": material.recipe.name}
+def _values(material: Material) -> dict[str, Any]:
     return {
-        "sections": _SECTIONS,
+        **vars(material),
         "run": str(material.run),
-        "metrics": material.metrics,
-        "record": material.record,
-        "recipe": recipe,
-        "stats": material.stats,
+        "recipe": {**material.record["recipe"], "name": material.recipe.name},
         "findings": shown_findings(material.findings, material.dataset),
-        "samples": gallery.samples,
-        "preview": gallery.preview,
-        "curves": _curves(material),
-        "by_class": [{"name": name, **values} for name, values in material.test.by_class.items()],
-        "confusion": material.test.confusion.tolist(),
-        "confusion_svg": _confusion_drawing(material.test),
+        "by_class": material.test.by_class,
         "confused": _confused(material.test),
-        "calibration_svg": _calibration_drawing(material),
-        "answers": gallery.answers,
-        "mistakes": gallery.mistakes,
-        "heated": any(item.heat is not None for item in gallery.mistakes),
-        "mistakes_in_all": gallery.mistakes_in_all,
-        "label_issues": gallery.label_issues,
         "label_issues_in_all": len(material.label_issues),
         "command": _command(material.record["request"]),
         "pixels_code": pixels_code(material.recipe.preprocess),
     }
 
 
-def _curves(material: Material) -> list[dict[str, str]]:
+def _drawings(material: Material, figures: dict[str, Any]) -> dict[str, Any]:
+    says = {"confusion": _confusion_says(material.test), "calibration": _calibration_says(material.test)}
+    svgs = {f"{name}_svg": plots.to_svg(figures[name], name, words) for name, words in says.items()}
+    return {"curves": _curves(material, figures["history"]), **svgs}
+
+
+def _confusion_says(answered: Evaluation) -> str:
+    """Return what the shades mean and, where they are written into the drawing, the counts."""
+    classes = answered.classes
+    shades = f"Confusion of {len(classes)} classes: the darker a cell, the larger the share of its row."
+    if len(classes) > plots.MOST_NUMBERED:
+        return shades
+    rows = (
+        f"{label}: {', '.join(f'{count} {answer}' for answer, count in zip(classes, row, strict=True) if count)}"
+        for label, row in zip(classes, answered.confusion, strict=True)
+    )
+    return f"{shades} Each label, and what the answers were: {'; '.join(rows)}."
+
+
+def _calibration_says(answered: Evaluation) -> str:
+    said = (
+        f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
+        for entry in reliability(answered.probabilities, answered.labels)
+        if entry.count
+    )
+    return f"Answers by how sure they were: {'; '.join(said)}."
+
+
+def _curves(material: Material, figure: Any) -> list[str]:
     losses = _losses_by_c(material.record)
     if losses:
-        return [_regularisation_plot(losses, _chosen_c(material.record))]
-    history, best = material.history, material.record["best_epoch"]
-    accuracy = plots.accuracy_figure(history, best, material.metrics["validation"]["baseline_accuracy"])
-    loss = plots.loss_figure(history, best)
+        smallest, chosen = min((loss, c) for c, loss in losses.items())
+        says = f"Validation loss for {len(losses)} values of C; the smallest, {smallest:.3f}, is at C = {chosen:g}."
+        return [plots.to_svg(figure, "regularisation", says)]
     return [
-        {"svg": plots.to_svg(accuracy, "accuracy", _accuracy_says(history, best)), "caption": ""},
-        {"svg": plots.to_svg(loss, "loss", _loss_says(history, best)), "caption": ""},
+        plots.to_svg(_history_figure(material, part), part, _curve_says(material, part))
+        for part in ("accuracy", "loss")
     ]
 
 
-def _regularisation_plot(losses: dict[float, float], chosen: float) -> dict[str, str]:
-    says = f"Validation loss for {len(losses)} values of C; the smallest, {losses[chosen]:.3f}, is at C = {chosen:g}."
-    caption = (
-        "The probe is fitted in one go, so there are no epochs to watch. What was chosen is how closely it may follow "
-        f"the training pictures: C, the inverse regularisation strength, with the smallest loss on "
-        f"the validation pictures, {chosen:g}."
-    )
-    return {
-        "svg": plots.to_svg(plots.regularisation_figure(losses, chosen), "regularisation", says),
-        "caption": caption,
-    }
+def _curve_says(material: Material, part: str) -> str:
+    history, best = material.history, material.record["best_epoch"]
 
+    def told(epoch: Epoch, name: str) -> str:
+        value = getattr(epoch, name)
+        return percent(value) if part == "accuracy" else f"{value:.3f}"
 
-def _accuracy_says(history: Sequence[Epoch], best: int) -> str:
-    first, last, at_best = history[0], history[-1], history[best - 1]
+    first, last, held_out = history[0], history[-1], f"val_{part}"
     return (
-        f"Accuracy over {len(history)} epochs: in training from {percent(first.accuracy)} to {percent(last.accuracy)}, "
-        f"in validation from {percent(first.val_accuracy)} to {percent(last.val_accuracy)}; "
-        f"the best epoch is {best} with {percent(at_best.val_accuracy)}."
+        f"{part.capitalize()} over {len(history)} epochs: in training from {told(first, part)} to {told(last, part)}, "
+        f"in validation from {told(first, held_out)} to {told(last, held_out)}; "
+        f"at epoch {best}, the best, it is {told(history[best - 1], held_out)}."
     )
 
 
-def _loss_says(history: Sequence[Epoch], best: int) -> str:
-    first, last, at_best = history[0], history[-1], history[best - 1]
-    return (
-        f"Loss over {len(history)} epochs: in training from {first.loss:.3f} to {last.loss:.3f}, "
-        f"in validation from {first.val_loss:.3f} to {last.val_loss:.3f}; at epoch {best} it is {at_best.val_loss:.3f}."
-    )
-
-
-def _confusion_drawing(answered: Evaluation) -> str:
-    """Return the matrix of so many classes that a table of counts couldn't be read; else nothing."""
-    number = len(answered.classes)
-    if number <= plots.MOST_NUMBERED:
-        return ""
-    says = f"Confusion of {number} classes: the darker a cell, the larger the share of its row."
-    return plots.to_svg(plots.confusion_figure(answered.confusion, answered.classes), "confusion", says)
-
-
-def _calibration_drawing(material: Material) -> str:
-    filled = [entry for entry in material.bins if entry.count]
-    says = "Answers by how sure they were: " + "; ".join(
-        f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
-        for entry in filled
-    )
-    figure = plots.calibration_figure(material.bins, len(material.test.classes))
-    return plots.to_svg(figure, "calibration", f"{says}.")
-
-
-def _confused(answered: Evaluation) -> list[dict[str, Any]]:
+def _confused(answered: Evaluation) -> list[str]:
     """Return which label was most often taken for which other."""
     classes, counts = answered.classes, answered.confusion
-    pairs = Counter(
-        {
-            (row, column): int(counts[row, column])
-            for row in range(len(classes))
-            for column in range(len(classes))
-            if row != column and counts[row, column]
-        }
-    )
+    wrong = np.where(np.eye(len(classes), dtype=bool), 0, counts)
+    places = np.argsort(-wrong, axis=None, kind="stable")[:_CONFUSED]
     return [
-        {"label": classes[row], "answer": classes[column], "count": count, "of": int(counts[row].sum())}
-        for (row, column), count in pairs.most_common(_CONFUSED)
+        f"{classes[label]} taken for {classes[answer]}: {wrong[label, answer]:,} of {counts[label].sum():,}"
+        for label, answer in zip(*np.unravel_index(places, wrong.shape), strict=True)
+        if wrong[label, answer]
     ]
-
-
-def _has_a_name(recipe: str) -> bool:
-    return is_recipe_file(recipe) or any(recipe == known.name for known in RECIPES)
 
 
 def _command(request: dict[str, Any]) -> str:
     """Return the command that repeats the run, or the Python code where its recipe was given as an object."""
     names = ("epochs", "weights", "backbone", "resize_mode")
     options = {name: request[name] for name in names if request.get(name)}
-    if request.get("own_recipe") and not _has_a_name(request["recipe"]):
+    named = is_recipe_file(request["recipe"]) or request["recipe"] in {recipe.name for recipe in RECIPES}
+    if request.get("own_recipe") and not named:
         options.pop("backbone", None)  # the recipe holds it
         arguments = "".join(f", {name}={value!r}" for name, value in {"seed": request["seed"], **options}.items())
         return (

@@ -5,34 +5,21 @@ Universal Design, 2008); its darker shades are used on white, so that thin lines
 No meaning hangs on colour alone: lines differ in their dashes and carry their names, marks differ in shape.
 """
 
-LIGHT = {
-    "paper": "#fdfcfb",
-    "wash": "#f4f2ee",  # behind code and table stripes
-    "line": "#dcd8d1",
-    "grid": "#e9e6e0",
-    "muted": "#635f58",
-    "ink": "#1e1d1b",
-    "blue": "#0069a6",
-    "orange": "#b64700",
-    "green": "#00755a",
-    "purple": "#9c4380",
-    "gold": "#806000",
-    "cell": "#63aede",  # behind dark print in tables
+_COLOURS = {  # in light and in dark
+    "paper": ("#fdfcfb", "#17181a"),
+    "wash": ("#f4f2ee", "#212326"),  # behind code and table stripes
+    "line": ("#dcd8d1", "#3a3c40"),
+    "grid": ("#e9e6e0", "#2a2c2f"),
+    "muted": ("#635f58", "#aaa69f"),
+    "ink": ("#1e1d1b", "#eeebe6"),
+    "blue": ("#0069a6", "#62b8ec"),
+    "orange": ("#b64700", "#f5914b"),
+    "green": ("#00755a", "#3ec79f"),
+    "purple": ("#9c4380", "#dc96c2"),
+    "gold": ("#806000", "#dcb63a"),
+    "cell": ("#63aede", "#145f8e"),  # behind dark print in plots
 }
-DARK = {
-    "paper": "#17181a",
-    "wash": "#212326",
-    "line": "#3a3c40",
-    "grid": "#2a2c2f",
-    "muted": "#aaa69f",
-    "ink": "#eeebe6",
-    "blue": "#62b8ec",
-    "orange": "#f5914b",
-    "green": "#3ec79f",
-    "purple": "#dc96c2",
-    "gold": "#dcb63a",
-    "cell": "#145f8e",
-}
+LIGHT, DARK = ({name: pair[mode] for name, pair in _COLOURS.items()} for mode in (0, 1))
 
 SERIES = ("blue", "orange", "green", "purple", "gold", "ink")  # the order in which curves take their colours
 DASHES = ((1, 0), (5, 2), (1.5, 1.5), (6, 2, 1.5, 2))  # on, off, ...: for when colours repeat

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,17 +12,12 @@ from pawlab.errors import OutputError, RecipeError
 from pawlab.evaluation.history import Epoch
 from pawlab.graphs.keras_runtime import require_keras
 from pawlab.notebook import comparison_html
-from pawlab.recipes import RECIPES
+from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun
 from pawlab.runs.record import RUN_FILE, Run
 from pawlab.runs.request import Request
 from pawlab.storage import COMPARISON_FILE
-
-_HEADER = (
-    *("recipe", "parameters", "trainable", "seconds", "validation", "published"),
-    *("test", "95% interval", "overfits"),
-)
 
 _OTHER = {"seed": "another seed", "epochs": "another number of epochs"}
 
@@ -67,25 +63,26 @@ class Comparison(tuple[Compared, ...]):
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Return it as people read it, in text: the header, and a line per recipe."""
-        return _HEADER, [_line(item.to_dict()) for item in self]
+        lines = [_line(item.to_dict()) for item in self]
+        return tuple(lines[0]), [tuple(line.values()) for line in lines]
 
     def _repr_html_(self) -> str:
         return comparison_html(*self.table(), self.page.with_name(COMPARISON_PICTURE))
 
 
-def _line(row: dict[str, Any]) -> tuple[str, ...]:
+def _line(row: dict[str, Any]) -> dict[str, str]:
     published = row["published"].get("val_stable")
-    return (
-        row["recipe"],
-        f"{row['parameters']['total']:,}",
-        f"{row['parameters']['trainable']:,}",
-        f"{row['seconds']:.0f}",
-        _range(row["stable_range"]),
-        _range(published) if published else "",
-        f"{row['test']['accuracy']:.3f}",
-        _range(row["test"]["ci95"]),
-        {True: "yes", False: "no", None: ""}[row["overfit"]],
-    )
+    return {
+        "recipe": row["recipe"],
+        "parameters": f"{row['parameters']['total']:,}",
+        "trainable": f"{row['parameters']['trainable']:,}",
+        "seconds": f"{row['seconds']:.0f}",
+        "validation": _range(row["stable_range"]),
+        "published": _range(published) if published else "",
+        "test": f"{row['test']['accuracy']:.3f}",
+        "95% interval": _range(row["test"]["ci95"]),
+        "overfits": {True: "yes", False: "no", None: ""}[row["overfit"]],
+    }
 
 
 def _range(bounds: Sequence[float]) -> str:
@@ -105,33 +102,32 @@ def on_page(compared: Compared) -> ComparedRun:
     )
 
 
-def expand(recipes: str | Sequence[str | Path | Recipe]) -> list[str | Path | Recipe]:
-    """Replace "all" by the published recipes, and leave out what is named twice."""
+def choose_recipes(recipes: str | Sequence[str | Path | Recipe]) -> list[Recipe]:
+    """Return the recipes, "all" replaced by the published ones, and each once.
+
+    Raises before any work what would end it later: RecipeError for none or for two of one name, MissingExtraError.
+    """
     published = [recipe.name for recipe in RECIPES if recipe.published]
-    expanded: list[str | Path | Recipe] = []
+    named: list[str | Path | Recipe] = []
     for given in [recipes] if isinstance(recipes, str) else recipes:
-        expanded += [one for one in (published if given == "all" else [given]) if one not in expanded]
-    return expanded
-
-
-def require_comparable(recipes: Sequence[Recipe]) -> None:
-    """Raise before any work what would end it later."""
-    if not recipes:
+        named += [one for one in (published if given == "all" else [given]) if one not in named]
+    if not named:
         raise RecipeError("there is nothing to compare. Name recipes, as in a1,c4,fast; `pawlab recipes` lists them.")
-    names = [recipe.name for recipe in recipes]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise RecipeError(f"two recipes are called '{twice[0]}'. Give one of them another name.")
-    for recipe in recipes:
+    chosen = [choose_recipe(one) for one in named]
+    names = sorted(recipe.name for recipe in chosen)
+    for name, following in pairwise(names):
+        if name == following:
+            raise RecipeError(f"two recipes are called '{name}'. Give one of them another name.")
+    for recipe in chosen:
         if recipe.trains_in_epochs:
             require_keras(f"the recipe {recipe.name}")
+    return chosen
 
 
 def require_for_comparisons(folder: Path, recipes: Sequence[Recipe]) -> None:
     """Raise OutputError unless the folder is new or empty, or holds a comparison, begun or finished."""
-    if not folder.exists() or (folder / COMPARISON_FILE).is_file():
-        return
-    if any((folder / recipe.name / RUN_FILE).is_file() for recipe in recipes):
+    known = [COMPARISON_FILE, *(f"{recipe.name}/{RUN_FILE}" for recipe in recipes)]
+    if not folder.exists() or any((folder / name).is_file() for name in known):
         return
     if not folder.is_dir() or any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise OutputError(f"{folder} holds something other than a comparison. Choose another --out.")

@@ -40,6 +40,23 @@ def reserved_folder(out: str | Path | None, data_name: str, recipe_name: str, ov
 
 
 @contextmanager
+def resumed_run(folder: Path) -> Iterator[Run]:
+    """Give the run that goes on in a folder, held; what it is to replace is gone once the work is done.
+
+    Raises OutputError unless it was begun and then killed or interrupted, or where another process trains it.
+    """
+    run = Run(folder)
+    with held(folder):
+        if not (folder / RUN_FILE).is_file():
+            earlier = _earlier_run(folder)
+            raise OutputError(f"there is no run in {folder}. Give the folder of a run that was stopped.{earlier}")
+        if run.finished:
+            raise OutputError(f"the run in {folder} is finished; there is nothing to resume.")
+        yield run
+        remove_replaced(folder)
+
+
+@contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Keep other processes off a run's folder. Raises OutputError where one of them holds it."""
     with _trying_to_hold(folder) as is_held:
@@ -102,8 +119,8 @@ def _require_writable(folder: Path) -> None:
     try:
         Path(mkdtemp(dir=existing, prefix=".pawlab-")).rmdir()
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(f"can't write the run to {folder}: {existing}: {reason}. Choose another --out.") from error
+        where = f"{folder}: {existing}: {error.strerror or error}"
+        raise OutputError(f"can't write the run to {where}. Choose another --out.") from error
 
 
 @contextmanager
@@ -194,12 +211,3 @@ def _bring_back(place: Path, new_folders: list[Path]) -> None:
         elif place not in new_folders:
             place.mkdir()
     remove_empty(new_folders)
-
-
-def require_unfinished(run: Run) -> None:
-    """Raise OutputError unless the run was begun and then killed or interrupted."""
-    if not (run.folder / RUN_FILE).is_file():
-        earlier = _earlier_run(run.folder)
-        raise OutputError(f"there is no run in {run.folder}. Give the folder of a run that was stopped.{earlier}")
-    if run.finished:
-        raise OutputError(f"the run in {run.folder} is finished; there is nothing to resume.")

@@ -1,7 +1,7 @@
 """From what was fitted to a run's files: the classifier saved, scored once on the test pictures, and reported."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
 from pawlab.errors import PawlabError, PictureError
-from pawlab.evaluation.calibration import BINS, calibration_error, reliability, tempered
+from pawlab.evaluation.calibration import BINS, calibration_error, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue
@@ -67,7 +67,11 @@ def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     write_history(fitted.history, folder / HISTORY_FILE)
     write_split(found.dataset, folder / SPLIT_FILE)
     write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, found.test), folder / PREDICTIONS_FILE)
-    write_rows(_LABEL_ISSUE_COLUMNS, _label_issue_rows(found.label_issues), folder / LABEL_ISSUES_FILE)
+    issues = (
+        (one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}")
+        for one in found.label_issues
+    )
+    write_rows(_LABEL_ISSUE_COLUMNS, issues, folder / LABEL_ISSUES_FILE)
     write_json(found.record, folder / RUN_FILE)
     if context.request.report:
         with context.watch.stage("report"):
@@ -99,7 +103,6 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
         record=_record(context, dataset, fitted),
         history=fitted.history,
         test=test,
-        bins=reliability(test.probabilities, test.labels),
         label_issues=label_issues,
         classifier=classifier,
     )
@@ -170,10 +173,8 @@ def _report(material: Material, folder: Path, progress: Progress) -> None:
     except (PawlabError, OSError):
         raise
     except ImportError as error:
-        _log.warning(
-            "pawlab: plots and report were skipped: %s can't be imported. Install it again.",
-            str(error.name).partition(".")[0],
-        )
+        library = str(error.name).partition(".")[0]
+        _log.warning("pawlab: plots and report were skipped: %s can't be imported. Install it again.", library)
     except Exception:
         _log.exception("pawlab: the report was skipped; all else is done. This is our own fault: please report it.")
 
@@ -236,11 +237,6 @@ def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:
         for picture, row in zip(evaluation.pictures, evaluation.probabilities, strict=True):
             best = int(row.argmax())
             yield picture.name, picture.split, picture.label, evaluation.classes[best], f"{row[best]:.6f}"
-
-
-def _label_issue_rows(label_issues: Iterable[LabelIssue]) -> Iterator[tuple[Any, ...]]:
-    for one in label_issues:
-        yield one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}"
 
 
 def _record(context: Context, dataset: Dataset, fitted: Fitted) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -41,11 +42,11 @@ class Run:
         object.__setattr__(self, "folder", Path(self.folder))
 
     def __repr__(self) -> str:
-        name = f"Run({str(self.folder)!r}"
-        if not (self.folder / METRICS_FILE).is_file():
-            return f"{name}, not finished)"
-        test = self.metrics["test"]
-        return f"{name}, test accuracy {test['accuracy']:.3f} on {test['pictures']} pictures)"
+        what = "not finished"
+        if (self.folder / METRICS_FILE).is_file():
+            test = self.metrics["test"]
+            what = f"test accuracy {test['accuracy']:.3f} on {test['pictures']} pictures"
+        return f"Run({str(self.folder)!r}, {what})"
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -136,10 +137,8 @@ def versions() -> dict[str, str]:
     """Return the version of Python and of each library that bears on the result, where installed."""
     found = {"python": platform.python_version()}
     for name in _VERSIONS_OF:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,7 +16,7 @@ from pawlab.errors import OutputError
 from pawlab.features.source import FeatureSource
 from pawlab.images import ResizeMode
 from pawlab.progress import Progress
-from pawlab.recipes import RECIPES
+from pawlab.recipes import RECIPES, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import machine, versions
 from pawlab.trainers.fitted import Settings
@@ -53,6 +54,13 @@ class Request:
         given: list[Any] = [str(value) if isinstance(value, Path) else value for value in others]
         own = None if chosen in RECIPES else chosen.to_dict()
         return replace(Request(data_text(data), named, *given), own_recipe=own, directory=str(Path.cwd()))
+
+    def chosen(self) -> Recipe:
+        """Return the recipe. The user's own stands here in full: no file is read, or run, again."""
+        recipe = find_recipe(self.recipe) if self.own_recipe is None else Recipe.from_dict(self.own_recipe)
+        if self.resize_mode is None:
+            return recipe
+        return replace(recipe, preprocess=replace(recipe.preprocess, resize_mode=self.resize_mode))
 
     @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":
@@ -109,13 +117,17 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Context:
-    """What every step of a run needs. `recipe`: as requested; `read`: the data, its splits assigned."""
+    """What every step of a run needs. `read`: the data, its splits assigned."""
 
     request: Request
-    recipe: Recipe
     read: Measurements
     watch: Stopwatch
     progress: Progress
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """Return the recipe as requested."""
+        return self.request.chosen()
 
     @property
     def dataset(self) -> Dataset:

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from pawlab.errors import MissingExtraError
 
-_PACKAGES = ("fastapi", "starlette", "uvicorn", "h11", "python_multipart")
-
 # The size of Pillow's memory blocks. glibc returns blocks above 32 MB to the system at once; with Pillow's default of
 # 16 MB, a service that has decoded one huge picture would keep its memory.
 _BLOCK_SIZE = "64m"
@@ -23,7 +21,5 @@ def serve(model: str | Path, host: str = "127.0.0.1", port: int = 8000, token: s
     try:
         from pawlab.serve import server
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _PACKAGES:
-            raise
         raise MissingExtraError("`pawlab serve`", "serve") from error
     server.serve(model, host, port, token)

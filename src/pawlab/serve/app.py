@@ -1,24 +1,27 @@
 """The service's addresses: what each takes and returns."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
 from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.exceptions import HTTPException
 
 from pawlab import __version__
-from pawlab.classifier import Classifier, Result
+from pawlab.classifier import Classifier
 from pawlab.errors import ModelError, PawlabError
+from pawlab.report.style import css_variables
 from pawlab.serve import counters, schema
-from pawlab.serve.assets import read_assets
 from pawlab.serve.counters import Counters
 from pawlab.serve.errors import RefusedError
 from pawlab.serve.limits import Limits
-from pawlab.serve.middleware import INTERNAL_ERROR, Middleware
+from pawlab.serve.middleware import Middleware
 from pawlab.serve.predictor import Predictor
 from pawlab.serve.uploads import FIELD, MULTIPART, RAW_TYPES, Memory, Upload, read_uploads
 from pawlab.serve.workers import Workers, within
@@ -29,7 +32,6 @@ _DESCRIPTION = (
     "Classifies pictures. Every error is JSON with one sentence under `error`. Where the service was started with a "
     "token, send it as `Authorization: Bearer TOKEN`."
 )
-_GUARDED = frozenset({"/predict", "/heatmap", "/model", "/metrics"})
 _ERRORS = {
     400: "The form or the body can't be read.",
     401: "The token is missing or wrong.",
@@ -41,27 +43,21 @@ _ERRORS = {
     422: "The picture can't be read, or the model doesn't know the class.",
     503: "The service is busy; `Retry-After` says in how many seconds to try again.",
 }
-_LABEL = "The class to explain; the predicted one by default."
 _BINARY = {"type": "string", "format": "binary"}
 _FILES = {FIELD: {"type": "array", "minItems": 1, "items": _BINARY}}
-_FORM = {"schema": {"type": "object", "required": [FIELD], "properties": _FILES}}
-_PICTURES = {MULTIPART: _FORM, **{kind: {"schema": _BINARY} for kind in RAW_TYPES}}
+_FORM = {"type": "object", "required": [FIELD], "properties": _FILES}
+_PICTURES = {MULTIPART: {"schema": _FORM}, **{kind: {"schema": _BINARY} for kind in RAW_TYPES}}
 _UPLOAD = {"requestBody": {"required": True, "content": _PICTURES}}
 
-router = APIRouter()
+guarded, public = APIRouter(), APIRouter()
 
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return how the OpenAPI document describes these statuses."""
-    found: dict[int | str, dict[str, Any]]
-    found = {status: {"model": schema.Failure, "description": _ERRORS[status]} for status in statuses}
-    if 503 in found:
-        found[503]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
-    return found
-
-
-def _content(media_type: str, content: dict[str, str]) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {media_type: {"schema": content}}}}
+    retry = {"headers": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}}
+    return {
+        status: {"model": schema.Failure, "description": _ERRORS[status], **(retry if status == 503 else {})}
+        for status in statuses
+    }
 
 
 class Service:
@@ -95,7 +91,16 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-@router.post(
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Shared = Annotated[Service, Depends(_service)]
+Label = Annotated[str | None, Query(description="The class to explain; the predicted one by default.")]
+
+
+@guarded.post(
     "/predict",
     response_model=schema.Predictions,
     response_description="The predictions, in the order of the pictures.",
@@ -105,77 +110,85 @@ async def _disconnected(request: Request) -> None:
     },
     openapi_extra=_UPLOAD,
 )
-async def predict(request: Request) -> Any:
+async def predict(request: Request, service: Shared) -> Any:
     """Predict the class of each picture.
 
     Send pictures in the form field `files`, within the limits that `/model` gives, or one as the body itself. A picture
     that can't be read fails alone: its entry has `error`.
     """
-    service = _service(request)
     results = await service.process(request, service.predictor.predict)
-    service.counters.pictures.update(map(_outcome, results))
-    predictions = [schema.prediction_of(result) for result in results]
-    if all(result.error is not None for result in results):
-        return JSONResponse(asdict(schema.NoneRead(_none_read(results), predictions)), 422)
-    return schema.Predictions(predictions)
+    service.counters.pictures.update(
+        "unreadable" if result.error else "sure" if result.sure else "not_sure" for result in results
+    )
+    predictions = [vars(result) | ({"probability": None} if result.error else {}) for result in results]
+    if not all(result.error for result in results):
+        return {"predictions": predictions}
+    error = f"{results[0].picture or 'The picture'}: {results[0].error}."
+    if len(results) > 1:
+        error = f"None of the {len(results)} pictures could be read."
+    failure = schema.NoneRead.model_validate({"error": error, "predictions": predictions})
+    return JSONResponse(failure.model_dump(), 422)
 
 
-@router.post(
+@guarded.post(
     "/heatmap",
     response_class=Response,
     response_description="The picture with its heat map, in its own shape, at most 640 pixels a side.",
-    responses={**_errors(400, 401, 403, 404, 408, 413, 415, 422, 503), **_content("image/png", _BINARY)},
+    responses={
+        **_errors(400, 401, 403, 404, 408, 413, 415, 422, 503),
+        200: {"content": {"image/png": {"schema": _BINARY}}},
+    },
     openapi_extra=_UPLOAD,
 )
-async def heatmap(request: Request, label: Annotated[str | None, Query(description=_LABEL)] = None) -> Response:
+async def heatmap(request: Request, service: Shared, label: Label = None) -> Response:
     """Draw a heat map: the brighter a region, the more it contributes to the class.
 
     Send one picture, as to `/predict`.
     """
-    service = _service(request)
     try:
         drawn = await service.process(request, partial(service.predictor.heat_map, label=label), files=1)
     except PawlabError as error:
-        raise RefusedError(404 if isinstance(error, ModelError) else 422, _sentence(str(error))) from error
+        text = str(error)
+        sentence = text[0].upper() + text[1:] + "." * (text[-1] not in ".?")
+        raise RefusedError(404 if isinstance(error, ModelError) else 422, sentence) from error
     return Response(drawn[0], media_type="image/png")
 
 
-@router.get("/model", response_description="The description.", responses=_errors(401, 403))
-def model(request: Request) -> schema.Model:
+@guarded.get("/model", response_description="The description.", responses=_errors(401, 403))
+def model(service: Shared) -> schema.Model:  # in a thread, as it may be the first to need heat maps
     """Describe the model: its classes, its recipe, its picture size, its test scores."""
-    service = _service(request)  # in a thread, as it may be the first to need heat maps
-    return schema.model_of(service.predictor, service.metrics, service.limits)
+    card = service.predictor.classifier.card
+    described = vars(card) | {
+        "unfamiliarity_threshold": card.ood_threshold,
+        "metrics": service.metrics,
+        "heat_maps": service.predictor.explainer is not None,
+        "limits": service.limits,
+    }
+    return schema.Model.model_validate(described, from_attributes=True)
 
 
-@router.get("/health", response_description="It runs.", responses=_errors(403))
+@public.get("/health", response_description="It runs.", responses=_errors(403))
 async def health() -> schema.State:
     """Say that the service runs."""
-    return schema.State("ok")
+    return schema.State(status="ok")
 
 
-@router.get("/ready", response_description="There is room.", responses=_errors(403, 503))
-async def ready(request: Request) -> schema.State:
+@public.get("/ready", response_description="There is room.", responses=_errors(403, 503))
+async def ready(service: Shared) -> schema.State:
     """Say whether there is room for another picture."""
-    _service(request).workers.require_room(1)
-    return schema.State("ready")
+    service.workers.require_room(1)
+    return schema.State(status="ready")
 
 
-@router.get(
+@guarded.get(
     "/metrics",
     response_class=Response,
     response_description="One line per count.",
-    responses={**_errors(401, 403), **_content("text/plain", {"type": "string"})},
+    responses={**_errors(401, 403), 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics(request: Request) -> Response:
+async def metrics(service: Shared) -> Response:
     """Return the counts of requests and pictures in Prometheus's text format."""
-    service = _service(request)
-    page = service.counters.render(
-        {
-            "pawlab_requests_under_way": ("Requests in progress.", service.counters.under_way),
-            "pawlab_pictures_waiting": ("Pictures in the queue.", service.workers.waiting),
-            "pawlab_upload_bytes": ("Memory that uploads take.", service.memory.held),
-        }
-    )
+    page = service.counters.render(service.workers.waiting, service.memory.held)
     return Response(page, media_type=counters.MEDIA_TYPE)
 
 
@@ -185,7 +198,7 @@ def create_app(
     limits: Limits | None = None,
     token: str | None = None,
     hosts: frozenset[str] | None = None,
-) -> Middleware:
+) -> FastAPI:
     """Return the service as an ASGI application.
 
     `metrics`: what /model returns as such. `token`: what clients must send; None requires none. `hosts`: the names it
@@ -199,73 +212,52 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=_lifespan,
-        exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_allowed, Exception: _internal_error},
+        exception_handlers={HTTPException: _refuse},
     )
     api.state.service = service
-    api.include_router(router)
-    assets = read_assets()
-    for address, (content, media_type) in assets.items():
-        api.add_api_route(address, partial(_asset, content, media_type), include_in_schema=False)
-    document = api.openapi()
-    if token is not None:
-        _describe_token(document)
-    paths = frozenset(document["paths"]) | set(assets) | {"/openapi.json"}
-    return Middleware(api, service.counters, paths, _GUARDED, token, hosts)
+    api.include_router(guarded, dependencies=[] if token is None else [Depends(_requiring(token))])
+    api.include_router(public)
+    files = page_files()
+    for address, (content, media_type) in files.items():
+        api.add_api_route(address, partial(_file, content, media_type), include_in_schema=False)
+    paths = frozenset([*api.openapi()["paths"], *files, "/openapi.json"])
+    api.add_middleware(Middleware, counters=service.counters, paths=paths, hosts=hosts)
+    return api
 
 
-def _describe_token(document: dict[str, Any]) -> None:
-    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    for path in _GUARDED:
-        for operation in document["paths"][path].values():
-            operation["security"] = [{"token": []}]
+def _requiring(token: str) -> Callable[..., Awaitable[None]]:
+    """Return the dependency of an address that requires the token; the OpenAPI document tells of it."""
+    bearer = HTTPBearer(scheme_name="token", auto_error=False)
+
+    async def check(given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
+        right = token.encode()
+        if given is None or not hmac.compare_digest(given.credentials.strip().encode("latin-1"), right):
+            sentence = "The token is missing or wrong. Send it in the header 'Authorization: Bearer TOKEN'."
+            raise RefusedError(401, sentence, {"WWW-Authenticate": "Bearer"})
+
+    return check
 
 
-@asynccontextmanager
-async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
-    yield
-    api.state.service.workers.close()
+def page_files() -> dict[str, tuple[bytes, str]]:
+    """Return content and media type of the page's files, by address. No other file is served."""
+    folder = Path(__file__).parent
+    return {
+        "/": ((folder / "page.html").read_bytes(), "text/html"),
+        "/static/page.css": ((folder / "static/page.css").read_bytes(), "text/css"),
+        "/static/page.js": ((folder / "static/page.js").read_bytes(), "text/javascript"),
+        "/static/icon.svg": ((folder / "static/icon.svg").read_bytes(), "image/svg+xml"),
+        "/static/colours.css": (css_variables().encode(), "text/css"),
+    }
 
 
-async def _asset(content: bytes, media_type: str) -> Response:
+async def _file(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
-async def _refuse(_: Request, refused: RefusedError) -> Response:
-    return refused.response()
-
-
-async def _not_found(_: Request, __: Exception) -> Response:
-    sentence = "There is nothing at this address. The page is at /, the description of the API at /openapi.json."
-    return RefusedError(404, sentence).response()
-
-
-async def _not_allowed(_: Request, error: Exception) -> Response:
-    allowed: dict[str, str] = getattr(error, "headers", None) or {}
-    methods = allowed.get("Allow", "another")
-    return RefusedError(405, f"This address doesn't take this method, but {methods}.", allowed).response()
-
-
-async def _internal_error(_: Request, __: Exception) -> Response:
-    return INTERNAL_ERROR.response()
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-def _outcome(result: Result) -> str:
-    if result.error is not None:
-        return "unreadable"
-    return "sure" if result.sure else "not_sure"
-
-
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + "." * (text[-1] not in ".?")
-
-
-def _none_read(results: list[Result]) -> str:
-    if len(results) > 1:
-        return f"None of the {len(results)} pictures could be read."
-    return f"{results[0].picture or 'The picture'}: {results[0].error}."
+async def _refuse(_: Request, error: Any) -> Response:
+    """Refuse what no address takes: the router's 404 and 405."""
+    if error.status_code == 405:
+        sentence = f"This address doesn't take this method, but {error.headers['Allow']}."
+    else:
+        sentence = "There is nothing at this address. The page is at /, the description of the API at /openapi.json."
+    return RefusedError(error.status_code, sentence, error.headers).response()

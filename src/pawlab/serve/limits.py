@@ -7,8 +7,7 @@ from dataclasses import dataclass
 class Limits:
     """Sizes in bytes, times in seconds.
 
-    They leave room for what people have (a phone's photo is 3 to 30 MB) and keep the service's memory bounded: uploads
-    wait in memory, never on disk.
+    They leave room for what people have (a phone's photo is 3 to 30 MB) and keep the service's memory bounded.
     """
 
     # One request

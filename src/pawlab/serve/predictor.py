@@ -1,8 +1,7 @@
 """From an upload to its prediction: the work that threads do."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from threading import Lock
@@ -29,10 +28,7 @@ class Predictor:
 
     @cached_property
     def explainer(self) -> Explainer | None:
-        """Return what draws heat maps, or None where the network doesn't allow it.
-
-        Made at the first use: it takes half a second and as much memory as all the rest.
-        """
+        """Return what draws heat maps, or None where the network doesn't allow it. Made at the first use."""
         try:
             return Explainer(self.classifier)
         except (ModelError, ValueError):  # no convolution, an unknown layer, no softmax at the end
@@ -47,11 +43,10 @@ class Predictor:
         return replace(self.classifier.predict(pixels), picture=upload.name)
 
     def heat_map(self, upload: Upload, label: str | None) -> bytes:
-        """Return a PNG of the picture under the heat map of a class, or of the predicted one.
+        """Return a PNG of the picture, or of what the classifier crops or pads it to, under the heat map of a class.
 
-        It has the picture's own shape; where the classifier crops or pads, it is what the classifier sees. Raises
-        ModelError where none can be drawn for the classifier, PictureError where the picture can't be read, PawlabError
-        where there is no such class.
+        `label`: None takes the predicted class. Raises ModelError where none can be drawn for the classifier,
+        PictureError where the picture can't be read, PawlabError where there is no such class.
         """
         if self.explainer is None:
             raise ModelError("no heat map can be drawn for this model")
@@ -64,12 +59,7 @@ class Predictor:
         return file.getvalue()
 
     def _decode(self, data: bytes, info: PictureInfo, size: Preprocess) -> Pixels:
-        with self._in_turn(info):
-            return decode(data, size)
-
-    @contextmanager
-    def _in_turn(self, info: PictureInfo) -> Iterator[None]:
-        """Let only one large picture be decoded at a time, so that memory stays bounded on many cores too.
+        """Decode a picture, large ones one at a time, so that memory stays bounded on many cores too.
 
         A JPEG takes a third of the memory: it is decoded at a fraction of its size, but a progressive one must be held
         whole before that.
@@ -80,11 +70,9 @@ class Predictor:
                 f"has {info.width} x {info.height} pixels, more than the {self._limits.pixels / 1e6:g} million "
                 f"accepted as {info.format}; make it smaller, or a JPEG"
             )
-        if pixels < self._limits.large_pixels * (3 if is_jpeg else 1):
-            yield
-            return
-        with self._one_at_a_time:
-            yield
+        is_large = pixels >= self._limits.large_pixels * (3 if is_jpeg else 1)
+        with self._one_at_a_time if is_large else nullcontext():
+            return decode(data, size)
 
 
 def _own_shape(info: PictureInfo) -> Preprocess:

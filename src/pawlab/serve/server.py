@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import sys
-from asyncio import TimerHandle, Transport
+from asyncio import Transport
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -16,26 +16,25 @@ from typing import Any
 import numpy as np
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import HANDLED_SIGNALS
 
 from pawlab.classifier import Classifier, model_file
 from pawlab.errors import PawlabError
+from pawlab.runs.record import METRICS_FILE
 from pawlab.serve.app import create_app
 from pawlab.serve.errors import RefusedError, busy
 from pawlab.serve.limits import Limits
 
-_METRICS_FILE = "metrics.json"
 _KEEP_ALIVE_SECONDS = 10
 _LAST_REQUEST_SECONDS = 0.2  # for a request that was on the wire when the service was told to stop
 
 
 def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
-    """Serve a model until a signal to stop; then finish the accepted requests.
-
-    Raises ModelError where there is no model, PawlabError where the address can't be used.
-    """
+    """Do what `pawlab.serve.serve` says."""
     _log_to_standard_error()
     classifier = Classifier.load(model)
-    _warm_up(classifier)
+    size = classifier.card.preprocess
+    classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))  # the first takes longer
     with listen(host, port) as listener:
         app = create_app(classifier, _read_metrics(model), Limits(), token, own_names(host, listener))
         server = uvicorn.Server(configure(app))
@@ -54,14 +53,9 @@ def _log_to_standard_error() -> None:
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the client gets the error
 
 
-def _warm_up(classifier: Classifier) -> None:
-    size = classifier.card.preprocess
-    classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))
-
-
 def _read_metrics(model: str | Path) -> dict[str, Any] | None:
     try:
-        text = (model_file(model).parent / _METRICS_FILE).read_text(encoding="utf-8")
+        text = (model_file(model).parent / METRICS_FILE).read_text(encoding="utf-8")
         metrics = json.loads(text, parse_constant=lambda _: None)  # JSON for the web knows no NaN
     except (OSError, ValueError):
         return None
@@ -91,7 +85,7 @@ def configure(app: Any) -> uvicorn.Config:
         app,
         http=Protocol,
         ws="none",
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         log_level="error",
         access_log=False,
@@ -118,17 +112,8 @@ def _say(line: str) -> None:
 
 @contextmanager
 def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
-    """Make signals stop the server gracefully, from now on and not only once it runs.
-
-    uvicorn raises a signal again when it has finished, which would kill the program; this handler catches it.
-    """
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")
-    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-
-    def stop(*_: Any) -> None:
-        server.should_exit = True
-
-    before = {number: signal.signal(number, stop) for number in signals}
+    """Make signals stop the server, from now on until it has ended: uvicorn then raises what it got once more."""
+    before = {number: signal.signal(number, server.handle_exit) for number in HANDLED_SIGNALS}
     try:
         yield
     finally:
@@ -137,11 +122,11 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1, with limits on connections and on the time for a request's head, and errors in JSON. At a
-    stop it still serves what was on the wire."""
+    """uvicorn's HTTP/1.1 with limits on connections and on the time for a head, errors in JSON, and a stop that still
+    serves what was on the wire."""
 
     limits = Limits()
-    _timer: TimerHandle | None = None
+    _head_ends: float | None = None  # when the head that is coming must be whole
     _stopping = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -151,23 +136,17 @@ class Protocol(H11Protocol):
             self._refuse(busy("There are too many connections.", 5))
         self._time_head()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End a connection."""
-        super().connection_lost(exc)
-        self._stop_timer()
-
     def data_received(self, data: bytes) -> None:
         """Take what a client sent."""
         super().data_received(data)
         self._time_head()
-        if self._stopping:
-            self._announce_close()
+        self._announce_close()
 
     def shutdown(self) -> None:
         """Close after the running request, or soon where there is none."""
         self._stopping = True
         self._announce_close()
-        self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_if_idle)
+        self.loop.call_later(_LAST_REQUEST_SECONDS, super().shutdown)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what isn't HTTP."""
@@ -175,15 +154,14 @@ class Protocol(H11Protocol):
 
     def _refuse(self, refused: RefusedError) -> None:
         response = refused.response()
-        headers = [*response.raw_headers, (b"connection", b"close")]
-        lines = [f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}".encode()]
-        lines += [name + b": " + value for name, value in headers]
-        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+        lines = [f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}", "connection: close"]
+        lines += [f"{name}: {value}" for name, value in response.headers.items()]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + bytes(response.body))
         self.transport.close()
 
     def _announce_close(self) -> None:
-        """Say in the running response that it is the connection's last."""
-        if not self._idle() and self.cycle.keep_alive:
+        """After `shutdown`, say in the running response that it is the connection's last."""
+        if self._stopping and not self._idle() and self.cycle.keep_alive:
             self.cycle.keep_alive = False
             self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
 
@@ -191,17 +169,9 @@ class Protocol(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _time_head(self) -> None:
+        """Set uvicorn's timer, which data stops, again for a head that isn't whole, but no later."""
         if not self._idle():
-            self._stop_timer()
-        elif self._timer is None:
-            self._timer = self.loop.call_later(self.limits.silence_seconds, self._close_if_idle)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _close_if_idle(self) -> None:
-        self._timer = None
-        if self._idle():
-            self.transport.close()
+            self._head_ends = None
+            return
+        self._head_ends = self._head_ends or self.loop.time() + self.limits.silence_seconds
+        self.timeout_keep_alive_task = self.loop.call_at(self._head_ends, self.transport.close)

@@ -1,15 +1,17 @@
 """What clients send: read into memory within limits of size, number and time. Nothing is written to disk."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
-from typing import Any
+from fnmatch import fnmatchcase
+from functools import partial
+from io import BytesIO
+from typing import cast
 
 from fastapi import Request
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
 
 from pawlab.serve.errors import RefusedError, busy
 from pawlab.serve.limits import Limits
@@ -59,129 +61,93 @@ async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upl
 
     Raises RefusedError where the request isn't of either kind, exceeds the limits, or takes too long.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limits.request_bytes:
-        raise _request_too_large(limits)
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if not any(fnmatchcase(kind, known) for known in (MULTIPART, *RAW_TYPES)):
+        accepted = f"{MULTIPART} with pictures in the field '{FIELD}', or one picture as {' or '.join(RAW_TYPES)}"
+        raise RefusedError(415, f"Send {accepted}.")
     chunks = _chunks(request, limits, take)
-    if kind == MULTIPART:
-        return await _read_form(request.headers, chunks, limits)
-    if kind.startswith("image/") or kind == "application/octet-stream":
-        return [await _read_raw(chunks, limits)]
-    raise RefusedError(
-        415, f"Send {MULTIPART} with pictures in the field '{FIELD}', or one picture as {' or '.join(RAW_TYPES)}."
-    )
+    try:
+        async with asyncio.timeout(limits.upload_seconds):
+            return await (_read_form(content_type, chunks, limits) if kind == MULTIPART else _read_raw(chunks, limits))
+    except TimeoutError as error:
+        sentence = f"The upload took longer than {limits.upload_seconds:g} s. Send fewer pictures at once."
+        raise RefusedError(408, sentence) from error
 
 
-async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncGenerator[bytes, None]:
+async def _chunks(request: Request, limits: Limits, take: Take) -> AsyncIterator[bytes]:
     """Yield the body as it comes, counted."""
-    received = 0
-    deadline = monotonic() + limits.upload_seconds
-    more = True
+    advice = "Send its pictures in several requests"
+    _require_size("The request", int(request.headers.get("content-length", 0)), limits.request_bytes, advice)
+    received, more = 0, True
     while more:
-        message = await _next_message(request, limits, deadline)
+        try:
+            async with asyncio.timeout(limits.silence_seconds):
+                message = await request.receive()
+        except TimeoutError as error:
+            sentence = f"No data came for {limits.silence_seconds:g} s. Send the upload again."
+            raise RefusedError(408, sentence) from error
         if message["type"] == "http.disconnect":
             raise RefusedError(499, "The client disconnected before its upload was complete.")
         chunk, more = message.get("body", b""), message.get("more_body", False)
         received += len(chunk)
-        if received > limits.request_bytes:
-            raise _request_too_large(limits)
+        _require_size("The request", received, limits.request_bytes, advice)
         take(len(chunk))
         yield chunk
 
 
-async def _next_message(request: Request, limits: Limits, deadline: float) -> MutableMapping[str, Any]:
-    left = deadline - monotonic()
-    try:
-        async with asyncio.timeout(min(limits.silence_seconds, left)):
-            return await request.receive()
-    except TimeoutError as error:
-        if limits.silence_seconds < left:
-            raise RefusedError(408, f"No data came for {limits.silence_seconds:g} s. Send the upload again.") from error
-        seconds = f"{limits.upload_seconds:g} s"
-        raise RefusedError(408, f"The upload took longer than {seconds}. Send fewer pictures at once.") from error
-
-
-async def _read_raw(chunks: AsyncGenerator[bytes, None], limits: Limits) -> Upload:
-    parts = []
-    size = 0
+async def _read_raw(chunks: AsyncIterator[bytes], limits: Limits) -> list[Upload]:
+    data = bytearray()
     async for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size > limits.file_bytes:
-            raise _file_too_large("", limits)
-    if not size:
+        data += chunk
+        _require_size("The picture", len(data), limits.file_bytes)
+    if not data:
         raise RefusedError(400, "The body is empty. Send a picture in it.")
-    return Upload("", b"".join(parts))
+    return [Upload("", bytes(data))]
 
 
-class _FormParser(MultiPartParser):
-    """Starlette's parser, with files in memory only; too many, or a form without its end, are refused."""
-
-    spool_max_size = 1 << 40  # bytes: more than any request may have
-
-    def __init__(self, headers: Headers, chunks: AsyncGenerator[bytes, None], limits: Limits) -> None:
-        super().__init__(headers, self._complete(chunks))
-        self._limits = limits
-        self._ended = False
-
-    def on_headers_finished(self) -> None:
-        """Begin the next part."""
-        if len(self.items) == self._limits.files:
-            pictures = "one picture" if self._limits.files == 1 else f"{self._limits.files} pictures"
-            raise RefusedError(413, f"A request may have {pictures}. Send the others in further requests.")
-        super().on_headers_finished()
-
-    def on_end(self) -> None:
-        """Note the last boundary."""
-        self._ended = True
-
-    async def _complete(self, chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def _read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Limits) -> list[Upload]:
+    uploads: list[Upload] = []
+    ended = asyncio.Event()
+    boundary = parse_options_header(content_type)[1].get(b"boundary")
+    add, in_memory = partial(_add, uploads, limits), {"MAX_MEMORY_FILE_SIZE": limits.request_bytes}
+    try:
+        form = FormParser(MULTIPART, add, add, ended.set, boundary, config=in_memory)
         async for chunk in chunks:
-            yield chunk
-        if not self._ended:
-            raise RefusedError(400, "The form is cut off: its last boundary is missing. Send it again.")
+            form.write(chunk)
+    except FormParserError as error:
+        reason = "invalid multipart data" if boundary else "missing boundary in multipart"
+        advice = f"Send it as `curl -F {FIELD}=@cat.jpg` does."
+        raise RefusedError(400, f"The form can't be read ({reason}). {advice}") from error
+    if not ended.is_set():
+        raise RefusedError(400, "The form is cut off: its last boundary is missing. Send it again.")
+    if not uploads:
+        raise RefusedError(400, f"The form has no picture. Put at least one into the field '{FIELD}'.")
+    return uploads
 
 
-async def _read_form(headers: Headers, chunks: AsyncGenerator[bytes, None], limits: Limits) -> list[Upload]:
-    try:
-        form = await _FormParser(headers, chunks, limits).parse()
-    except MultiPartException as error:
-        reason = error.message[:1].lower() + error.message[1:].rstrip(".")
-        raise RefusedError(
-            400, f"The form can't be read ({reason}). Send it as `curl -F {FIELD}=@cat.jpg` does."
-        ) from error
-    try:
-        if not form:
-            raise RefusedError(400, f"The form has no picture. Put at least one into the field '{FIELD}'.")
-        return [await _upload(field, value, limits) for field, value in form.multi_items()]
-    finally:
-        await form.close()
-
-
-async def _upload(field: str, value: UploadFile | str, limits: Limits) -> Upload:
+def _add(uploads: list[Upload], limits: Limits, part: Field | File) -> None:
+    """Add a part of a form to the uploads. Raises RefusedError where it isn't a picture, too large, or one too many."""
+    if len(uploads) == limits.files:
+        pictures = "one picture" if limits.files == 1 else f"{limits.files} pictures"
+        raise RefusedError(413, f"A request may have {pictures}. Send the others in further requests.")
+    field = _text(part.field_name)
     if field != FIELD:
         raise RefusedError(400, f"The form has the field '{field[:50]}'. Put pictures into the field '{FIELD}'.")
-    if isinstance(value, str):
+    if isinstance(part, Field):
         raise RefusedError(400, f"The field '{FIELD}' has text, not a file. With curl: -F {FIELD}=@cat.jpg.")
-    name = value.filename or ""
-    if (value.size or 0) > limits.file_bytes:
-        raise _file_too_large(name, limits)
-    data = await value.read()
-    await value.close()  # frees the form's copy
-    return Upload(name, data)
+    name = _text(part.file_name)
+    _require_size(name[:200] or "The picture", part.size, limits.file_bytes)
+    uploads.append(Upload(name, cast(BytesIO, part.file_object).getvalue()))
 
 
-def _request_too_large(limits: Limits) -> RefusedError:
-    return RefusedError(
-        413, f"The request has more than {_megabytes(limits.request_bytes)}. Send its pictures in several requests."
-    )
+def _text(name: bytes | None) -> str:
+    try:
+        return (name or b"").decode()
+    except UnicodeDecodeError:
+        return (name or b"").decode("latin-1")
 
 
-def _file_too_large(name: str, limits: Limits) -> RefusedError:
-    what = name[:200] or "The picture"
-    return RefusedError(413, f"{what} has more than {_megabytes(limits.file_bytes)}. Make it smaller.")
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:g} MB"
+def _require_size(what: str, size: int, limit: int, advice: str = "Make it smaller") -> None:
+    if size > limit:
+        raise RefusedError(413, f"{what} has more than {limit / 1e6:g} MB. {advice}.")

@@ -1,7 +1,7 @@
 """Pictures of all clients in one bounded queue, processed by as many threads as there are cores.
 
-Measured on CPU, ONNX Runtime predicts a batch no faster than its pictures one by one, as long as every core has one to
-work on. So nothing is batched across clients: threads just never idle while there is work.
+Nothing is batched across clients: measured on CPU, ONNX Runtime predicts a batch no faster than its pictures one by one
+while every core has one to work on.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pawlab.parallel import cores
 from pawlab.serve.errors import RefusedError, busy
@@ -17,26 +17,8 @@ from pawlab.serve.errors import RefusedError, busy
 Result = TypeVar("Result")
 
 
-class _Job(Generic[Result]):
-    """Work that can be dropped. A thread pool keeps a cancelled call, and with it an upload, until a thread is free."""
-
-    def __init__(self, work: Callable[[], Result]) -> None:
-        self._work: Callable[[], Result] | None = work
-
-    def drop(self) -> None:
-        self._work = None
-
-    def __call__(self) -> tuple[float, Result]:
-        """Return the seconds that it took, and its result."""
-        work, start = self._work, perf_counter()
-        if work is None:
-            raise asyncio.CancelledError
-        result = work()
-        return perf_counter() - start, result
-
-
 class Workers:
-    """Threads behind a bounded queue. Used on the event loop only: no locks."""
+    """Threads behind a bounded queue. Called on the event loop only: no locks."""
 
     def __init__(self, waiting: int, threads: int | None = None) -> None:
         self.threads = threads or cores()
@@ -62,26 +44,27 @@ class Workers:
         Raises RefusedError where the queue is full, and whatever the work raises.
         """
         self.require_room(len(work))
-        jobs = [_Job(item) for item in work]
-        futures = [asyncio.get_running_loop().run_in_executor(self._pool, job) for job in jobs]
+        jobs = [[item] for item in work]
+        futures = [asyncio.get_running_loop().run_in_executor(self._pool, self._do, job) for job in jobs]
         self._unfinished += len(futures)
         for future in futures:
             future.add_done_callback(self._finish)
         try:
-            return [result for _, result in await asyncio.gather(*futures)]
+            return await asyncio.gather(*futures)
         finally:
             for job, future in zip(jobs, futures, strict=True):
                 future.cancel()
-                job.drop()
+                job.clear()  # the pool keeps a cancelled call, and with it an upload, until a thread is free
 
-    def close(self) -> None:
-        """Stop the threads, after the jobs that are running."""
-        self._pool.shutdown(cancel_futures=True)
+    def _do(self, job: list[Callable[[], Result]]) -> Result:
+        """Do the work that the list holds, in a thread."""
+        start = perf_counter()
+        result = job.pop()()
+        self._seconds += 0.05 * (perf_counter() - start - self._seconds)
+        return result
 
-    def _finish(self, future: "asyncio.Future[tuple[float, Result]]") -> None:
+    def _finish(self, _: "asyncio.Future[Result]") -> None:
         self._unfinished -= 1
-        if not future.cancelled() and future.exception() is None:
-            self._seconds += 0.05 * (future.result()[0] - self._seconds)
 
 
 async def within(seconds: float, work: asyncio.Task[Result], gone: asyncio.Task[None]) -> Result:

@@ -1,5 +1,4 @@
-"""What training pictures look like to a pretrained network: the centres that `evaluation.out_of_distribution` measures
-by.
+"""What training pictures look like to a pretrained network: the centres that `out_of_distribution` measures by.
 
 Centres are up to 256 k-means centres of the training pictures' features scaled to length 1 (spherical k-means, Dhillon
 and Modha 2001), or the pictures themselves where there are no more. The limit keeps a stated share of pictures that the
@@ -7,8 +6,6 @@ centres haven't seen.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +14,7 @@ from numpy.typing import NDArray
 from pawlab.datasets.dataset import Picture
 from pawlab.evaluation.out_of_distribution import Features, directions, ood_score
 from pawlab.graphs.edit import with_outputs
-from pawlab.graphs.runtime import Graph, open_graph
+from pawlab.graphs.runtime import open_graph
 from pawlab.images import Preprocess, decode
 from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
@@ -35,19 +32,11 @@ _FEW = 100  # pictures: then each is left out alone
 _ROUNDING = 1e-6
 
 
-@dataclass(frozen=True)
-class Centres:
-    """`centres`: float32 (k, d), rows of length 1. `limit`: the `ood_score` above which a picture is unlike them."""
+def fit_centres(train: Features, validation: Features) -> tuple[Features, float]:
+    """Return centres, float32 (k, d), of training features (n, d), and the `ood_score` above which a picture is unlike.
 
-    centres: Features
-    limit: float
-
-
-def fit_centres(train: Features, validation: Features) -> Centres:
-    """Find centres of training features (n, d), and the limit that keeps KEPT_SHARE of validation features (m, d).
-
-    Where validation pictures are few, training pictures join them, each scored against centres made without it. The
-    same arrays give the same bits.
+    The centres have length 1, and the limit keeps KEPT_SHARE of validation features (m, d). Where those are few,
+    training pictures join them, each scored against centres made without it. The same arrays give the same bits.
     """
     from threadpoolctl import threadpool_limits
 
@@ -57,7 +46,7 @@ def fit_centres(train: Features, validation: Features) -> Centres:
         scores = ood_score(validation, centres)
         if len(scores) < _ENOUGH:
             scores = np.concatenate([scores, _held_out(distinct)])
-    return Centres(centres, float(np.quantile(scores, KEPT_SHARE, method="higher")) + _ROUNDING)
+    return centres, float(np.quantile(scores, KEPT_SHARE, method="higher")) + _ROUNDING
 
 
 def picture_features(
@@ -67,30 +56,18 @@ def picture_features(
 
     Raises ValueError where the graph holds no pretrained network.
     """
-    compute = _FeaturesIn(model, preprocess)
-    rows = []
+    graph = open_graph(with_outputs(model, ["features"]).SerializeToString())
+
+    def features_of(picture: Picture) -> Features:
+        features: Features = graph.run(["features"], decode(picture.path, preprocess)[np.newaxis])[0][0]
+        return features
+
     with progress("Computing features", len(pictures)) as advance:
-        for row in map_in_threads(compute, pictures):
+        rows = []
+        for row in map_in_threads(features_of, pictures):
             rows.append(row)
             advance(1)
     return np.stack(rows)
-
-
-class _FeaturesIn:
-    """Picture -> its features in a graph."""
-
-    def __init__(self, model: "ModelProto", preprocess: Preprocess) -> None:
-        self._model = model
-        self._preprocess = preprocess
-
-    def __call__(self, picture: Picture) -> Features:
-        pixels = decode(picture.path, self._preprocess)
-        features: Features = self._graph.run(["features"], pixels[np.newaxis])[0][0]
-        return features
-
-    @cached_property
-    def _graph(self) -> Graph:
-        return open_graph(with_outputs(self._model, ["features"]).SerializeToString())
 
 
 def _distinct(rows: Features) -> Features:
@@ -99,9 +76,7 @@ def _distinct(rows: Features) -> Features:
 
 
 def _cluster(rows: Features) -> Features:
-    """Start from pictures spread evenly over the training set, so that every class has its share, and nothing is
-    random.
-    """
+    """Start from pictures spread evenly over the training set: every class has its share, and nothing is random."""
     from sklearn.cluster import KMeans
 
     if len(rows) <= _CENTRES:

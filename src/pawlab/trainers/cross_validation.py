@@ -1,9 +1,9 @@
 """Linear probes that haven't seen the picture they predict: out-of-fold probabilities, and label issues by them.
 
-Five probes are fitted to a frozen network's features, each without a fifth of the pictures. The features were learned
-without our labels, so a wrong label can't hide in them. Copies of a picture are in one fold: else the probe would have
-seen it under its label after all. The pictures with the smallest margins are predicted once more from a second view,
-cropped where training squashes, and ranked by that: what both views call wrong is seldom just an unusual picture.
+Five probes are fitted to a frozen network's features, each without a fifth of the pictures; the features were learned
+without our labels, so a wrong label can't hide in them. Copies of a picture are in one fold, else the probe would have
+seen it under its label after all. The pictures with the smallest margins are ranked by a second view, cropped where
+training squashes: what both views call wrong is seldom just an unusual picture.
 """
 
 import warnings
@@ -109,9 +109,9 @@ def find_label_issues(
 ) -> tuple[LabelIssue, ...]:
     """Return the pictures of all three splits whose label looks wrong, the most likely first.
 
-    `features`: (n, d), of training and validation pictures in this order. `tested`: (m, d), those of the test pictures,
-    or None where the classifier's own predictions, `test`, come from the same features. `view`: gives the features of
-    pictures in another view; it is asked for the shortlist alone. `C`: of the probes, before caution.
+    `features`: (n, d), of training and validation pictures in this order. `tested`: (m, d), those of the test pictures;
+    None where `test`, the classifier's own predictions, come from the same features. `view`: gives the features of the
+    shortlist in another view. `C`: of the probes, before caution.
     """
     trained = dataset.split("train") + dataset.split("validation")
     unseen = np.full(len(test.pictures), NO_FOLD)

@@ -5,10 +5,10 @@ most likely. It changes no prediction, only how confident it is; that is why it 
 probabilities (Zadrozny and Elkan 2002), which needs more pictures and can change predictions.
 
 Few validation pictures mislead: where all of 20 are correct, the likelihood rises for ever as T falls. So log T has a
-prior, normal around 0 with a standard deviation of 0.5. Against 800 pictures it hardly counts; with 5 it keeps T near
-1.
+prior, normal around 0 with a standard deviation of 0.5: with 800 pictures it hardly counts, with 5 it keeps T near 1.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from pawlab.evaluation.calibration import log_probabilities, tempered
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.metrics import Labels, Probabilities
 from pawlab.evaluation.out_of_distribution import Features, ood_score
-from pawlab.graphs.edit import add_ood_score, apply_temperature, copy_of, features_of
+from pawlab.graphs.edit import add_ood_score, apply_temperature, features_of
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
 from pawlab.trainers.centres import fit_centres, picture_features
@@ -61,16 +61,17 @@ def finish_model(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progr
     temperature = fit_temperature(fitted.validation, labels)
     probabilities = tempered(fitted.validation, temperature)
     threshold = confidence_threshold(probabilities, labels)
-    graph = copy_of(fitted.graph)
+    graph = deepcopy(fitted.graph)
     apply_temperature(graph, temperature)
-    features = _features(fitted, dataset, preprocess, progress)
-    sure, limit = probabilities.max(axis=1) >= threshold, None
+    sure, features = probabilities.max(axis=1) >= threshold, fitted.features
+    limit: float | None = None
+    if features is None and features_of(fitted.graph) is not None:
+        features = picture_features(fitted.graph, dataset.split("train") + pictures, preprocess, progress)
     if features is not None:
         train, validation = np.split(features, [len(features) - len(pictures)])
-        found = fit_centres(train, validation)
-        add_ood_score(graph, found.centres)
-        limit = found.limit
-        sure &= ood_score(validation, found.centres) <= limit
+        centres, limit = fit_centres(train, validation)
+        add_ood_score(graph, centres)
+        sure &= ood_score(validation, centres) <= limit
     predicted = Evaluation(dataset.classes, pictures, labels, probabilities, (), sure)
     return Finished(graph, temperature, threshold, limit, predicted, features)
 
@@ -95,9 +96,9 @@ def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
 def confidence_threshold(probabilities: Probabilities, labels: Labels) -> float:
     """Return the probability below which a prediction counts as "not sure".
 
-    It keeps at least KEPT_SHARE of the correct predictions among these validation pictures: (n, classes) and (n,).
-    Where they are few, the least confident of them is no measure of what is to come: the threshold lies nearer to the
-    least that a first prediction can have, an even chance for every class, as though ten more had been so unsure.
+    It keeps at least KEPT_SHARE of the correct predictions among these validation pictures: (n, classes) and (n,). Few
+    of them are no measure of what is to come: then it lies nearer to an even chance for every class, the least that a
+    first prediction can have, as though ten more had been so unsure.
     """
     correct = probabilities.argmax(axis=1) == labels
     top = np.sort(probabilities.max(axis=1)[correct])
@@ -107,9 +108,3 @@ def confidence_threshold(probabilities: Probabilities, labels: Labels) -> float:
     given_up = int(len(top) * (1 - KEPT_SHARE))
     weight = len(top) / (len(top) + _PRIOR_PREDICTIONS)
     return float(min(even_chance + weight * (top[given_up] - even_chance), _HIGHEST))
-
-
-def _features(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress) -> Features | None:
-    if fitted.features is not None or features_of(fitted.graph) is None:
-        return fitted.features
-    return picture_features(fitted.graph, dataset.split("train") + dataset.split("validation"), preprocess, progress)

@@ -43,10 +43,9 @@ class Fitted:
 
     `graph`: from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes). `history`: one row per epoch;
     `best_epoch`: whose weights these are. `skipped`: training and validation pictures that can't be decoded; `infos`:
-    size and format of the others by SHA-256. `validation`: float32 (n, classes), probabilities of the validation
-    pictures that can be decoded, in order. `seconds`: wall time by stage. `choices`: what was chosen on validation.
-    `features`: float32 (n, d), a frozen network's for training and validation pictures, in this order; None where
-    fitting didn't compute them.
+    size and format of the others by SHA-256. `validation`: float32 (n, classes), the others' probabilities, in order.
+    `seconds`: wall time by stage. `choices`: what was chosen on validation. `features`: float32 (n, d), a frozen
+    network's for training and validation pictures, in this order; None where fitting didn't compute them.
     """
 
     graph: "ModelProto"

@@ -6,43 +6,50 @@ const BARS = 5;
 const THUMBNAIL = 640; // pixels across
 const TOKEN = "pawlab-token";
 
-const page = Object.fromEntries(
-  ["question", "host", "facts", "drop", "choose", "photograph", "results", "summary", "predictions", "clear", "live", "card"]
-    .map((id) => [id, document.getElementById(id)]),
-);
-const tokenForm = document.getElementById("token-form");
+const page = Object.fromEntries([...document.querySelectorAll("[id]")].map((part) => [part.id, part]));
 
 let model = null; // what GET model returns
-let cards = []; // one per picture, in order of arrival
-let queue = []; // the cards that wait
-let underWay = 0;
-let abort = new AbortController(); // of all that "Clear all" stops
+let work = begin(); // all that "Clear all" stops
 let news = []; // not yet announced to screen readers
 let newsTimer = 0;
 
+function begin() {
+  return { cards: [], queue: [], underWay: 0, abort: new AbortController() }; // `queue`: the cards that wait
+}
+
 // ---- The service
 
+class ServiceError extends Error {} // with a sentence from the service
+
+const told = (error) => (error instanceof ServiceError ? error.message : "The service can't be reached.");
+
 async function send(address, options = {}) {
-  const token = sessionStorage.getItem(TOKEN);
-  const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${inBytes(token)}` }) };
+  const token = new TextEncoder().encode(sessionStorage.getItem(TOKEN) ?? ""); // headers hold bytes
+  const headers = token.length ? { Authorization: `Bearer ${String.fromCharCode(...token)}` } : {};
   for (let attempt = 1; ; attempt++) {
     const response = await fetch(address, { ...options, headers });
     if (response.status !== 503 || attempt === ATTEMPTS) return response;
-    await pause(1000 * Math.min(20, Number(response.headers.get("Retry-After")) || 1));
+    const seconds = Math.min(20, Number(response.headers.get("Retry-After")) || 1);
+    await new Promise((done) => setTimeout(done, 1000 * seconds));
     options.signal?.throwIfAborted();
   }
 }
 
-const inBytes = (text) => String.fromCharCode(...new TextEncoder().encode(text)); // headers hold bytes
+function post(address, file, signal) {
+  const body = new FormData();
+  body.append("files", file, file.name);
+  return send(address, { method: "POST", body, signal });
+}
 
-const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-
-async function loadModel() {
-  const response = await send("model");
-  if (response.status === 401) return requestToken();
-  if (!response.ok) throw new Error();
+async function start() {
+  const response = await send("model").catch(() => null);
+  if (response?.status === 401) return requestToken();
+  if (!response?.ok) {
+    page.facts.textContent = "The service can't be reached. Is it still running?";
+    return;
+  }
   model = await response.json();
-  tokenForm.hidden = true;
+  page["token-form"].hidden = true;
   page.drop.hidden = false;
   page.question.textContent = question(model.classes);
   document.title = `${page.question.textContent} · pawlab`;
@@ -51,19 +58,20 @@ async function loadModel() {
 }
 
 function requestToken() {
-  document.getElementById("token-note").textContent = sessionStorage.getItem(TOKEN) ? "Wrong token." : "";
+  page["token-note"].textContent = sessionStorage.getItem(TOKEN) ? "Wrong token." : "";
   sessionStorage.removeItem(TOKEN);
-  tokenForm.hidden = false;
+  page["token-form"].hidden = false;
   page.drop.hidden = true;
-  document.getElementById("token").focus();
+  page.token.focus();
 }
 
 function question(classes) {
   if (classes.length > 4) return `Which of ${classes.length} kinds?`;
   const names = classes.map((name) => name.replaceAll(/[_-]+/g, " "));
-  const text = names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}?` : `${names[0]}?`;
-  return text[0].toUpperCase() + text.slice(1);
+  return capital(`${new Intl.ListFormat("en-GB", { type: "disjunction" }).format(names)}?`);
 }
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 function facts({ recipe, version, metrics }) {
   const test = metrics?.test;
@@ -85,68 +93,62 @@ function percent(share) {
 function add(files) {
   const added = [...files].map(newCard);
   if (!added.length) return;
-  cards.push(...added);
-  queue.push(...added);
+  work.cards.push(...added);
   page.results.hidden = false;
   page.predictions.prepend(...added.map((card) => card.element));
-  summarise();
   announce(added.length > 1 ? `Predicting ${added.length} pictures.` : `Predicting ${added[0].file.name}.`);
-  processQueue();
+  enqueue(added);
 }
 
 function newCard(file) {
   const element = page.card.content.firstElementChild.cloneNode(true);
-  const part = (name) => element.querySelector(name);
-  const card = { file, element, part, drawn: null, heated: null, label: null, outcome: null };
-  part(".name").textContent = file.name;
-  part(".again").addEventListener("click", () => tryAgain(card));
-  part(".heat").addEventListener("click", () => toggleHeat(card));
+  const card = { file, element, part: (name) => element.querySelector(name) };
+  card.part(".name").textContent = file.name;
+  card.part(".again").addEventListener("click", () => tryAgain(card));
+  card.part(".heat").addEventListener("click", () => toggleHeat(card));
   return card;
 }
 
 function tryAgain(card) {
-  card.element.className = "card pending";
-  card.outcome = null;
-  card.part(".prediction").textContent = "Predicting …";
-  card.part(".reason").hidden = true;
-  card.part(".again").hidden = true;
-  queue.push(card);
-  processQueue();
+  const fresh = newCard(card.file);
+  card.element.replaceWith(fresh.element);
+  work.cards[work.cards.indexOf(card)] = fresh;
+  enqueue([fresh]);
 }
 
-function processQueue() {
-  while (underWay < CONCURRENT && queue.length) {
-    underWay++;
-    const { signal } = abort;
-    process(queue.shift(), signal).finally(() => {
-      if (signal.aborted) return; // counted afresh
-      underWay--;
-      processQueue();
-    });
-  }
+function enqueue(cards) {
+  work.queue.push(...cards);
+  summarise();
+  for (let count = 0; count < CONCURRENT; count++) processQueue(work);
+}
+
+async function processQueue(work) {
+  if (work.underWay === CONCURRENT) return;
+  work.underWay++;
+  while (work.queue.length) await process(work.queue.shift(), work.abort.signal);
+  work.underWay--;
 }
 
 async function process(card, signal) {
-  await drawThumbnail(card);
+  const bitmap = createImageBitmap(card.file, { resizeWidth: THUMBNAIL, resizeQuality: "medium" });
+  card.drawn = await bitmap.catch(() => null); // of a format that the browser doesn't know, or damaged
+  draw(card, card.drawn);
   try {
     showPrediction(card, await predict(card.file, signal));
   } catch (error) {
     if (signal.aborted) return;
-    showFailure(card, error instanceof ServiceError ? error.message : "The service can't be reached.", true);
+    showFailure(card, told(error));
+    card.part(".again").hidden = false;
   }
   summarise();
 }
 
-class ServiceError extends Error {} // with a sentence from the service
-
 async function predict(file, signal) {
-  if (model && file.size > model.limits.file_bytes) {
-    const limit = model.limits.file_bytes / 1e6;
-    return { error: `the file has ${Math.ceil(file.size / 1e6)} MB; the limit is ${limit} MB` };
+  const limit = model?.limits.file_bytes;
+  if (file.size > limit) {
+    return { error: `the file has ${Math.ceil(file.size / 1e6)} MB; the limit is ${limit / 1e6} MB` };
   }
-  const form = new FormData();
-  form.append("files", file, file.name);
-  const response = await send("predict", { method: "POST", body: form, signal });
+  const response = await post("predict", file, signal);
   if (response.status === 401) requestToken();
   const { predictions, error } = await response.json();
   if (predictions) return predictions[0];
@@ -155,91 +157,65 @@ async function predict(file, signal) {
 
 // ---- Predictions
 
-function showPrediction(card, prediction) {
-  if (prediction.error) return showFailure(card, sentence(prediction.error), false);
-  card.label = prediction.label;
-  card.outcome = prediction.sure ? prediction.label : "not sure";
-  card.element.className = prediction.sure ? "card" : "card unsure";
-  card.part(".prediction").textContent = prediction.sure ? prediction.label : "Not sure";
-  card.part(".reason").hidden = prediction.sure;
-  card.part(".reason").textContent = prediction.sure ? "" : why(prediction);
-  card.part(".bars").replaceChildren(...bars(Object.entries(prediction.probabilities)));
+function showPrediction(card, { error, label, probability, sure, reason, probabilities }) {
+  if (error) return showFailure(card, capital(error).replace(/\.?$/, "."));
+  card.label = label;
+  if (sure) show(card, "", label);
+  else show(card, "unsure", "Not sure", `Perhaps ${label}: ${reason}.`);
+  showBars(card, Object.entries(probabilities));
   offerHeat();
-  const outcome = prediction.sure ? prediction.label : `not sure, perhaps ${prediction.label}`;
-  announce(`${card.file.name}: ${outcome}, ${percent(prediction.probability)}.`);
+  announce(`${card.file.name}: ${sure ? label : `not sure, perhaps ${label}`}, ${percent(probability)}.`);
 }
 
-function why({ label, reason }) {
-  return `Perhaps ${label}: ${reason ?? "the model isn't sure enough"}.`;
-}
-
-const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/\.?$/, ".");
-
-function showFailure(card, reason, again) {
-  card.outcome = "no prediction";
-  card.element.className = "card failed";
-  card.part(".prediction").textContent = "No prediction";
-  card.part(".reason").hidden = false;
-  card.part(".reason").textContent = reason;
-  card.part(".again").hidden = !again;
+function showFailure(card, reason) {
+  show(card, "failed", "No prediction", reason);
   announce(`${card.file.name}: no prediction. ${reason}`);
 }
 
-function bars(ranked) {
-  const rows = ranked.slice(0, BARS).map(([name, share]) => {
-    const row = document.createElement("li");
-    const bar = element("span", "bar");
-    bar.setAttribute("aria-hidden", "true");
-    bar.append(document.createElement("i"));
+function show(card, state, prediction, reason = "") {
+  card.outcome = state ? prediction.toLowerCase() : prediction;
+  card.element.className = `card ${state}`;
+  card.part(".prediction").textContent = prediction;
+  card.part(".reason").textContent = reason;
+}
+
+function showBars(card, ranked) {
+  for (const [name, share] of ranked.slice(0, BARS)) {
+    const row = page.bar.content.firstElementChild.cloneNode(true);
+    const [named, bar, number] = row.children;
+    named.textContent = named.title = name;
     bar.style.setProperty("--share", share);
-    const named = element("span", "of", name);
-    named.title = name;
-    row.append(named, bar, element("span", "share", percent(share)));
-    return row;
-  });
-  const more = ranked.length - BARS;
-  return more > 0 ? [...rows, element("li", "more", `and ${more} more`)] : rows;
-}
-
-function element(kind, className, text = "") {
-  const made = document.createElement(kind);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-async function drawThumbnail(card) {
-  try {
-    card.drawn = await createImageBitmap(card.file, { resizeWidth: THUMBNAIL, resizeQuality: "medium" });
-    draw(card, card.drawn, `The picture ${card.file.name}`);
-  } catch {
-    // A browser shows fewer formats than the service reads; and what is damaged can't be shown.
+    number.textContent = percent(share);
+    card.part(".bars").append(row);
   }
+  if (ranked.length > BARS) card.part(".more").textContent = `and ${ranked.length - BARS} more`;
 }
 
-function draw(card, bitmap, description) {
+function draw(card, bitmap) {
   const canvas = card.part("canvas");
+  canvas.hidden = !bitmap;
+  if (!bitmap) return;
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  canvas.hidden = false;
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", description);
+  const heat = bitmap === card.heated ? `; ${meaning(card)}` : "";
+  canvas.setAttribute("aria-label", `The picture ${card.file.name}${heat}`);
 }
+
+const meaning = ({ label }) => `the brighter a region, the more it contributes to ${label}`;
 
 // Predictions may come before it is known whether the model has heat maps.
 function offerHeat() {
-  for (const card of cards) card.part(".heat").hidden = !(card.label && model?.heat_maps);
+  for (const card of work.cards) card.part(".heat").hidden = !(card.label && model?.heat_maps);
 }
 
 async function toggleHeat(card) {
   const button = card.part(".heat");
   const on = button.getAttribute("aria-pressed") !== "true";
-  if (on && !card.heated && !(await fetchHeat(card, button))) return;
-  button.setAttribute("aria-pressed", String(on));
-  if (on) drawHeat(card);
-  else if (card.drawn) draw(card, card.drawn, `The picture ${card.file.name}`);
-  else card.part("canvas").hidden = true;
+  if (on) card.heated ??= await fetchHeat(card, button);
+  if (on && !card.heated) return;
+  button.setAttribute("aria-pressed", on);
+  draw(card, on ? card.heated : card.drawn);
 }
 
 async function fetchHeat(card, button) {
@@ -247,30 +223,26 @@ async function fetchHeat(card, button) {
   button.textContent = "Drawing …";
   try {
     const address = `heatmap?label=${encodeURIComponent(card.label)}`;
-    const headers = { "Content-Type": "application/octet-stream" };
-    const response = await send(address, { method: "POST", body: card.file, headers, signal: abort.signal });
+    const response = await post(address, card.file, work.abort.signal);
     if (!response.ok) throw new ServiceError((await response.json()).error);
-    card.heated = await createImageBitmap(await response.blob());
-    announce(`Heat map of ${card.file.name}: the brighter a region, the more it contributes to ${card.label}.`);
+    const heated = await createImageBitmap(await response.blob());
+    announce(`Heat map of ${card.file.name}: ${meaning(card)}.`);
+    return heated;
   } catch (error) {
-    announce(error instanceof ServiceError ? error.message : "The service can't be reached.");
+    announce(told(error));
+  } finally {
+    button.disabled = false;
+    button.textContent = "Heat map";
   }
-  button.disabled = false;
-  button.textContent = "Heat map";
-  return card.heated !== null;
-}
-
-function drawHeat(card) {
-  draw(card, card.heated, `The picture ${card.file.name}; the brighter a region, the more it contributes to ${card.label}`);
 }
 
 // ---- Summary and announcements
 
 function summarise() {
   const counts = new Map();
-  for (const { outcome } of cards) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  const parts = [...counts].map(([outcome, count]) => `${outcome ?? "waiting"} ${count}`);
-  page.summary.textContent = `${cards.length} picture${cards.length === 1 ? "" : "s"}: ${parts.join(" · ")}`;
+  for (const { outcome = "waiting" } of work.cards) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  const total = work.cards.length === 1 ? "1 picture" : `${work.cards.length} pictures`;
+  page.summary.textContent = `${total}: ${[...counts].map((pair) => pair.join(" ")).join(" · ")}`;
 }
 
 function announce(text) {
@@ -282,18 +254,6 @@ function announce(text) {
   }, 500);
 }
 
-function clearAll() {
-  abort.abort();
-  abort = new AbortController();
-  cards = [];
-  queue = [];
-  underWay = 0;
-  page.predictions.replaceChildren();
-  page.results.hidden = true;
-  announce("Cleared.");
-  page.choose.focus();
-}
-
 // ---- Input
 
 for (const input of [page.choose, page.photograph]) {
@@ -303,30 +263,32 @@ for (const input of [page.choose, page.photograph]) {
   });
 }
 
+const { classList } = document.body;
 let depth = 0; // of elements that are dragged over
-document.addEventListener("dragenter", () => document.body.classList.toggle("dragging", ++depth > 0));
-document.addEventListener("dragleave", () => document.body.classList.toggle("dragging", --depth > 0));
+document.addEventListener("dragenter", () => classList.toggle("dragging", ++depth > 0));
+document.addEventListener("dragleave", () => classList.toggle("dragging", --depth > 0));
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
-  document.body.classList.remove("dragging");
+  classList.remove("dragging");
   if (event.dataTransfer.files.length) add(event.dataTransfer.files);
   else announce("That wasn't a file.");
 });
 document.addEventListener("paste", (event) => add(event.clipboardData?.files ?? []));
-page.clear.addEventListener("click", clearAll);
-tokenForm.addEventListener("submit", (event) => {
+page.clear.addEventListener("click", () => {
+  work.abort.abort();
+  work = begin();
+  page.predictions.replaceChildren();
+  page.results.hidden = true;
+  announce("Cleared.");
+  page.choose.focus();
+});
+page["token-form"].addEventListener("submit", (event) => {
   event.preventDefault();
-  sessionStorage.setItem(TOKEN, document.getElementById("token").value);
+  sessionStorage.setItem(TOKEN, page.token.value);
   start();
 });
-
-function start() {
-  loadModel().catch(() => {
-    page.facts.textContent = "The service can't be reached. Is it still running?";
-  });
-}
 
 page.host.textContent = location.host;
 start();

@@ -4,13 +4,12 @@ Every one of them is an affine map from where a pixel stands in the result to wh
 
     (x, y, 1)  ->  M (x, y, 1),    x to the right and y down, the centre of the first pixel at (0, 0),
 
-and one after the other they are the product of their matrices: M1 M2 ... takes a point of the last result back through
-all of them. So a picture is resampled once, bilinearly, however many steps it takes; Keras's layers resample it at each
-step, and blur it each time. The matrices, and what stands beyond the picture's edge, are those of Keras's layers.
+and one after the other they are the product of their matrices. So a picture is resampled once, bilinearly, however many
+steps it takes; Keras's layers resample and blur it at each. The matrices, and what stands beyond the edge, are theirs.
 """
 
 from collections.abc import Callable, Sequence
-from math import ceil, cos, floor, pi, sin
+from math import cos, pi, sin
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,7 @@ def resample(pixels: Pixels, matrix: Matrix, fill_mode: str) -> Floats:
     `fill_mode`: what stands beyond the edge: `reflect` mirrors the picture there, `nearest` repeats its last pixel.
     """
     height, width, _ = pixels.shape
-    (left, right), (top, bottom) = _reach(matrix, height, width)
+    (left, top), (right, bottom) = _reach(matrix, height, width)
     if left or right or top or bottom:
         pixels = np.pad(pixels, ((top, bottom), (left, right), (0, 0)), mode=_PAD_MODES[fill_mode])  # type: ignore[call-overload]
     a, b, c, d, e, f = matrix[:2].ravel()
@@ -61,34 +60,24 @@ def resample(pixels: Pixels, matrix: Matrix, fill_mode: str) -> Floats:
     return np.asarray(image) + np.float32(0.0 if exact else 0.5)  # Pillow cuts fractions off: half is lost on average
 
 
-def _reach(matrix: Matrix, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return how many pixels beyond the picture the result needs: (left, right), (top, bottom)."""
+def _reach(matrix: Matrix, height: int, width: int) -> list[list[int]]:
+    """Return how many pixels beyond the picture the result needs: [left, top], [right, bottom]."""
     corners = np.array([[0, width - 1, 0, width - 1], [0, 0, height - 1, height - 1], [1, 1, 1, 1]])
-    xs, ys, _ = matrix @ corners
-    return _beyond(xs, width), _beyond(ys, height)
-
-
-def _beyond(positions: NDArray[np.float64], length: int) -> tuple[int, int]:
+    places = (matrix @ corners)[:2]
     tolerance = 1e-6  # a flip lands on the last pixel, give or take a rounding
-    before = -floor(positions.min() + tolerance)
-    after = ceil(positions.max() - tolerance) - (length - 1)
+    before = -np.floor(places.min(axis=1) + tolerance)
+    after = np.ceil(places.max(axis=1) - tolerance) - (width - 1, height - 1)
+    beyond = np.stack([before, after]).astype(int)
     # Pillow leaves a pixel blank whose place lies outside by any amount: one more on each side keeps rounding harmless
-    return (before + 1 if before > 0 else 0), (after + 1 if after > 0 else 0)
+    return np.where(beyond > 0, beyond + 1, 0).tolist()  # type: ignore[no-any-return]
 
 
 def _flip(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
     """Keras's layer throws one coin for both directions."""
     flipped = random.random() <= 0.5
-    across = flipped and "horizontal" in options["mode"]
-    down = flipped and "vertical" in options["mode"]
-    return np.array(
-        [
-            [-1 if across else 1, 0, width - 1 if across else 0],
-            [0, -1 if down else 1, height - 1 if down else 0],
-            [0, 0, 1],
-        ],
-        dtype=np.float64,
-    )
+    across = -1.0 if flipped and "horizontal" in options["mode"] else 1.0
+    down = -1.0 if flipped and "vertical" in options["mode"] else 1.0
+    return _about_centre(np.diag([across, down, 1.0]), height, width)
 
 
 def _rotate(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
@@ -116,9 +105,8 @@ def _zoom(options: Options, height: int, width: int, random: np.random.Generator
 
 
 def _about_centre(matrix: Matrix, height: int, width: int) -> Matrix:
-    to_centre = np.array([[1, 0, -(width - 1) / 2], [0, 1, -(height - 1) / 2], [0, 0, 1]])
-    back = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
-    result: Matrix = back @ matrix @ to_centre
+    offset = np.array([[0, 0, (width - 1) / 2], [0, 0, (height - 1) / 2], [0, 0, 0]])
+    result: Matrix = (np.eye(3) + offset) @ matrix @ (np.eye(3) - offset)
     return result
 
 

@@ -3,16 +3,17 @@
 They stay in memory where they fit and in a memory-mapped file where they don't; the batches are the same either way.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split
+from pawlab.datasets.dataset import Dataset, Picture, Skipped
 from pawlab.errors import OutputError, PictureError
 from pawlab.images import PictureInfo, Pixels, Preprocess, read
 from pawlab.parallel import map_in_threads
@@ -41,15 +42,43 @@ class Decoded:
 class Feed:
     """What a network is trained and validated on, batch by batch: inputs (b, ...) and labels int32 (b,).
 
-    `training` takes an epoch, from 1, and draws its order and augmentation anew; `validation` gives the same batches
-    each time. `input_shape`, `input_dtype`: of one input. `counts`: how many pictures each goes through.
+    `training_inputs`: gives the network's input for each training picture, in the order given, for an epoch, from 1.
     """
 
-    training: Callable[[int], Iterator[Batch]]
-    validation: Callable[[], Iterator[Batch]]
-    input_shape: tuple[int, ...]
-    input_dtype: str
-    counts: tuple[int, int]
+    training_inputs: Callable[[int, list[int]], Iterable[Array]]
+    training_labels: Labels
+    validation_inputs: Array
+    validation_labels: Labels
+    batch_size: int
+    seed: int
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Return the shape of one input."""
+        return self.validation_inputs.shape[1:]
+
+    def __len__(self) -> int:
+        """Return how many pictures an epoch goes through."""
+        return len(self.training_labels) + len(self.validation_labels)
+
+    def training(self, epoch: int) -> Iterator[Batch]:
+        """Yield an epoch's batches, in an order of its own."""
+        order = shuffled(len(self.training_labels), self.seed, epoch)
+        inputs = self.training_inputs(epoch, order.tolist())
+        return one_ahead(_batches(inputs, self.training_labels[order], self.batch_size))
+
+    def validation(self) -> Iterator[Batch]:
+        """Yield the same batches each time."""
+        return _batches(self.validation_inputs, self.validation_labels, self.batch_size)
+
+
+def picture_feed(train: Decoded, validation: Decoded, batch_size: int, seed: int) -> Feed:
+    """Return the feed of a network that takes the pictures themselves."""
+
+    def in_order(epoch: int, order: list[int]) -> Iterator[Array]:
+        return (train.pixels[place] for place in order)
+
+    return Feed(in_order, train.labels, validation.pixels, validation.labels, batch_size, seed)
 
 
 def decode_splits(
@@ -57,35 +86,35 @@ def decode_splits(
 ) -> tuple[Decoded, Decoded, tuple[Skipped, ...], dict[str, PictureInfo]]:
     """Decode the training and validation pictures.
 
-    Returns both, the pictures that can't be decoded, and size and format of the others by SHA-256.
-
-    What doesn't fit in memory is written to `folder`. Raises OutputError where it has no room either.
+    Returns both, the pictures that can't be decoded, and size and format of the others by SHA-256. What doesn't fit in
+    memory is written to `folder`. Raises OutputError where it has no room either.
     """
+    parts: list[Decoded] = []
+    skipped: list[Skipped] = []
     infos: dict[str, PictureInfo] = {}
-    train, train_skipped = _load(dataset, "train", preprocess, folder, progress, infos)
-    validation, validation_skipped = _load(dataset, "validation", preprocess, folder, progress, infos)
-    return train, validation, (*train_skipped, *validation_skipped), infos
+    for split in ("train", "validation"):
+        pictures, good = dataset.split(split), list[Picture]()
+        shape = (len(pictures), preprocess.height, preprocess.width, 3)
+        pixels = room_for(shape, np.uint8, folder / f"{split}-pixels.npy")
+        decoded = map_in_threads(partial(_pixels_or_reason, preprocess=preprocess), pictures)
+        with progress(f"Decoding {split} pictures", len(pictures)) as advance:
+            for picture, result in zip(pictures, decoded, strict=True):
+                advance(1)
+                if isinstance(result, str):
+                    skipped.append(Skipped(picture.name, result))
+                else:
+                    pixels[len(good)], infos[picture.sha256] = result
+                    good.append(picture)
+        parts.append(Decoded(pixels[: len(good)], np.array(dataset.class_indices(good), dtype=np.int32)))
+    train, validation = parts
+    return train, validation, tuple(skipped), infos
 
 
-def picture_feed(train: Decoded, validation: Decoded, batch_size: int, seed: int) -> Feed:
-    """Return the feed of a network that takes the pictures themselves."""
-
-    def training(epoch: int) -> Iterator[Batch]:
-        return one_ahead(_batches(train, shuffled(len(train), seed, epoch), batch_size))
-
-    return Feed(
-        training,
-        lambda: in_order(validation.pixels, validation.labels, batch_size),
-        input_shape=train.pixels.shape[1:],
-        input_dtype="uint8",
-        counts=(len(train), len(validation)),
-    )
-
-
-def in_order(inputs: Array, labels: Labels, batch_size: int) -> Iterator[Batch]:
-    """Yield batches from first to last; the last may be smaller."""
-    for start in range(0, len(labels), batch_size):
-        yield inputs[start : start + batch_size], labels[start : start + batch_size]
+def _pixels_or_reason(picture: Picture, preprocess: Preprocess) -> tuple[Pixels, PictureInfo] | str:
+    try:
+        return read(picture.path, preprocess)
+    except PictureError as error:
+        return str(error)
 
 
 def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -97,10 +126,10 @@ def one_ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield batch
 
 
-def room_for(shape: tuple[int, ...], dtype: type[np.generic], file: Path, in_memory: int | None = None) -> Array:
+def room_for(shape: tuple[int, ...], dtype: type[np.generic], file: Path) -> Array:
     """Return an array to fill: in memory where it fits, else in `file`, mapped into memory."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    if size <= (IN_MEMORY_BYTES if in_memory is None else in_memory):
+    if size <= IN_MEMORY_BYTES:
         return np.empty(shape, dtype)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -112,45 +141,9 @@ def room_for(shape: tuple[int, ...], dtype: type[np.generic], file: Path, in_mem
         ) from error
 
 
-def _load(
-    dataset: Dataset,
-    split: Split,
-    preprocess: Preprocess,
-    folder: Path,
-    progress: Progress,
-    infos: dict[str, PictureInfo],
-) -> tuple[Decoded, list[Skipped]]:
-    pictures = dataset.split(split)
-    pixels = room_for((len(pictures), preprocess.height, preprocess.width, 3), np.uint8, folder / f"{split}-pixels.npy")
-    good: list[Picture] = []
-    skipped: list[Skipped] = []
-    decoder = _Decoder(preprocess)
-    with progress(f"Decoding {split} pictures", len(pictures)) as advance:
-        for picture, decoded in zip(pictures, map_in_threads(decoder, pictures), strict=True):
-            advance(1)
-            if isinstance(decoded, str):
-                skipped.append(Skipped(picture.name, decoded))
-            else:
-                pixels[len(good)], infos[picture.sha256] = decoded
-                good.append(picture)
-    labels = np.array(dataset.class_indices(good), dtype=np.int32)
-    return Decoded(pixels[: len(good)], labels), skipped
-
-
-@dataclass(frozen=True)
-class _Decoder:
-    """Picture -> its pixels and header, or the reason why it can't be decoded."""
-
-    preprocess: Preprocess
-
-    def __call__(self, picture: Picture) -> tuple[Pixels, PictureInfo] | str:
-        try:
-            return read(picture.path, self.preprocess)
-        except PictureError as error:
-            return str(error)
-
-
-def _batches(part: Decoded, order: Sequence[int] | NDArray[np.int64], batch_size: int) -> Iterator[Batch]:
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        yield part.pixels[rows], part.labels[rows]
+def _batches(inputs: Iterable[Array], labels: Labels, batch_size: int) -> Iterator[Batch]:
+    """Yield batches from first to last; the last may be smaller."""
+    rows = iter(inputs)
+    for start in range(0, len(labels), batch_size):
+        some = labels[start : start + batch_size]
+        yield np.stack([next(rows) for _ in some]), some

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawlab.errors import RecipeError
 from pawlab.evaluation.history import Epoch
@@ -25,17 +24,15 @@ def best_epoch(history: Sequence[Epoch]) -> int:
 
     One whose losses aren't both finite comes after all others.
     """
-    return min(history, key=_rank).epoch
-
-
-def _rank(row: Epoch) -> tuple[bool, float, float, int]:
-    return not row.is_finite, -row.val_accuracy, row.val_loss, row.epoch
+    return min(history, key=lambda row: (not row.is_finite, -row.val_accuracy, row.val_loss, row.epoch)).epoch
 
 
 def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:
     """Keep the state after the last epoch of `history`. `identity`: JSON values that distinguish runs."""
     last, best = history[-1].epoch, best_epoch(history)
-    _write_arrays(_weights_file(folder, last), model.weights, model.optimizer.variables)
+    variables = {**_weights(model), **_optimizer(model)}
+    with replacing_file(_weights_file(folder, last)) as partial, partial.open("wb") as opened:
+        np.savez(opened, **{name: variable.numpy() for name, variable in variables.items()})
     with replacing_file(folder / _STATE_FILE) as partial:
         state = {"identity": identity, "history": [asdict(row) for row in history]}
         partial.write_text(json.dumps(state, indent=1), encoding="utf-8")
@@ -45,9 +42,9 @@ def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model
 
 
 def resume(folder: Path, identity: dict[str, Any], model: Any) -> tuple[Epoch, ...]:
-    """Bring the model to its state after the last epoch that is kept in `folder`, and return the history up to there.
+    """Bring the model to its state after the last epoch kept in `folder`, and return the history up to there.
 
-    Leaves the model alone and returns () where nothing is kept. Raises RecipeError where what is kept is another run's.
+    Returns () where nothing is kept. Raises RecipeError where what is kept is another run's.
     """
     path = folder / _STATE_FILE
     if not path.is_file():
@@ -61,12 +58,10 @@ def resume(folder: Path, identity: dict[str, Any], model: Any) -> tuple[Epoch, .
 
 def load_weights(folder: Path, epoch: int, model: Any, with_optimizer: bool = False) -> None:
     """Give the model the weights it had after an epoch that is kept."""
+    variables = {**_weights(model), **(_optimizer(model) if with_optimizer else {})}
     with np.load(_weights_file(folder, epoch), allow_pickle=False) as arrays:
-        model.set_weights([arrays[name] for name in _names("weight", len(model.weights))])
-        if with_optimizer:
-            variables = model.optimizer.variables
-            for name, variable in zip(_names("optimizer", len(variables)), variables, strict=True):
-                variable.assign(arrays[name])
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
 
 
 def _require_same(kept: dict[str, Any], given: dict[str, Any], folder: Path) -> None:
@@ -79,18 +74,12 @@ def _require_same(kept: dict[str, Any], given: dict[str, Any], folder: Path) -> 
         )
 
 
-def _write_arrays(path: Path, weights: Sequence[Any], optimizer: Sequence[Any]) -> None:
-    arrays: dict[str, Any] = _named("weight", weights) | _named("optimizer", optimizer)
-    with replacing_file(path) as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)
+def _weights(model: Any) -> dict[str, Any]:
+    return {f"weight_{number}": variable for number, variable in enumerate(model.weights)}
 
 
-def _named(kind: str, variables: Sequence[Any]) -> dict[str, NDArray[Any]]:
-    return {name: variable.numpy() for name, variable in zip(_names(kind, len(variables)), variables, strict=True)}
-
-
-def _names(kind: str, count: int) -> list[str]:
-    return [f"{kind}_{number}" for number in range(count)]
+def _optimizer(model: Any) -> dict[str, Any]:
+    return {f"optimizer_{number}": variable for number, variable in enumerate(model.optimizer.variables)}
 
 
 def _weights_file(folder: Path, epoch: int) -> Path:

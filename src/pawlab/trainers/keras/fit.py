@@ -4,15 +4,13 @@ The numbers of an epoch depend on the seed, the epoch and the weights before it,
 killed goes on after its last whole epoch and ends with the very weights of one that wasn't.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from time import perf_counter
 
 from pawlab.datasets.dataset import Dataset
 from pawlab.errors import RecipeError
 from pawlab.evaluation.history import Epoch, write_history
 from pawlab.features.source import FeatureSource
-from pawlab.progress import Progress
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters
 from pawlab.trainers.fitted import Fitted, Settings
@@ -25,23 +23,12 @@ from pawlab.trainers.keras.tensorboard import write_events
 History = tuple[Epoch, ...]
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How long to train, and what to write after each epoch."""
-
-    folder: Path
-    seed: int
-    epochs: int
-    early_stopping: int
-    tensorboard: bool
-
-
 def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Settings) -> Fitted:
     """Train a recipe's network and return its best epoch: a `Trainer`. Test pictures aren't touched.
 
     `settings.folder` gets history.csv after each epoch; the state from which a killed run resumes when this is called
-    again with the same arguments; TensorBoard's logs, in tensorboard/, where asked for; and pixels that don't fit in
-    memory. `source` isn't used: a frozen network's maps change with each augmentation.
+    again with the same arguments; TensorBoard's logs, where asked for; and pixels that don't fit in memory. `source`
+    isn't used: a frozen network's maps change with each augmentation.
 
     KeyboardInterrupt ends training after the last whole epoch, and `interrupted` says so; before there is one, it is
     passed on. Raises MissingExtraError, WeightsError, DataError, OutputError, and RecipeError where `folder` holds the
@@ -50,11 +37,8 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     start_tensorflow(f"the recipe {recipe.name}")
     started = perf_counter()
     network = prepare(dataset, recipe, settings)
-    plan = _Plan(
-        settings.folder, settings.seed, settings.epochs or recipe.epochs, recipe.early_stopping, settings.tensorboard
-    )
     prepared = perf_counter()
-    history, interrupted = _train(network, plan, settings.progress)
+    history, interrupted = _train(network, replace(settings, epochs=settings.epochs or recipe.epochs))
     best = checkpoint.best_epoch(history)
     checkpoint.load_weights(settings.folder, best, network.model)
     predicted = network.predict_validation()
@@ -71,17 +55,23 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     )
 
 
-def _train(network: Network, plan: _Plan, progress: Progress) -> tuple[History, bool]:
+def _train(network: Network, settings: Settings) -> tuple[History, bool]:
     """Train from where the folder's state is, to the end or an interrupt; return the history and whether it was cut."""
-    history = checkpoint.resume(plan.folder, network.identity, network.model)
-    for row in history:  # pawlab once kept such epochs
-        _require_finite(row, network.recipe)
+    folder, recipe = settings.folder, network.recipe
+    history = checkpoint.resume(folder, network.identity, network.model)
+    for row in history:  # the state of an older version may hold such an epoch
+        _require_finite(row, recipe)
     steps = compiled_steps(network.model, network.feed)
     try:
-        while not _is_over(history, plan):
-            row = _epoch(network, steps, len(history) + 1, plan, progress)
-            _require_finite(row, network.recipe)
-            history = _keep(network, plan, (*history, row))
+        while not _is_over(history, settings.epochs or 0, recipe.early_stopping):
+            row = _epoch(network, steps, len(history) + 1, settings)
+            _require_finite(row, recipe)
+            longer = (*history, row)
+            checkpoint.save(folder, network.identity, longer, network.model)
+            write_history(longer, folder / "history.csv")
+            if settings.tensorboard:
+                write_events(folder / "tensorboard", row)
+            history = longer
     except KeyboardInterrupt:
         if not history:
             raise
@@ -89,10 +79,9 @@ def _train(network: Network, plan: _Plan, progress: Progress) -> tuple[History, 
     return history, False
 
 
-def _is_over(history: History, plan: _Plan) -> bool:
-    if len(history) >= plan.epochs:
+def _is_over(history: History, epochs: int, patience: int) -> bool:
+    if len(history) >= epochs:
         return True
-    patience = plan.early_stopping
     return bool(patience and history and len(history) - checkpoint.best_epoch(history) >= patience)
 
 
@@ -105,27 +94,13 @@ def _require_finite(row: Epoch, recipe: Recipe) -> None:
         )
 
 
-def _keep(network: Network, plan: _Plan, history: History) -> History:
-    checkpoint.save(plan.folder, network.identity, history, network.model)
-    write_history(history, plan.folder / "history.csv")
-    if plan.tensorboard:
-        write_events(plan.folder / "tensorboard", history[-1])
-    return history
-
-
-def _epoch(network: Network, steps: tuple[Step, Step], epoch: int, plan: _Plan, progress: Progress) -> Epoch:
+def _epoch(network: Network, steps: tuple[Step, Step], epoch: int, settings: Settings) -> Epoch:
     started = perf_counter()
     model, feed = network.model, network.feed
     train, test = steps
-    reseed(model, plan.seed, epoch)
-    with progress(f"Epoch {epoch} of {plan.epochs}", sum(feed.counts)) as advance:
+    reseed(model, settings.seed, epoch)
+    with settings.progress(f"Epoch {epoch} of {settings.epochs}", len(feed)) as advance:
         trained = go_through(model, train, feed.training(epoch), advance)
         validated = go_through(model, test, feed.validation(), advance)
-    return Epoch(
-        epoch=epoch,
-        loss=trained["loss"],
-        accuracy=trained["accuracy"],
-        val_loss=validated["loss"],
-        val_accuracy=validated["accuracy"],
-        seconds=perf_counter() - started,
-    )
+    validation = {f"val_{name}": value for name, value in validated.items()}
+    return Epoch(epoch, **trained, **validation, seconds=perf_counter() - started)

@@ -1,14 +1,12 @@
 """Recipes with a frozen network: it runs in ONNX Runtime on all cores, and only what follows it is trained.
 
-A frozen network's map of a validation picture never changes, so it is computed once. Training pictures are
-flipped and turned anew each epoch, as the recipe says, so theirs are computed each epoch, while Keras trains on the
-batch before.
+Its map of a validation picture never changes, so it is computed once. Training pictures are flipped and turned anew
+each epoch, and their maps computed while Keras trains on the batch before.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +15,13 @@ from pawlab.backbones.load import BackboneGraph
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.images import Pixels
 from pawlab.parallel import map_in_threads
-from pawlab.progress import Progress
 from pawlab.recipes.recipe import Layer
+from pawlab.trainers.fitted import Settings
 from pawlab.trainers.keras.augmentation import augment
-from pawlab.trainers.keras.batches import Batch, Decoded, Feed, in_order, one_ahead, room_for
-from pawlab.trainers.keras.randomness import generator, shuffled
+from pawlab.trainers.keras.batches import Decoded, Feed, room_for
+from pawlab.trainers.keras.randomness import generator
 
-FeatureMaps = NDArray[np.float32]  # (n, y, x, channels)
+FeatureMap = NDArray[np.float32]  # (y, x, channels)
 
 _TOGETHER = 4  # pictures that a thread takes at a time; with one, threads wait for each other a tenth of the time
 
@@ -34,80 +32,42 @@ def feature_feed(
     before: Sequence[Layer],
     graph: BackboneGraph,
     batch_size: int,
-    seed: int,
-    folder: Path,
-    progress: Progress,
+    settings: Settings,
 ) -> Feed:
     """Return the feed of what follows a frozen network: inputs are its feature maps, float32 (b, y, x, channels).
 
-    `before`: the layers before the network: scaling and augmentation. Validation's features go to `folder` where they
+    `before`: the layers before the network: scaling and augmentation. Validation's maps go to the folder where they
     don't fit in memory.
     """
-    session = open_graph(graph.path)
-    features = _validation_features(session, before, validation, folder, progress)
+    feature_maps = partial(_feature_maps, open_graph(graph.path), before)
 
-    def training(epoch: int) -> Iterator[Batch]:
-        order = shuffled(len(train), seed, epoch)
-        places = (order[start : start + _TOGETHER] for start in range(0, len(order), _TOGETHER))
-        maps = map_in_threads(_TrainingFeatures(session, before, train, seed, epoch), places)
-        return one_ahead(_batches(chain.from_iterable(maps), train, order, batch_size))
+    def training_maps(epoch: int, order: list[int]) -> Iterator[FeatureMap]:
+        def augmented(place: int) -> NDArray[np.float32]:
+            return augment(train.pixels[place], before, generator(settings.seed, "augmentation", epoch, place))
 
-    return Feed(
-        training,
-        lambda: in_order(features, validation.labels, batch_size),
-        input_shape=features.shape[1:],
-        input_dtype="float32",
-        counts=(len(train), len(validation)),
-    )
+        def maps_of(places: list[int]) -> NDArray[np.float32]:
+            return feature_maps(np.stack([augmented(place) for place in places]))
 
+        groups = (order[start : start + _TOGETHER] for start in range(0, len(order), _TOGETHER))
+        return chain.from_iterable(map_in_threads(maps_of, groups))
 
-class _TrainingFeatures:
-    """Training pictures' places -> their feature maps in one epoch. Each picture has random numbers of its own."""
-
-    def __init__(self, session: Graph, before: Sequence[Layer], train: Decoded, seed: int, epoch: int) -> None:
-        self.session = session
-        self.before = before
-        self.train = train
-        self.seed = seed
-        self.epoch = epoch
-
-    def __call__(self, places: NDArray[np.int64]) -> FeatureMaps:
-        return _feature_maps(self.session, self.before, np.stack([self._augmented(int(place)) for place in places]))
-
-    def _augmented(self, place: int) -> NDArray[np.float32]:
-        random = generator(self.seed, "augmentation", self.epoch, place)
-        return augment(self.train.pixels[place], self.before, random)
-
-
-def _validation_features(
-    session: Graph, before: Sequence[Layer], part: Decoded, folder: Path, progress: Progress
-) -> NDArray[np.float32]:
-    def feature_map(pixels: Pixels) -> NDArray[np.float32]:
-        one: NDArray[np.float32] = _feature_maps(session, before, pixels[np.newaxis].astype(np.float32))[0]
+    def feature_map(pixels: Pixels) -> FeatureMap:
+        one: FeatureMap = feature_maps(pixels[np.newaxis].astype(np.float32))[0]
         return one
 
-    features: NDArray[Any] | None = None
-    with progress("Computing validation features", len(part)) as advance:
-        for row, one in enumerate(map_in_threads(feature_map, part.pixels)):
-            if features is None:
-                features = room_for((len(part), *one.shape), np.float32, folder / "validation-features.npy")
-            features[row] = one
+    shape = (len(validation), *feature_map(validation.pixels[0]).shape)
+    validation_maps = room_for(shape, np.float32, settings.folder / "validation-features.npy")
+    with settings.progress("Computing validation features", len(validation)) as advance:
+        for row, one in enumerate(map_in_threads(feature_map, validation.pixels)):
+            validation_maps[row] = one
             advance(1)
-    assert features is not None  # there is at least one validation picture
-    return features
+    return Feed(training_maps, train.labels, validation_maps, validation.labels, batch_size, settings.seed)
 
 
-def _feature_maps(session: Graph, before: Sequence[Layer], values: NDArray[np.float32]) -> FeatureMaps:
+def _feature_maps(session: Graph, before: Sequence[Layer], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale pictures (n, h, w, 3), 0-255, as the layers say, and return their maps (n, y, x, channels)."""
     for layer in before:
         if layer.kind == "rescale":
             values = values * np.float32(layer.options["scale"]) + np.float32(layer.options["offset"])
-    maps: FeatureMaps = session.run(["feature_map"], values)[0]
+    maps: NDArray[np.float32] = session.run(["feature_map"], values)[0]
     return maps
-
-
-def _batches(
-    maps: Iterator[NDArray[np.float32]], train: Decoded, order: NDArray[np.int64], batch_size: int
-) -> Iterator[Batch]:
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        yield np.stack([next(maps) for _ in rows]), train.labels[rows]

@@ -75,10 +75,15 @@ def prepare(dataset: Dataset, recipe: Recipe, settings: Settings) -> Network:
         model = build(adapted.layers, feed.input_shape, seed)
     else:
         before, after = split_at_backbone(adapted)
-        feed = feature_feed(train, validation, before, backbone, adapted.batch_size, seed, folder, progress)
+        feed = feature_feed(train, validation, before, backbone, adapted.batch_size, settings)
         model = build(after, feed.input_shape, seed)
     compile_for(model, adapted)
-    identity = _identity(readable, adapted, seed, backbone)
+    identity = {
+        "recipe": {name: value for name, value in adapted.to_dict().items() if name not in _DESCRIPTION},
+        "seed": seed,
+        "pictures": readable.fingerprint,
+        "weights": None if backbone is None else backbone.checksum,
+    }
     return Network(adapted, classes, model, backbone, feed, validation, skipped, infos, identity)
 
 
@@ -99,9 +104,3 @@ def _frozen_network(recipe: Recipe, weights: Weights, progress: Progress) -> Bac
             f"the recipe '{recipe.name}' has no pretrained network that takes weights. Leave --weights out."
         )
     return None
-
-
-def _identity(dataset: Dataset, recipe: Recipe, seed: int, backbone: BackboneGraph | None) -> dict[str, Any]:
-    kept = {name: value for name, value in recipe.to_dict().items() if name not in _DESCRIPTION}
-    weights = None if backbone is None else backbone.checksum
-    return {"recipe": kept, "seed": seed, "pictures": dataset.fingerprint, "weights": weights}

@@ -1,7 +1,7 @@
 """The two things that are done with a batch: train on it, or test on it. Each is one compiled TensorFlow function.
 
 Keras's `fit` does the same; taking the batches ourselves leaves their order, and what is shown and kept between them,
-to the run. Compiled for any number of pictures, so that the last, smaller batch needs no second compilation.
+to the run.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,19 +10,17 @@ from typing import Any
 from pawlab.graphs.keras_runtime import import_keras
 from pawlab.progress import Advance
 from pawlab.trainers.keras.architectures import Model
-from pawlab.trainers.keras.batches import Batch, Feed
+from pawlab.trainers.keras.batches import Array, Batch, Feed
 
 Means = dict[str, float]  # "loss" and "accuracy", over all pictures so far
 Step = Callable[[Any, Any], dict[str, Any]]
 
 
 def start_tensorflow(what: str) -> None:
-    """Import TensorFlow, and have it keep its advice to itself.
+    """Import TensorFlow, and have it keep its advice to itself. `what`: see `import_keras`.
 
     Its switch for determinism stays off: on processors its sums come out the same without, and the switch, which can't
     be turned back, would make other Keras code in the same process fail.
-
-    `what` begins the sentence of the MissingExtraError where TensorFlow isn't installed.
     """
     import_keras(what)
     import tensorflow as tf
@@ -35,21 +33,22 @@ def compiled_steps(model: Model, feed: Feed) -> tuple[Step, Step]:
 
     Both return the means since the last `reset_metrics`, as tensors.
     """
-    import tensorflow as tf
-
-    inputs = tf.TensorSpec((None, *feed.input_shape), feed.input_dtype)
-    signature = [inputs, tf.TensorSpec((None,), "int32")]
-    train = tf.function(lambda inputs, labels: model.train_step((inputs, labels)), input_signature=signature)
-    test = tf.function(lambda inputs, labels: model.test_step((inputs, labels)), input_signature=signature)
-    return train, test
+    rows = feed.validation_inputs, feed.validation_labels
+    train = _compiled(lambda inputs, labels: model.train_step((inputs, labels)), *rows)
+    return train, _compiled(lambda inputs, labels: model.test_step((inputs, labels)), *rows)
 
 
 def compiled_prediction(model: Model, feed: Feed) -> Callable[[Any], Any]:
     """Return the function from a batch's inputs to the model's outputs, as in prediction."""
+    return _compiled(lambda inputs: model(inputs, training=False), feed.validation_inputs)
+
+
+def _compiled(function: Callable[..., Any], *rows: Array) -> Callable[..., Any]:
+    """Compile for any number of rows like these, so that the last, smaller batch needs no second compilation."""
     import tensorflow as tf
 
-    inputs = tf.TensorSpec((None, *feed.input_shape), feed.input_dtype)
-    return tf.function(lambda inputs: model(inputs, training=False), input_signature=[inputs])  # type: ignore[no-any-return]
+    signature = [tf.TensorSpec((None, *some.shape[1:]), some.dtype) for some in rows]
+    return tf.function(function, input_signature=signature)  # type: ignore[no-any-return]
 
 
 def go_through(model: Model, step: Step, batches: Iterator[Batch], advance: Advance) -> Means:

@@ -8,20 +8,18 @@ from pawlab.storage import replacing_file
 
 
 def write_events(folder: Path, row: Epoch) -> None:
-    """Add one epoch to the logs in `folder`: a file in train/ and one in validation/."""
-    _write(folder / "train", row.epoch, row.loss, row.accuracy)
-    _write(folder / "validation", row.epoch, row.val_loss, row.val_accuracy)
+    """Add one epoch to the logs in `folder`: a file in train/ and one in validation/.
 
-
-def _write(folder: Path, epoch: int, loss: float, accuracy: float) -> None:
-    """Write an epoch's own file, which TensorBoard reads in the order of the names: nothing is appended, or torn."""
+    TensorBoard reads an epoch's files in the order of their names: nothing is appended, or torn.
+    """
     import_keras("TensorBoard's logs")
     import tensorflow as tf
 
     v1 = tf.compat.v1
-    values = {"epoch_loss": loss, "epoch_accuracy": accuracy}
-    summary = v1.Summary(value=[v1.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
-    path = folder / f"events.out.tfevents.{epoch:010}.pawlab"
-    with replacing_file(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
-        writer.write(v1.Event(file_version="brain.Event:2").SerializeToString())
-        writer.write(v1.Event(step=epoch, summary=summary).SerializeToString())
+    for split, loss, accuracy in (("train", row.loss, row.accuracy), ("validation", row.val_loss, row.val_accuracy)):
+        values = {"epoch_loss": loss, "epoch_accuracy": accuracy}
+        summary = v1.Summary(value=[v1.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
+        path = folder / split / f"events.out.tfevents.{row.epoch:010}.pawlab"
+        with replacing_file(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
+            writer.write(v1.Event(file_version="brain.Event:2").SerializeToString())
+            writer.write(v1.Event(step=row.epoch, summary=summary).SerializeToString())

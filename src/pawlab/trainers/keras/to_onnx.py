@@ -11,7 +11,7 @@ from pawlab.graphs.edit import chain, rename_input
 from pawlab.graphs.from_keras import convert
 from pawlab.graphs.runtime import open_graph
 from pawlab.images import Pixels
-from pawlab.recipes.recipe import Layer, Recipe
+from pawlab.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -28,13 +28,13 @@ def to_probabilities(outputs: NDArray[Any], recipe: Recipe, classes: int) -> Pro
     classes, the spare ones are dropped first: that is the softmax over all of them, given that it is one of the
     classes.
     """
-    if _is_sigmoid(recipe):
+    from scipy.special import softmax
+
+    if recipe.loss == "binary cross-entropy":
         return np.hstack([1 - outputs, outputs]).astype(np.float32)
-    if not _gives_logits(recipe):
+    if recipe.loss == "sparse categorical cross-entropy":
         return outputs.astype(np.float32)
-    logits = outputs[:, :classes].astype(np.float32)
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: Probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    result: Probabilities = softmax(outputs[:, :classes].astype(np.float32), axis=1)
     return result
 
 
@@ -44,11 +44,15 @@ def to_onnx(model: Any, recipe: Recipe, classes: int, backbone: Path | None) -> 
     `backbone`: the graph of the frozen network, where the model is only what follows it. Layers that compute in float64
     do so in float32 here.
     """
+    import onnx
+
     output = _output_graph(recipe, classes, units=model.output.shape[1])
     if backbone is None:
-        return chain(convert(model, ["outputs"], "pictures", np.uint8, prefix="net_"), output)
-    head = convert(model, ["outputs"], "feature_map", np.float32, prefix="net_")
-    return chain(_scaling_graph(recipe), _renamed(backbone), head, output)
+        return chain(convert(model, "outputs"), output)
+    head = convert(model, "outputs", "feature_map", np.float32)
+    frozen = onnx.load(backbone)
+    rename_input(frozen, "scaled_pictures")  # `pictures` is what the whole graph takes
+    return chain(_scaling_graph(recipe), frozen, head, output)
 
 
 def require_same_predictions(graph: "ModelProto", pixels: Pixels, expected: Probabilities) -> None:
@@ -62,30 +66,18 @@ def require_same_predictions(graph: "ModelProto", pixels: Pixels, expected: Prob
         )
 
 
-def _is_sigmoid(recipe: Recipe) -> bool:
-    return bool(_last_dense(recipe).options["activation"] == "sigmoid")
-
-
-def _gives_logits(recipe: Recipe) -> bool:
-    return bool(_last_dense(recipe).options["activation"] != "softmax")
-
-
-def _last_dense(recipe: Recipe) -> Layer:
-    return [layer for layer in recipe.layers if layer.kind == "dense"][-1]
-
-
 def _output_graph(recipe: Recipe, classes: int, units: int) -> "ModelProto":
     """See `to_probabilities`."""
     graph = GraphBuilder("output_")
     outputs = graph.input("outputs", np.float32, ("n", units))
-    if _is_sigmoid(recipe):
+    if recipe.loss == "binary cross-entropy":
         other = graph.add("Sub", graph.constant(1.0), outputs)
         probabilities = graph.add("Concat", other, outputs, axis=1)
-    elif _gives_logits(recipe):
+    elif recipe.loss == "sparse categorical cross-entropy":
+        probabilities = outputs
+    else:
         first, end, axis = (graph.constant([value], np.int64) for value in (0, classes, 1))
         probabilities = graph.add("Softmax", graph.add("Slice", outputs, first, end, axis), axis=1)
-    else:
-        probabilities = outputs
     graph.output(probabilities, "probabilities", np.float32, ("n", classes))
     return graph.model("output")
 
@@ -101,12 +93,3 @@ def _scaling_graph(recipe: Recipe) -> "ModelProto":
             values = graph.add("Add", values, graph.constant(layer.options["offset"]))
     graph.output(values, "scaled_pictures", np.float32, shape)
     return graph.model("scaling")
-
-
-def _renamed(backbone: Path) -> "ModelProto":
-    """Return the frozen network's graph with `scaled_pictures` for its input, so that `pictures` is free."""
-    import onnx
-
-    model = onnx.load(backbone)
-    rename_input(model, "scaled_pictures")
-    return model
