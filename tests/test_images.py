@@ -21,6 +21,7 @@ from pawlab.images import (
     Preprocess,
     ResizeMode,
     decode,
+    gray_thumbnail,
     inspect,
     looks_like_picture,
     read,
@@ -603,3 +604,17 @@ def test_pixels_and_header_come_from_one_opening() -> None:
     pixels, info = read(data, Preprocess(40, 30))
     assert np.array_equal(pixels, decode(data, Preprocess(40, 30)))
     assert info == inspect(data)
+
+
+def test_a_gray_thumbnail_is_small_upright_and_gray() -> None:
+    image = Image.fromarray(quadrants(640, 320))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sideways = encode(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
+    expected, _ = gray_thumbnail(encode(image, "PNG"), 64)
+    assert expected[5, 5] == pytest.approx(0.299 * 220 + 0.587 * 40 + 0.114 * 30, abs=1)  # red, in gray
+    thumbnail, info = gray_thumbnail(sideways, 64)
+    assert (info.width, info.height) == (640, 320)
+    assert thumbnail.shape == (64, 64)
+    assert thumbnail.dtype == np.uint8
+    assert np.abs(thumbnail.astype(int) - expected).mean() < 2

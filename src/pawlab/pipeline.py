@@ -21,7 +21,7 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.features.thumbnails import thumbnails
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
-from pawlab.progress import Progress, notebook_bar
+from pawlab.progress import Progress, notebook_bar, silent
 from pawlab.recipes import choose_recipe
 from pawlab.recipes.exchange import with_own_backbone
 from pawlab.recipes.recipe import Recipe
@@ -258,7 +258,7 @@ def explore(
     Raises the errors of `pawlab.errors`.
     """
     previewed = choose_recipe(recipe)
-    measured = measure(_read_and_split(data, seed, DataOptions(**reading), progress), progress)
+    measured = measure(read_and_split(data, seed, DataOptions(**reading), progress), progress)
     dataset = measured.dataset
     stats = describe(dataset, infos={key: value.info for key, value in measured.image_stats.items()})
     overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
@@ -280,12 +280,12 @@ def explore(
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
     with watch.stage("discover"):
-        read = _read_and_split(request.data, request.seed, request.options, progress)
+        read = read_and_split(request.data, request.seed, request.options, progress)
         require_trainable(read.dataset)
     return read
 
 
-def _read_and_split(data: str | Path, seed: int, options: DataOptions, progress: Progress) -> Measurements:
+def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: Progress = silent) -> Measurements:
     """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
     earlier = None if options.split_from is None else read_split(Path(options.split_from))
     dataset = discover(data, progress, options)
