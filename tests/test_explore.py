@@ -55,6 +55,7 @@ def test_the_terminal_shows_the_first_of_each(
         cli.main()
     reason = "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
     assert capsys.readouterr().out.split("two splits)\n")[1].splitlines() == [
+        "Read       validation has only 3 pictures: what is chosen by it is uncertain",
         "",
         "Serious: broken files",
         "7 files can't be read as pictures and were skipped. Replace or delete them.",

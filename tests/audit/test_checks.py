@@ -208,7 +208,7 @@ def test_what_else_was_set_aside(count: int) -> None:
     finding = skipped(Measurements(dataset))
     assert finding is not None
     expected = {1: "1 entry was", 1200: "1,200 entries were"}[count]
-    assert finding.sentence == f"{expected} skipped; the first is a.txt (lies in no class folder)."
+    assert finding.sentence == f"{expected} skipped: {count:,} .txt (lies in no class folder)."
     assert finding.severity == "note"
 
 
@@ -298,7 +298,7 @@ def test_near_duplicates_are_told_by_what_they_spoil() -> None:
             "near duplicates across splits",
             "serious",
             "1 picture stands in more than one of train, validation and test with slight changes, which flatters the "
-            "score. Only exact copies are kept together by themselves: remove all but one of each.",
+            "score. Splits that were given are left as they are: remove all but one of each.",
             ((Mention("b1.jpg", "train, 400 x 300"), Mention("b2.jpg", "test, 200 x 150")),),
         ),
         Finding(
@@ -377,7 +377,7 @@ def test_findings_as_plain_values() -> None:
 
 
 def test_every_check_has_a_name_of_its_own() -> None:
-    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 18
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 19
 
 
 def _names(finding: Finding) -> Groups:

@@ -75,7 +75,7 @@ def test_predict_prints_a_line_a_picture(pawlab: Any, run: Run, warm: Path) -> N
 def test_predict_takes_folders_globs_and_standard_input(
     pawlab: Any, run: Run, learnable_folder: Path, warm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{warm}\n\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{warm}\n\n".encode())))
     arguments = (learnable_folder / "cold-squares", learnable_folder / "*" / "0[12].png", "-")
     code, out, _ = pawlab("predict", run.folder, *arguments, "--format", "json")
     assert code == 0
@@ -326,7 +326,7 @@ def test_one_file_is_told_as_one(pawlab: Any, learnable_folder: Path, tmp_path: 
     shutil.copytree(learnable_folder, tmp_path / "photos")
     (tmp_path / "photos" / "warm-circles" / "00.png").write_bytes(b"")
     out = pawlab("train", tmp_path / "photos", "--out", tmp_path / "run", "--no-report").out
-    assert f"Skipped    1 file; {tmp_path / 'run' / 'run.json'} lists them with reasons\n" in out
+    assert f"Skipped    1 file; {tmp_path / 'run' / 'run.json'} lists them\n           1 .png: is empty\n" in out
 
 
 def test_our_own_fault_is_told_apart(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learnable_folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.discover import discover
 from pawlab.datasets.folders import split_named
 from pawlab.datasets.options import DataOptions
@@ -221,7 +222,7 @@ def test_years_can_be_told_from_classes_by_name(tmp_path: Path) -> None:
 def test_all_that_is_skipped_is_counted_by_kind(tmp_path: Path) -> None:
     for file in [*PAIR.split(), "cats/1.HEIC", "cats/2.heic", "dogs/3.mov", "labels.csv", "notes.txt"]:
         write(tmp_path / file, content(file) if file.endswith(".jpg") else b"text")
-    assert discover(tmp_path).skipped_by_kind() == [
+    assert count_skipped(discover(tmp_path).skipped) == [
         {"extension": ".heic", "reason": "is HEIC, which needs an extra: pip install 'pawlab[heic]'", "files": 2},
         {"extension": ".csv", "reason": "is a table. Give it instead of the folder to use its labels", "files": 1},
         {"extension": ".txt", "reason": "isn't a picture", "files": 1},

@@ -9,8 +9,8 @@ from pawlab.audit.findings import SEVERITIES, Mention
 from pawlab.audit.findings import Finding as Finding
 from pawlab.audit.image_stats import ImageStats
 from pawlab.audit.measurements import Measurements
-from pawlab.datasets.dataset import Dataset, Skipped
-from pawlab.datasets.splits import require_trainable
+from pawlab.datasets.dataset import Dataset, Skipped, count_skipped
+from pawlab.datasets.splits import missing_in_splits, require_trainable
 from pawlab.errors import DataError, counted
 
 IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest; at 3:1 always guessing scores 75%
@@ -53,10 +53,13 @@ def broken_files(measurements: Measurements) -> Finding | None:
     return Finding("broken files", "serious", sentence, _reasons(broken))
 
 
-def how_it_was_read(measurements: Measurements) -> Finding | None:
-    """State how folders or tables were understood and split, where that isn't plain."""
-    notes = measurements.dataset.notes
-    return Finding("how it was read", "note", f"How the data was read: {'; '.join(notes)}.") if notes else None
+def missing_classes(measurements: Measurements) -> Finding | None:
+    """Find classes of which validation or test has no picture."""
+    missing = missing_in_splits(measurements.dataset)
+    if not missing:
+        return None
+    sentence = ". ".join(missing).capitalize()
+    return Finding("missing classes", "warning", f"{sentence}. Scores say nothing about them: add some, or more.")
 
 
 def skipped(measurements: Measurements) -> Finding | None:
@@ -64,9 +67,10 @@ def skipped(measurements: Measurements) -> Finding | None:
     others = [item for item in measurements.dataset.skipped if not item.broken and item.picture is None]
     if not others:
         return None
-    first = others[0]
-    files = counted(len(others), "entry was", "entries were")
-    sentence = f"{files} skipped; the first is {first.name} ({first.reason})."
+    kinds = count_skipped(others)
+    some = ", ".join(f"{kind['files']:,} {kind['extension']} ({kind['reason']})" for kind in kinds[:3])
+    rest = ", ..." if len(kinds) > 3 else ""
+    sentence = f"{counted(len(others), 'entry was', 'entries were')} skipped: {some}{rest}."
     return Finding("skipped", "note", sentence, _reasons(others))
 
 
@@ -134,7 +138,7 @@ CHECKS: tuple[Check, ...] = (
     appearance.elongated,
     appearance.gray_among_colour,
     skipped,
-    how_it_was_read,
+    missing_classes,
 )
 
 _PROPERTIES: dict[str, Callable[[ImageStats], str]] = {

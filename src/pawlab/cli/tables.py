@@ -156,7 +156,8 @@ def print_exploration(found: dict[str, Any]) -> None:
     print_table(("class", *splits), [*rows, ("all", *totals)])
     print(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class)")
     print(f"Overlap    {found['overlap']} (pictures that are in two splits)")
-    print_skipped(found["skipped"])
+    for note in found["notes"]:
+        print(f"Read       {note}")
     print_findings(found["findings"])
 
 

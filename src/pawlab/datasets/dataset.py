@@ -43,6 +43,15 @@ class Skipped:
     picture: Picture | None = None
 
 
+def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
+    """Count what was skipped by extension and reason, the most frequent first."""
+    counts = Counter((Path(item.name).suffix.lower(), item.reason) for item in skipped)
+    return [
+        {"extension": extension, "reason": reason, "files": files}
+        for (extension, reason), files in counts.most_common()
+    ]
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pictures and `classes`, each sorted by name; a class's position is its index in every output.

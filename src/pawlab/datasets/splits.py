@@ -304,15 +304,22 @@ class _Plan:
         return splits + [last] * (len(units) - len(splits))
 
 
-def _told(dataset: Dataset) -> Dataset:
-    """Note the classes that a split lacks, and a validation too small to choose anything by."""
+def missing_in_splits(dataset: Dataset) -> list[str]:
+    """Return a sentence for each split that has pictures, but none of some class."""
     counts = Counter((picture.label, picture.split) for picture in dataset.pictures)
+    sentences = []
     for split in SPLITS:
         absent = [f"'{label}'" for label in dataset.classes if not counts[label, split]]
         if absent and dataset.split(split):
-            dataset = _noted(
-                dataset, f"{split} has no pictures of {', '.join(absent[:5])}{', ...' * (len(absent) > 5)}"
-            )
+            names = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+            sentences.append(f"{split} has no pictures of {names}")
+    return sentences
+
+
+def _told(dataset: Dataset) -> Dataset:
+    """Note the classes that a split lacks, and a validation too small to choose anything by."""
+    for note in missing_in_splits(dataset):
+        dataset = _noted(dataset, note)
     validation, train = len(dataset.split("validation")), len(dataset.split("train"))
     if 0 < validation < max(FEW, train / 10):
         pictures = counted(validation, "picture", "pictures")

@@ -13,7 +13,7 @@ from pawlab import __version__
 from pawlab.audit.checks import run_checks
 from pawlab.backbones.table import find_backbone
 from pawlab.classifier import FILE_NAME, Card, Classifier, SeenPictures, save_classifier
-from pawlab.datasets.dataset import Dataset, Picture
+from pawlab.datasets.dataset import Dataset, Picture, count_skipped
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
 from pawlab.errors import PawlabError, PictureError
@@ -227,7 +227,7 @@ def _metrics(
         "verdict": judge(fitted.history, baseline, pictures, one_shot).to_dict(),
         "overlap": count_overlap(dataset),
         "set_aside": len(dataset.skipped),
-        "skipped": dataset.skipped_by_kind(),
+        "skipped": count_skipped(dataset.skipped),
         "notes": list(dataset.notes),
     }
 
