@@ -17,6 +17,7 @@ from PIL import Image
 from pawlab.classifier import Card, Classifier, NoPrediction, SeenPictures, save_classifier
 from pawlab.errors import ModelError, PawlabError, PictureError
 from pawlab.images import Preprocess, decode
+from pawlab.images.formats import READABLE
 from sessions import open_session
 
 CARD = Card(("blue", "green", "red"), Preprocess(4, 6), "test", "0.1.0", threshold=0.6)
@@ -99,7 +100,8 @@ def test_a_broken_picture_in_a_list_fails_alone(model: Path, tmp_path: Path) -> 
     first, second, third = Classifier.load(model).predict([good, tmp_path / "broken.jpg", tmp_path / "absent.png"])
     assert first.label == "blue"
     assert second == NoPrediction(
-        str(tmp_path / "broken.jpg"), "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
+        str(tmp_path / "broken.jpg"),
+        f"isn't a picture in a format that can be read ({READABLE})",
     )
     assert (second.label, second.probability, second.probabilities, second.sure) == (None, 0.0, {}, False)
     assert third.error == "can't be read: No such file or directory"

@@ -292,7 +292,13 @@ def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: 
     small = thumbnails(dataset.pictures, progress)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
-    return Measurements(assign_splits(dataset.without(small.skipped), seed, options, together, earlier), near=near)
+    value_range = small.value_range and (options.black_and_white or small.value_range)
+    dataset = assign_splits(dataset.without(small.skipped), seed, options, together, earlier)
+    if value_range:
+        black, white = value_range
+        note = f"pictures of more than 8 bits: {black:g} is black, {white:g} is white; --value-range takes others"
+        dataset = replace(dataset, notes=(*dataset.notes, note))
+    return Measurements(dataset, near=near, value_range=value_range)
 
 
 def _as_seen_from_here(request: Request) -> Request:

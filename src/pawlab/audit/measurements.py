@@ -6,16 +6,20 @@ from dataclasses import dataclass, field, replace
 from pawlab.audit.image_stats import ImageStats, measure_images
 from pawlab.audit.near_duplicates import NearPair
 from pawlab.datasets.dataset import Dataset, Picture
+from pawlab.images import Range
 from pawlab.progress import Progress, silent
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """`image_stats`: by SHA-256, empty where pixels weren't looked at; `near`: pairs of contents that show the same."""
+    """`image_stats`: by SHA-256, empty where pixels weren't looked at; `near`: pairs of contents that show the same;
+    `value_range`: black and white of pictures of more than 8 bits, None where there are none.
+    """
 
     dataset: Dataset
     image_stats: Mapping[str, ImageStats] = field(default_factory=dict)
     near: tuple[NearPair, ...] = ()
+    value_range: Range | None = None
 
     def seen(self) -> Iterator[tuple[Picture, ImageStats]]:
         """Yield each picture whose pixels were looked at, with what was measured."""

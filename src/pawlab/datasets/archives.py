@@ -24,9 +24,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from pawlab.datasets.dataset import Skipped
-from pawlab.datasets.reading import file_sha256, is_ignored, is_picture_name, printable, why_passed_over
+from pawlab.datasets.reading import file_sha256, is_ignored, printable, why_passed_over
 from pawlab.errors import DataError, OutputError
-from pawlab.images import looks_like_picture
+from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.progress import Advance, Progress, silent
 from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time, replacing_folder
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 
-from pawlab.datasets.reading import is_picture_file, is_picture_name
+from pawlab.datasets.reading import is_picture_file
 from pawlab.datasets.scan import scan
 from pawlab.errors import DataError
-from pawlab.images import EXTENSIONS
+from pawlab.images import extensions, is_picture_name
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
@@ -41,7 +41,7 @@ class Files:
         form = _slashed(text)
         if is_picture_name(form):
             return None
-        paths = (self._folder / f"{form}{extension}" for extension in sorted(EXTENSIONS))
+        paths = (self._folder / f"{form}{extension}" for extension in sorted(extensions()))
         return next((path for path in paths if path.is_file()), None)
 
     def _by_name(self, text: str) -> Path | None:

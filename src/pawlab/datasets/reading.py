@@ -12,14 +12,15 @@ from pathlib import Path
 from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.errors import DataError, counted
-from pawlab.images import EXTENSIONS, looks_like_picture
+from pawlab.images import is_picture_name, looks_like_picture
+from pawlab.images.formats import NEEDS_HEIC
 from pawlab.progress import Progress, silent
 
 _IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave beside people's files
 NO_PICTURE = "isn't a picture"
 _TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 _OTHER_KINDS = {
-    **dict.fromkeys((".heic", ".heif", ".hif"), "is HEIC, which needs an extra: pip install 'pawlab[heic]'"),
+    **dict.fromkeys((".heic", ".heif", ".hif"), NEEDS_HEIC),
     **dict.fromkeys((".mov", ".mp4", ".avi", ".mkv", ".webm", ".m4v", ".3gp", ".mpg"), "is a video"),
     **dict.fromkeys((".svg", ".eps", ".ai"), "is a drawing without pixels. Export it as PNG"),
     **dict.fromkeys(
@@ -48,11 +49,6 @@ class Candidate:
 def is_ignored(name: str) -> bool:
     """Say whether a file or folder of this name is no part of anyone's data: hidden, or left by a system."""
     return name.startswith(".") or name.casefold() in _IGNORED
-
-
-def is_picture_name(name: str) -> bool:
-    """Say whether a file's name has one of the extensions of pictures."""
-    return os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 (a million names: no Path for each)
 
 
 def is_picture_file(path: Path) -> bool:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pawlab.datasets.reading import is_ignored, is_picture_file, is_picture_name, printable
+from pawlab.datasets.reading import is_ignored, is_picture_file, printable
 from pawlab.errors import DataError
+from pawlab.images import is_picture_name
 from pawlab.storage import COMPARISON_FILE, HISTORY_FILE, RUN_FILE
 
 _RESULTS = ((RUN_FILE, HISTORY_FILE), (COMPARISON_FILE,))  # what only a run's or a comparison's folder holds

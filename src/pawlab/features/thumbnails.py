@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pawlab.audit.near_duplicates import THUMBNAIL, NearPair, find_near_duplicates
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import PictureError
-from pawlab.images import PictureInfo, Pixels, gray_thumbnail
+from pawlab.images import PictureInfo, Pixels, Range, gray_thumbnail
 from pawlab.parallel import MapBatches, map_in_threads
 from pawlab.progress import Progress, silent
 
@@ -25,6 +25,12 @@ class Thumbnails:
     pixels: Pixels
     infos: list[PictureInfo]
     skipped: tuple[Skipped, ...]
+
+    @property
+    def value_range(self) -> Range | None:
+        """Black and white for all pictures of more than 8 bits: the largest white of any; None where none is deeper."""
+        whites = [info.white for info in self.infos if info.white is not None]
+        return (0.0, max(whites)) if whites else None
 
     def near_duplicates(self, progress: Progress = silent) -> tuple[NearPair, ...]:
         """Return every pair of contents that show the same."""

@@ -120,7 +120,8 @@ def _label_issues(
 
         return find_label_issues(dataset, finished.features, test, None, view, C)
     size = find_backbone(_DEFAULT_BACKBONE).image_size
-    squashed, source = Preprocess(size, size), context.source
+    squashed = Preprocess(size, size, value_range=preprocess.value_range)
+    source = context.source
     graph = source.backbone(_DEFAULT_BACKBONE, squashed)
 
     def features(pictures: Sequence[Picture], preprocess: Preprocess = squashed) -> Matrix:

@@ -126,8 +126,9 @@ class Context:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """Return the recipe as requested."""
-        return self.request.chosen()
+        """Return the recipe as requested, for pictures of the data's depth."""
+        recipe = self.request.chosen()
+        return replace(recipe, preprocess=replace(recipe.preprocess, value_range=self.read.value_range))
 
     @property
     def dataset(self) -> Dataset:
