@@ -11,6 +11,7 @@ import typer
 from pawlab import __version__
 from pawlab.cli.options import takes_data
 from pawlab.cli.terminal import bar, say, show_json
+from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import PawlabError, counted
 
@@ -132,7 +133,10 @@ def compare(
 @app.command()
 def predict(
     model: Model,
-    pictures: Annotated[list[str], _argument("Files, folders, globs, or - for a list of paths on standard input.")],
+    pictures: Annotated[
+        list[str],
+        _argument("Files, folders, archives, tables, globs, URLs, or - for a list of paths on standard input."),
+    ],
     form: Annotated[
         Literal["table", "json", "csv", "parquet"] | None,
         typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
@@ -150,15 +154,18 @@ def predict(
     form = choose_format(form, out)
     classifier = Classifier.load(model)
     found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
-    paths = [picture.path for picture in found.pictures]
+    count = len(found.pictures)
     unreadable: list[str] = []
-    results = _watched(classifier.predict_each(paths), len(paths), unreadable)
+    results = _watched(classifier.predict_each(found.pictures), count, unreadable)
     top = min(top, len(classifier.classes))
     if out is None:
         write_text(results, form, top, sys.stdout)
     else:
         write(results, form, top, out)
-    _print_unreadable(len(unreadable), len(paths))
+        say(f"{counted(count, 'prediction', 'predictions')} written to {out}.")
+    for kind in count_skipped(found.passed_over):
+        say(f"passed over: {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
+    _print_unreadable(len(unreadable), count)
 
 
 @app.command()
@@ -173,6 +180,8 @@ def explain(
     from pawlab.cli.predictions import write_text
     from pawlab.evaluation.explain import write_explanation
 
+    if out.exists() and Path(picture).exists() and out.samefile(picture):
+        raise PawlabError(f"{out} is the picture itself. Choose another --out.")
     classifier = Classifier.load(model)
     prediction = classifier.predict(picture)
     heat = write_explanation(classifier, picture, out, label)

@@ -43,6 +43,14 @@ class Skipped:
     picture: Picture | None = None
 
 
+@dataclass(frozen=True)
+class Named:
+    """A picture to predict: its name as people know it, and where its file lies."""
+
+    name: str
+    path: str
+
+
 def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
     """Count what was skipped by extension and reason, the most frequent first."""
     counts = Counter((Path(item.name).suffix.lower(), item.reason) for item in skipped)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pawlab.datasets.archives import archive_kind, unpack
+from pawlab.datasets.dataset import Named, Skipped
 from pawlab.datasets.download import download
 from pawlab.datasets.files import Files
-from pawlab.datasets.reading import is_picture_file, printable
+from pawlab.datasets.reading import is_picture_file, printable, why_passed_over
 from pawlab.datasets.scan import scan
 from pawlab.datasets.tables import is_table, table_paths
 from pawlab.errors import DataError
@@ -18,19 +19,11 @@ from pawlab.progress import Progress, silent
 
 
 @dataclass(frozen=True)
-class Named:
-    """A picture to predict: its name as people know it, and where its file lies."""
-
-    name: str
-    path: str
-
-
-@dataclass(frozen=True)
 class Inputs:
-    """The pictures found, in the order named and sorted within each, and how many other files were passed over."""
+    """The pictures found, in the order named and sorted within each, and the other files that were passed over."""
 
     pictures: list[Named]
-    passed_over: list[str]
+    passed_over: list[Skipped]
 
 
 def find_pictures(
@@ -70,7 +63,7 @@ class _Finder:
     def __init__(self, standard_input: BinaryIO | None, progress: Progress) -> None:
         self._standard_input = standard_input
         self._progress = progress
-        self.passed_over: list[str] = []
+        self.passed_over: list[Skipped] = []
 
     def meant_by(self, name: str) -> Iterator[Named]:
         if not name:  # which Path would take for the current folder
@@ -90,7 +83,8 @@ class _Finder:
 
     def _in_folder(self, folder: Path, shown: str) -> Iterator[Named]:
         found = scan(folder)
-        self.passed_over += [str(file) for inner in found.walk() for file in inner.others]
+        others = [file for inner in found.walk() for file in inner.others]
+        self.passed_over += [Skipped(file.name, why_passed_over(file)) for file in others]
         files = sorted(found.all_files())
         if not files:
             raise DataError(f"there are no pictures in the folder {printable(shown)}.")
