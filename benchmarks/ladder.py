@@ -24,7 +24,7 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits
 from pawlab.errors import WeightsError
-from pawlab.evaluation.verdict import judge
+from pawlab.evaluation.verdict import window
 from pawlab.graphs.keras_runtime import import_keras
 from pawlab.pipeline import compare
 from pawlab.progress import silent
@@ -115,7 +115,7 @@ def c4_beside_keras(dataset: Dataset, epochs: int) -> dict[str, Any]:
         start = perf_counter()
         theirs = plain_keras.fit(model, Path(folder), epochs)
         their_seconds = perf_counter() - start
-    last = judge(ours.history, 0.5).epochs
+    last = len(window(ours.history))
     return {
         "our_seconds": our_seconds,
         "keras_seconds": their_seconds,

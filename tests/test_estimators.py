@@ -168,13 +168,13 @@ def test_a_search_on_the_sample_computes_each_feature_once(tmp_path: Path, monke
     kinds = ["cats", "dogs"] * 6
     pictures = list(sample_files(len(kinds)))
     computed = []
-    compute = extract._FeaturesOf.__call__
+    compute = extract._row_of
 
-    def counted(self: Any, source: Any) -> Any:
+    def counted(graph: Any, preprocess: Any, source: Any) -> Any:
         computed.append(source)
-        return compute(self, source)
+        return compute(graph, preprocess, source)
 
-    monkeypatch.setattr(extract._FeaturesOf, "__call__", counted)
+    monkeypatch.setattr(extract, "_row_of", counted)
     grid = {"C": [1e-4, 1e-2], "resize_mode": ["squash", "pad"]}
     search = GridSearchCV(PictureClassifier(image_size=SMALL), grid, cv=StratifiedKFold(2)).fit(pictures, kinds)
     assert len(computed) == 2 * len(pictures)  # once for each way of fitting

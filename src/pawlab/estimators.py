@@ -96,14 +96,12 @@ class PictureFeatures(TransformerMixin, _OnPictures):  # type: ignore[misc]
 
     def _features(self, contents: Sequence[str], sources: Sequence[Source]) -> Features:
         graph, preprocess = self._ready()
-        by_content = dict(zip(contents, sources, strict=True))
-        result = features_by_content(by_content, graph, preprocess)
+        result = features_by_content(dict(zip(contents, sources, strict=True)), graph, preprocess)
         broken = [place for place, content in enumerate(contents) if content in result.failed]
         if broken:
             first = broken[0]
             raise _unusable(len(broken), len(contents), first, sources[first], result.failed[contents[first]])
-        rows = dict(zip(by_content, result.positions.tolist(), strict=True))
-        return result.features[[rows[content] for content in contents]]
+        return result.features[[result.rows[content] for content in contents]]
 
     def _ready(self) -> tuple[BackboneGraph, Preprocess]:
         size = own_size(self.backbone) if self.image_size is None else self.image_size

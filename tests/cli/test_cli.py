@@ -105,7 +105,7 @@ def test_predict_parquet_reads_back(pawlab: Any, run: Run, warm: Path, tmp_path:
     parquet = pytest.importorskip("pyarrow.parquet")
     out = tmp_path / "a.parquet"
     code, text, err = pawlab("predict", run.folder, warm, tmp_path / "absent.png", "--format", "parquet", "--out", out)
-    assert (code, text, err) == (0, "", "1 of 2 pictures could not be read.\n")
+    assert (code, text, err) == (0, "", f"2 predictions written to {out}.\n1 of 2 pictures could not be read.\n")
     rows = parquet.read_table(out).to_pylist()
     assert [(row["label"], row["sure"]) for row in rows] == [("warm-circles", True), (None, False)]
     assert rows[0]["probability"] > 0.9
@@ -122,7 +122,7 @@ def test_predict_writes_a_file_whole(pawlab: Any, run: Run, warm: Path, tmp_path
 def test_predict_takes_the_format_from_the_files_ending(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
     starts = {"a.json": "[\n{", "a.CSV": "picture,label,", "a.parquet": "PAR1", "a.txt": "warm-circles "}
     for name, start in starts.items():
-        assert pawlab("predict", run.folder, warm, "--out", tmp_path / name) == Outcome(0, "", "")
+        assert pawlab("predict", run.folder, warm, "--out", tmp_path / name, "-q") == Outcome(0, "", "")
         assert (tmp_path / name).read_bytes().startswith(start.encode()), name
     assert pawlab("predict", run.folder, warm, "--format", "csv", "--out", tmp_path / "b.txt").code == 0
     assert (tmp_path / "b.txt").read_text().startswith("picture,label,")
@@ -250,7 +250,7 @@ def test_mistakes_get_one_line_and_exit_code_2(
             "a picture's name is empty, as an unset shell variable's would be. Name a file or a folder.\n",
         ),
         (("predict", "absent", warm), "there is no model at absent"),
-        (("predict", warm, warm), "isn't a model file that can be read"),
+        (("predict", warm, warm), "00.png is a picture. The model comes first, then the pictures."),
         (("predict", truncated, warm), "isn't a model file that can be read"),
         (("predict", run.folder, "absent.png"), "the picture could not be read."),
         (("predict", run.folder, "*.nothing"), "no file matches *.nothing."),

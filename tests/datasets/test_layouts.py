@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,19 @@ from pawlab.datasets.discover import discover
 from pawlab.datasets.folders import split_named
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import DataError
+from pawlab.images import formats
 from picture_folders import content, left_out, write
 
 PAIR = "cats/a.jpg cats/b.jpg dogs/a.jpg dogs/b.jpg"
 TWO = {"cats": 2, "dogs": 2}
+
+
+@pytest.fixture(autouse=True)
+def without_heic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
+    formats.extensions.cache_clear()
+    yield
+    formats.extensions.cache_clear()
 
 
 def under(*folders: str, files: str = PAIR) -> str:

@@ -19,8 +19,7 @@ def test_tempering_divides_logits() -> None:
 def test_reliability_of_known_answers() -> None:
     probabilities = np.array([[0.5, 0.5], [0.625, 0.375], [0.25, 0.75], [1.0, 0.0]])
     labels = np.array([0, 1, 1, 0])
-    nothing = Bin(0, 0.0, 0.0)
-    assert reliability(probabilities, labels, bins=4) == (nothing, nothing, Bin(2, 0.5625, 0.5), Bin(2, 0.875, 1.0))
+    assert reliability(probabilities, labels, bins=4) == (Bin(2, 0.5625, 0.5), Bin(2, 0.875, 1.0))
 
 
 def test_calibration_error_of_known_answers() -> None:

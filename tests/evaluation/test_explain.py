@@ -9,7 +9,7 @@ from PIL import Image
 
 from pawlab import pipeline as workflow
 from pawlab.errors import PawlabError
-from pawlab.evaluation.explain import Explainer, Heatmap, heatmap, overlay, write_explanation
+from pawlab.evaluation.explain import Explainer, Heatmap, overlay, write_explanation
 from pawlab.graphs.anatomy import Anatomy, find_anatomy
 from pawlab.images import decode
 from pawlab.runs.record import Run
@@ -32,7 +32,7 @@ def bias_of(run: Run) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
 def test_the_map_adds_up_to_the_answer(run: Run, learnable_folder: Path, number: str) -> None:
     """Mean plus bias is the logit, and the difference of two logits is that of the answers' logarithms."""
     picture = learnable_folder / RED / f"{number}.png"
-    first, second = (heatmap(run.classifier, picture, label) for label in (BLUE, RED))
+    first, second = (Explainer(run.classifier).heatmap(picture, label) for label in (BLUE, RED))
     assert first.method == "class activation"
     bias = bias_of(run)
     difference = float(first.values.mean() + bias[0] - second.values.mean() - bias[1])
@@ -43,14 +43,15 @@ def test_the_map_adds_up_to_the_answer(run: Run, learnable_folder: Path, number:
 
 def test_without_a_class_the_map_is_of_the_answer(run: Run, learnable_folder: Path) -> None:
     picture = learnable_folder / RED / "00.png"
-    mine = heatmap(run.classifier, picture)
+    explainer = Explainer(run.classifier)
+    mine = explainer.heatmap(picture)
     assert mine.label == RED
-    np.testing.assert_array_equal(mine.values, heatmap(run.classifier, picture, RED).values)
+    np.testing.assert_array_equal(mine.values, explainer.heatmap(picture, RED).values)
 
 
 def test_an_unknown_class_is_told_with_the_nearest(run: Run, learnable_folder: Path) -> None:
     with pytest.raises(PawlabError, match=r"Did you mean 'warm-circles'\?"):
-        heatmap(run.classifier, learnable_folder / RED / "00.png", "warm-circle")
+        Explainer(run.classifier).heatmap(learnable_folder / RED / "00.png", "warm-circle")
 
 
 def test_the_overlay_is_brightest_where_most_speaks_for_the_class() -> None:
@@ -81,12 +82,12 @@ def test_grad_cam_follows_the_networks_own_slopes(recipe: str, learnable_folder:
     explainer = Explainer(run.classifier)
     anatomy = find_anatomy(onnx.load(run.folder / "model.onnx"))
     pixels = decode(learnable_folder / RED / "00.png", run.classifier.card.preprocess)[np.newaxis]
-    values = dict(zip(explainer._names, explainer._graph.run(explainer._names, pixels), strict=True))
-    channels = values[str(anatomy.feature_map)]
+    _, *activations = explainer._graph.run(explainer._names, pixels)
+    channels = activations[0]
     tail = open_session(tail_of(run, anatomy))
     random = np.random.default_rng(0)
     for place in (0, 1):
-        slope = explainer._gradient(values, place)
+        slope = explainer._gradient(activations, place)
         direction = (random.normal(size=channels.shape) * (channels > 0)).astype(np.float32)
         step = direction * (2e-4 * float(np.abs(channels).max()))
         up, down = (tail.run(None, {str(anatomy.feature_map): channels + sign * step})[0][0, place] for sign in (1, -1))

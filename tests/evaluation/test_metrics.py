@@ -3,7 +3,8 @@ from math import log
 import numpy as np
 import pytest
 
-from pawlab.evaluation.metrics import confusion, cross_entropy, score, wilson_interval
+from pawlab.evaluation.evaluate import Evaluation
+from pawlab.evaluation.metrics import cross_entropy, score, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -37,5 +38,6 @@ def test_a_sure_mistake_costs_much_but_not_infinitely() -> None:
 
 
 def test_confusion_has_true_classes_in_rows() -> None:
-    counts = confusion(predicted=np.array([0, 1, 1, 2]), labels=np.array([0, 0, 1, 2]), classes=3)
-    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+    labels, predicted = np.array([0, 0, 1, 2]), np.eye(3)[[0, 1, 1, 2]]
+    evaluation = Evaluation(("a", "b", "c"), (), labels, predicted, skipped=(), sure=np.ones(4, bool))
+    assert evaluation.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]

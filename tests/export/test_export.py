@@ -147,7 +147,7 @@ def test_an_export_that_answers_otherwise_is_refused(
 
 
 def test_a_kill_leaves_nothing_half_written(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(path: Path, preprocess: Preprocess, target: Path) -> None:
+    def killed(classifier: Classifier, target: Path) -> None:
         target.mkdir()
         (target / "saved_model.pb").write_bytes(b"half")
         raise KeyboardInterrupt

@@ -82,8 +82,10 @@ def test_a_run_that_is_killed_keeps_what_it_had(
                 raise KeyboardInterrupt
             yield function(item)
 
-    with pytest.raises(KeyboardInterrupt):
-        extract_features(pictures, graph, SMALL, map_batches=five_then_killed)
+    with monkeypatch.context() as killing:
+        killing.setattr("pawlab.features.extract.map_in_threads", five_then_killed)
+        with pytest.raises(KeyboardInterrupt):
+            extract_features(pictures, graph, SMALL)
     resumed: Extracted = extract_features(pictures, graph, SMALL)
     assert resumed.computed == len(pictures) - 4
 

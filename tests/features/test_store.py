@@ -27,7 +27,7 @@ def store_in(folder: Path, backbone: str = "backbone", preprocess: Preprocess = 
 
 
 def write(store: FeatureStore, numbers: Sequence[int]) -> bool:
-    return store.append([key(number) for number in numbers], [row(number) for number in numbers], [INFO] * len(numbers))
+    return store.append({key(number): (row(number), INFO) for number in numbers})
 
 
 def numbers_in(store: FeatureStore, asked: Sequence[int]) -> list[int]:
@@ -63,7 +63,7 @@ def test_rows_one_behind_the_other_are_not_copied(store: FeatureStore) -> None:
 
 
 def test_size_and_format_stand_beside(store: FeatureStore) -> None:
-    store.append([key(1), key(2)], [row(1), row(2)], [INFO, PictureInfo(1, 70_000, "PNG")])
+    store.append({key(1): (row(1), INFO), key(2): (row(2), PictureInfo(1, 70_000, "PNG"))})
     snapshot = store.open()
     assert snapshot.infos(snapshot.find([key(2), key(1)])) == [PictureInfo(1, 70_000, "PNG"), INFO]
 

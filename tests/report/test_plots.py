@@ -168,7 +168,7 @@ def test_a_hundred_classes_are_a_picture_without_numbers() -> None:
 
 
 def test_calibration_shows_the_filled_bins_with_their_intervals() -> None:
-    bins = [Bin(0, 0.0, 0.0), Bin(4, 0.6, 0.5), Bin(100, 0.95, 0.97)]
+    bins = [Bin(4, 0.6, 0.5), Bin(100, 0.95, 0.97)]
     axes, below = plots.calibration_figure(bins, classes=2).axes
     assert points(axes, "answers") == [(0.6, 0.5), (0.95, 0.97)]
     bars = np.array(axes.collections[0].get_segments())[:, :, 1]  # type: ignore[attr-defined]
@@ -180,7 +180,7 @@ def test_calibration_shows_the_filled_bins_with_their_intervals() -> None:
 def test_calibration_where_everything_is_right_or_nothing_answered() -> None:
     axes, _ = plots.calibration_figure([Bin(10, 0.999, 1.0)], classes=2).axes
     assert points(axes, "answers") == [(0.999, 1.0)]
-    axes, _ = plots.calibration_figure([Bin(0, 0.0, 0.0)], classes=2).axes
+    axes, _ = plots.calibration_figure([], classes=2).axes
     assert points(axes, "answers") == []
 
 

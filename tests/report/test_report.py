@@ -27,7 +27,7 @@ from pawlab.datasets.stats import describe
 from pawlab.errors import OutputError, RecipeError
 from pawlab.evaluation.calibration import reliability
 from pawlab.evaluation.evaluate import Evaluation
-from pawlab.evaluation.explain import heatmap, overlay
+from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.evaluation.metrics import wilson_interval
@@ -250,7 +250,7 @@ def made_material(
         "train": {"accuracy": 0.9, "loss": 0.2},
         "validation": {**score, "baseline_accuracy": stats.baseline_accuracy},
         "test": score,
-        "verdict": judge(HISTORY, stats.baseline_accuracy).to_dict(),
+        "verdict": judge(HISTORY, stats.baseline_accuracy),
         "overlap": 0,
         "set_aside": 0,
         "seconds": {"fit": 1.0},
@@ -341,7 +341,7 @@ def test_beside_a_mistake_stands_where_it_came_from(run: Run, tmp_path: Path) ->
     drawn = [image["src"] for image in page.all("img")]
     for picture in material.test.pictures:
         answer = warm if picture.label == cold else cold
-        heat = overlay(whole(picture), heatmap(run.classifier, picture.path, answer))  # type: ignore[arg-type]
+        heat = overlay(whole(picture), Explainer(run.classifier).heatmap(picture.path, answer))  # type: ignore[arg-type]
         assert drawn.count(data_uri(heat)) == 1
         assert f"The same picture; bright where it spoke for {answer}" in shown
     assert "Beside each" not in made_page(material, tmp_path).text
@@ -638,7 +638,7 @@ def compared(name: str, validation: float, right: int, history: Sequence[Epoch] 
         "baseline_accuracy": 0.5,
         "parameters": {"total": 3_000_000, "trainable": 2_967_520},
         "seconds": {"total": 820.0},
-        "verdict": judge(history, 0.5).to_dict(),
+        "verdict": judge(history, 0.5),
     }
     return ComparedRun(name, f"Title of {name}", metrics, history, f"{name}/report.html", (0.59, 0.64))
 

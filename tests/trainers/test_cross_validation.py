@@ -44,7 +44,7 @@ def find(
     found = find_label_issues(
         dataset, features, nothing, None, lambda some: second[[int(one.name[:3]) for one in some]], 3 * C
     )
-    return [(int(one.picture.name[:3]), one.label, one.suggested) for one in found]
+    return [(int(one.picture.name[:3]), one.picture.label, one.suggested) for one in found]
 
 
 def test_swapped_labels_are_found_and_the_true_ones_suggested() -> None:

@@ -1,14 +1,14 @@
 """What is worth knowing of the data before trusting a score: one function per check, and one table of them all."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from pawlab.audit import duplicates
-from pawlab.audit import quality as appearance
+from pawlab.audit.duplicates import check_duplicates
 from pawlab.audit.findings import SEVERITIES, Mention
 from pawlab.audit.findings import Finding as Finding
 from pawlab.audit.image_stats import ImageStats
 from pawlab.audit.measurements import Measurements
+from pawlab.audit.quality import check_quality
 from pawlab.datasets.dataset import Dataset, Skipped, count_skipped
 from pawlab.datasets.splits import missing_in_splits, require_trainable
 from pawlab.errors import DataError, counted
@@ -16,8 +16,6 @@ from pawlab.errors import DataError, counted
 IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest; at 3:1 always guessing scores 75%
 FEW = 10  # pictures per class: split 80/10/10, a class has one to validate and one to test
 TELLTALE = 0.5  # share of the mistakes of always guessing that may remain where a file's property tells the class
-
-Check = Callable[[Measurements], Finding | None]
 
 
 def run_checks(measurements: Measurements | Dataset) -> tuple[Finding, ...]:
@@ -28,7 +26,7 @@ def run_checks(measurements: Measurements | Dataset) -> tuple[Finding, ...]:
     """
     if isinstance(measurements, Dataset):
         measurements = Measurements(measurements)
-    found = [finding for check in CHECKS if (finding := check(measurements)) is not None]
+    found = (finding for check in CHECKS for finding in check(measurements))
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
@@ -43,67 +41,59 @@ def why_untrainable(dataset: Dataset) -> tuple[Finding, ...]:
     return ()
 
 
-def broken_files(measurements: Measurements) -> Finding | None:
+def broken_files(measurements: Measurements) -> Iterator[Finding]:
     """Find files that were to be pictures and can't be read as such."""
     broken = [item for item in measurements.dataset.skipped if item.broken]
-    if not broken:
-        return None
-    words = "file can't be read as a picture and was", "files can't be read as pictures and were"
-    sentence = f"{counted(len(broken), *words)} skipped. Replace or delete {'it' if len(broken) == 1 else 'them'}."
-    return Finding("broken files", "serious", sentence, _reasons(broken))
+    if broken:
+        words = "file can't be read as a picture and was", "files can't be read as pictures and were"
+        sentence = f"{counted(len(broken), *words)} skipped. Replace or delete {'it' if len(broken) == 1 else 'them'}."
+        yield Finding("broken files", "serious", sentence, _reasons(broken))
 
 
-def missing_classes(measurements: Measurements) -> Finding | None:
+def missing_classes(measurements: Measurements) -> Iterator[Finding]:
     """Find classes of which validation or test has no picture."""
-    missing = missing_in_splits(measurements.dataset)
-    if not missing:
-        return None
-    sentence = ". ".join(missing).capitalize()
-    return Finding("missing classes", "warning", f"{sentence}. Scores say nothing about them: add some, or more.")
+    missing = ". ".join(missing_in_splits(measurements.dataset)).capitalize()
+    if missing:
+        yield Finding("missing classes", "warning", f"{missing}. Scores say nothing about them: add some, or more.")
 
 
-def skipped(measurements: Measurements) -> Finding | None:
+def skipped(measurements: Measurements) -> Iterator[Finding]:
     """Find what else was skipped; copies have checks of their own."""
     others = [item for item in measurements.dataset.skipped if not item.broken and item.picture is None]
-    if not others:
-        return None
-    kinds = count_skipped(others)
-    some = ", ".join(f"{kind['files']:,} {kind['extension']} ({kind['reason']})" for kind in kinds[:3])
-    rest = ", ..." if len(kinds) > 3 else ""
-    sentence = f"{counted(len(others), 'entry was', 'entries were')} skipped: {some}{rest}."
-    return Finding("skipped", "note", sentence, _reasons(others))
+    if others:
+        kinds = count_skipped(others)
+        some = ", ".join(f"{kind['files']:,} {kind['extension']} ({kind['reason']})" for kind in kinds[:3])
+        rest = ", ..." if len(kinds) > 3 else ""
+        sentence = f"{counted(len(others), 'entry was', 'entries were')} skipped: {some}{rest}."
+        yield Finding("skipped", "note", sentence, _reasons(others))
 
 
-def class_imbalance(measurements: Measurements) -> Finding | None:
+def class_imbalance(measurements: Measurements) -> Iterator[Finding]:
     """Find whether the largest class has IMBALANCE times as many pictures as the smallest, or more."""
     counts = _pictures_by_class(measurements)
-    if not counts:
-        return None
-    most = max(sorted(counts), key=counts.__getitem__)
-    least = min(sorted(counts), key=counts.__getitem__)
-    if counts[most] < IMBALANCE * max(counts[least], 1):
-        return None
-    sentence = (
-        f"The classes are uneven: {counts[most]:,} pictures of '{most}', {counts[least]:,} of '{least}' "
-        f"({IMBALANCE:g} times as many or more). Compare scores with the baseline, and look at each class by itself."
-    )
-    return Finding("class imbalance", "warning", sentence)
+    most = max(counts, key=counts.__getitem__, default="")
+    least = min(counts, key=counts.__getitem__, default="")
+    if counts and counts[most] >= IMBALANCE * max(counts[least], 1):
+        sentence = (
+            f"The classes are uneven: {counts[most]:,} pictures of '{most}', {counts[least]:,} of '{least}' "
+            f"({IMBALANCE:g} times as many or more). Compare scores with the baseline, and look at each class by "
+            "itself."
+        )
+        yield Finding("class imbalance", "warning", sentence)
 
 
-def few_pictures(measurements: Measurements) -> Finding | None:
+def few_pictures(measurements: Measurements) -> Iterator[Finding]:
     """Find classes with fewer pictures than it takes to learn and test them."""
-    few = {label: count for label, count in sorted(_pictures_by_class(measurements).items()) if count < FEW}
-    if not few:
-        return None
-    first = ", ".join(f"'{label}' ({count})" for label, count in list(few.items())[:3])
-    sentence = (
-        f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} pictures: "
-        f"{first}{', ...' if len(few) > 3 else ''}. Their scores will be chance: add pictures."
-    )
-    return Finding("few pictures", "warning", sentence)
+    few = [f"'{label}' ({count})" for label, count in _pictures_by_class(measurements).items() if count < FEW]
+    if few:
+        sentence = (
+            f"{counted(len(few), 'class has', 'classes have')} fewer than {FEW} pictures: {', '.join(few[:3])}"
+            f"{', ...' if len(few) > 3 else ''}. Their scores will be chance: add pictures."
+        )
+        yield Finding("few pictures", "warning", sentence)
 
 
-def telltale_files(measurements: Measurements) -> Finding | None:
+def telltale_files(measurements: Measurements) -> Iterator[Finding]:
     """Find whether a property of the files, rather than what they show, predicts the class."""
     labelled = [(look, picture.label) for picture, look in measurements.seen()]
     guessing = max(Counter(label for _, label in labelled).values(), default=0) / max(1, len(labelled))
@@ -115,41 +105,30 @@ def telltale_files(measurements: Measurements) -> Finding | None:
                 f"frequent class is right for {guessing:.0%}. A classifier may learn that rather than what is shown: "
                 "prepare the pictures of all classes in the same way."
             )
-            return Finding("telltale files", "warning", sentence)
-    return None
+            yield Finding("telltale files", "warning", sentence)
+            return
 
 
-CHECKS: tuple[Check, ...] = (
+CHECKS = (
     broken_files,
-    duplicates.two_labels,
-    duplicates.near_duplicates_with_two_labels,
-    duplicates.near_duplicates_across_splits,
-    appearance.blank,
-    duplicates.copies_across_splits,
+    check_duplicates,
     telltale_files,
     few_pictures,
     class_imbalance,
-    appearance.blurred,
-    appearance.dark,
-    appearance.overexposed,
-    appearance.tiny,
-    duplicates.exact_duplicates,
-    duplicates.near_duplicates,
-    appearance.elongated,
-    appearance.gray_among_colour,
+    check_quality,
     skipped,
     missing_classes,
 )
 
 _PROPERTIES: dict[str, Callable[[ImageStats], str]] = {
     "The file format alone": lambda look: look.info.format,
-    "The size in pixels alone": lambda look: f"{look.info.width} x {look.info.height}",
+    "The size in pixels alone": lambda look: look.size,
     "Being gray or in colour alone": lambda look: str(look.is_gray),
 }
 
 
 def _pictures_by_class(measurements: Measurements) -> Counter[str]:
-    counts = Counter(dict.fromkeys(measurements.dataset.classes, 0))
+    counts = Counter(dict.fromkeys(sorted(measurements.dataset.classes), 0))
     counts.update(picture.label for picture in measurements.dataset.pictures)
     return counts
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pawlab import __version__
-from pawlab.cli.options import takes_data
+from pawlab.cli.options import levelled, takes_data
 from pawlab.cli.terminal import bar, say, show_json
 from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.options import DEFAULT, DataOptions
@@ -41,6 +41,7 @@ def _option(text: str, default: str | bool = False, **more: Any) -> Any:
     return typer.Option(help=text, show_default=default, **more)
 
 
+_NOT_ASKED = frozenset(("resume", "as_json", "quiet", "verbose"))  # of training itself
 _MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
 Data = Annotated[str, _argument(_DATA_HELP)]
@@ -52,6 +53,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random
 
 
 @app.command()
+@levelled
 @takes_data
 def train(
     context: typer.Context,
@@ -88,7 +90,7 @@ def train(
     else:
         pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
         others = {"resize_mode": resize_mode or _renamed(fit), "fit": None, "progress": bar}
-        asked = {name: value for name, value in context.params.items() if name not in ("resume", "as_json")}
+        asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
         run = pipeline.train(**{**asked, **others})  # which takes our options under their names
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})
@@ -97,6 +99,7 @@ def train(
 
 
 @app.command()
+@levelled
 @takes_data
 def compare(
     data: Data,
@@ -131,6 +134,7 @@ def compare(
 
 
 @app.command()
+@levelled
 def predict(
     model: Model,
     pictures: Annotated[
@@ -169,6 +173,7 @@ def predict(
 
 
 @app.command()
+@levelled
 def explain(
     model: Model,
     picture: Annotated[str, _argument("A picture file.")],
@@ -190,6 +195,7 @@ def explain(
 
 
 @app.command()
+@levelled
 @takes_data
 def evaluate(
     model: Model,
@@ -221,6 +227,7 @@ def evaluate(
 
 
 @app.command()
+@levelled
 def export(
     model: Model,
     to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite"], _option("Which form to write.")],
@@ -243,6 +250,7 @@ def export(
 
 
 @app.command()
+@levelled
 @takes_data
 def explore(
     data: Data,
@@ -266,6 +274,7 @@ def explore(
 
 
 @app.command()
+@levelled
 def recipes(
     name: Annotated[str | None, _argument("Show this one in full; your own file is checked.")] = None,
     as_json: AsJson = False,
@@ -285,6 +294,7 @@ def recipes(
 
 
 @app.command()
+@levelled
 def backbones(
     name: Annotated[str | None, _argument("Show this one in full.")] = None,
     as_json: AsJson = False,
@@ -303,6 +313,7 @@ def backbones(
 
 
 @app.command()
+@levelled
 def serve(
     model: Model,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
@@ -316,6 +327,7 @@ def serve(
 
 
 @data_app.command("list")
+@levelled
 def list_data(as_json: AsJson = False) -> None:
     """List the known data sets."""
     from pawlab.cli.tables import print_known_data
@@ -328,6 +340,7 @@ def list_data(as_json: AsJson = False) -> None:
 
 
 @data_app.command("get")
+@levelled
 def data_get(
     name: Annotated[str, _argument("A name that `pawlab data list` shows.")],
 ) -> None:

@@ -1,15 +1,15 @@
 """The entry point: runs a command, and turns errors into one line and an exit code."""
 
+import errno
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import typer
 
 from pawlab.cli.commands import app
-from pawlab.cli.terminal import StandardOutputError, checked_output, drop_output, prepare_streams, say
+from pawlab.cli.terminal import drop_output, prepare_streams, say
 from pawlab.errors import PawlabError
 
 _INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -19,39 +19,45 @@ def main() -> None:
     """Run a command. Exit codes: 0 done; 2 a mistake of the user's, in one line; 1 our own fault, or output that can't
     be written."""
     prepare_streams()
-    with checked_output():
-        code = _exit_code_of(partial(app, prog_name="pawlab", standalone_mode=False))
-        unwritten = _exit_code_of(sys.stdout.flush)
-    sys.exit(code or unwritten)
+    code = _exit_code()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        unwritten = _report_unwritten(error)
+        code = code or unwritten
+    sys.exit(code)
 
 
-def _exit_code_of(work: Callable[[], Any]) -> int:
-    """Do it, report what goes wrong, and return the exit code."""
+def _exit_code() -> int:
+    """Run the command, report what goes wrong, and return the exit code."""
     try:
         with _messages(), _former_names():
-            code = work()
+            code = app(prog_name="pawlab", standalone_mode=False)
     except (PawlabError, typer.TyperException) as error:
         code = _report_mistake(error)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
-    except StandardOutputError as error:
-        code = _report_unwritten(error)
-    except Exception:
-        import traceback
-
-        traceback.print_exc()
-        say("pawlab: this is our own fault, not yours. Please report it with the lines above.")
-        code = 1
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        code = 0  # Typer and rich end a program whose output nobody reads any further
+    except Exception as error:
+        code = _report_unwritten(error) if _is_of_output(error) else _report_own_fault()
     if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
-        say("pawlab: stopped.")
+        say("pawlab: stopped.", always=True)
     return code if isinstance(code, int) else 0
 
 
-def _report_unwritten(error: StandardOutputError) -> int:
+def _is_of_output(error: Exception) -> bool:
+    """Whether a full disk lies behind standard output: for files, that is an OutputError."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None
+
+
+def _report_unwritten(error: Any) -> int:
     drop_output()
-    if error.reader_left:  # whoever read our output has had enough
+    if isinstance(error, BrokenPipeError):  # whoever read our output has had enough
         return 0
-    say(f"pawlab: {error}")
+    say(f"pawlab: can't write to standard output: {error.strerror or error}.", always=True)
     return 1
 
 
@@ -94,8 +100,16 @@ def _report_mistake(error: Exception) -> int:
         message = f"{error.format_message()} `{_command_named()} --help` shows more."
     else:
         message = str(error)
-    say(f"pawlab: {' '.join(message.split())}")
+    say(f"pawlab: {' '.join(message.split())}", always=True)
     return 2
+
+
+def _report_own_fault() -> int:
+    import traceback
+
+    traceback.print_exc()
+    say("pawlab: this is our own fault, not yours. Please report it with the lines above.", always=True)
+    return 1
 
 
 def _command_named() -> str:

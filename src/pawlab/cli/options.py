@@ -1,4 +1,4 @@
-"""The options on how data is read, which mean the same in every command that takes data."""
+"""The options that mean the same in every command: how data is read, and how much is said."""
 
 import inspect
 from collections.abc import Callable
@@ -8,7 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from pawlab.cli.terminal import set_level
 from pawlab.datasets.options import DEFAULT, DataOptions, NearDuplicates
+
+Command = Callable[..., None]
 
 
 def _option(kind: Any, text: str, shown: str | bool = True, **more: Any) -> Any:
@@ -30,22 +33,47 @@ _KINDS = {
 }
 
 
-def takes_data(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options to a command, which gets them together as the parameter `options`. Use it below app.command."""
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for parameter in signature.parameters.values() if parameter.name != "options"]
-    added = [
-        inspect.Parameter(item.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(DEFAULT, item.name),
-                          annotation=_KINDS[item.name])
-        for item in fields(DataOptions)
-    ]  # fmt: skip
+_LEVELS = {
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print results and mistakes only.")],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each step.")],
+}
 
-    @wraps(command)
-    def run(**values: Any) -> None:
-        options = DataOptions(**{item.name: values.pop(item.name) for item in fields(DataOptions)})
+
+def takes_data(command: Command) -> Command:
+    """Add the options to a command, which gets them together as the parameter `options`. Use it below `levelled`."""
+    defaults = {item.name: getattr(DEFAULT, item.name) for item in fields(DataOptions)}
+
+    def run(values: dict[str, Any]) -> None:
+        options = DataOptions(**{name: values.pop(name) for name in defaults})
         command(**values, options=options)
 
-    del run.__dict__["__wrapped__"]  # Typer would look at what lies below
-    run.__signature__ = signature.replace(parameters=[*own, *added])  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *added)}
-    return run
+    return _extended(command, run, "options", {name: (_KINDS[name], value) for name, value in defaults.items()})
+
+
+def levelled(command: Command) -> Command:
+    """Add -q and -v to a command."""
+
+    def run(values: dict[str, Any]) -> None:
+        set_level(values.pop("quiet"), values.pop("verbose"))
+        command(**values)
+
+    return _extended(command, run, "", {name: (kind, False) for name, kind in _LEVELS.items()})
+
+
+def _extended(
+    command: Command, run: Callable[[dict[str, Any]], None], replaced: str, added: dict[str, tuple[Any, Any]]
+) -> Command:
+    """Return a command with the parameters `added`, (annotation, default) by name, that calls `run` with all values."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != replaced]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    more = [inspect.Parameter(name, kind, default=value, annotation=what) for name, (what, value) in added.items()]
+
+    @wraps(command)
+    def extended(**values: Any) -> None:
+        run(values)
+
+    del extended.__dict__["__wrapped__"]  # Typer would look at what lies below
+    extended.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+    extended.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *more)}
+    return extended

@@ -11,7 +11,8 @@ from pawlab.errors import OutputError
 from pawlab.storage import replacing_file
 
 Format = Literal["table", "json", "csv", "parquet"]
-_ENDINGS: dict[str, Format] = {".json": "json", ".csv": "csv", ".parquet": "parquet", ".txt": "table"}
+_ENDINGS: dict[str, Format] = {".json": "json", ".csv": "csv", ".parquet": "parquet"}
+_TEXT = ".txt"  # whichever of the formats that are text
 
 
 def choose_format(asked: Format | None, out: Path | None) -> Format:
@@ -20,15 +21,16 @@ def choose_format(asked: Format | None, out: Path | None) -> Format:
     Raises OutputError where the two contradict each other, where the ending names no format, or where a file stands
     there that isn't such a table of pawlab's: a picture, most likely.
     """
-    named = None if out is None else _ENDINGS.get(out.suffix.lower())
-    if out is not None:
-        if named is None:
-            raise OutputError(f"{out} must end with {', '.join(_ENDINGS)}. Choose another --out.")
-        if out.is_file() and not _is_ours(out, named):
-            raise OutputError(f"{out} is there already and holds no predictions. Choose another --out.")
+    suffix = "" if out is None else out.suffix.lower()
+    named = _ENDINGS.get(suffix)
+    if out is not None and named is None and suffix != _TEXT:
+        raise OutputError(f"{out} must end with {', '.join([*_ENDINGS, _TEXT])}. Choose another --out.")
     if asked and named and asked != named:
         raise OutputError(f"{out} ends as {named} does, but --format is {asked}. Choose another --out or --format.")
-    return asked or named or "table"
+    form = asked or named or "table"
+    if out is not None and out.is_file() and not _is_ours(out, form):
+        raise OutputError(f"{out} is there already and holds no predictions. Choose another --out.")
+    return form
 
 
 def _is_ours(path: Path, form: Format) -> bool:

@@ -4,21 +4,16 @@ standard error."""
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any, TextIO
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from pawlab.progress import Advance, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-
-class StandardOutputError(Exception):
-    """Standard output can't be written. Not an OSError: those mean files, and libraries end a program on some."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(f"can't write to standard output: {error.strerror or error}.")
-        self.reader_left = isinstance(error, BrokenPipeError)
+_PAUSE = 5.0  # seconds between two lines on the same work, where there's no terminal
 
 
 def prepare_streams() -> None:
@@ -29,54 +24,55 @@ def prepare_streams() -> None:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-@contextmanager
-def checked_output() -> Iterator[None]:
-    """Have all that is printed within raise StandardOutputError where it can't be written."""
-    with redirect_stdout(_CheckedOutput(sys.stdout)):
-        yield
-
-
 def drop_output() -> None:
     """Send what still waits to be written nowhere: Python would try once more at its end, and complain."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _CheckedOutput:
-    """Standard output as it is, but for the class of its errors."""
+class _Level:
+    """How much is said: -q silences all but results and mistakes, -v adds what is worth knowing of each step."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with _output_at_fault():
-            return self._stream.write(text)
-
-    def flush(self) -> None:
-        with _output_at_fault():
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    quiet = False
+    verbose = False
 
 
-@contextmanager
-def _output_at_fault() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StandardOutputError(error) from error
+def set_level(quiet: bool, verbose: bool) -> None:
+    """Set how much is said from here on."""
+    _Level.quiet, _Level.verbose = quiet, verbose and not quiet
 
 
 @contextmanager
 def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
-    """Show a bar with rate and time left, where standard error is a terminal; a `Progress`."""
-    if total == 0 or not sys.stderr.isatty():
+    """Show a bar with rate and time left, where standard error is a terminal, and else a line now and then; a
+    `Progress`.
+    """
+    if total == 0 or _Level.quiet:
         with silent(title, total, unit) as advance:
             yield advance
-        return
-    with _bars(unit) as bars:
-        task = bars.add_task(title, total=total)
-        yield lambda steps, note="": bars.update(task, advance=steps, description=f"{title}  {note}".rstrip())
+    elif not sys.stderr.isatty():
+        yield from _lines(title, total, unit)
+    else:
+        with _bars(unit) as bars:
+            task = bars.add_task(title, total=total)
+            yield lambda steps, note="": bars.update(task, advance=steps, description=f"{title}  {note}".rstrip())
+
+
+def _lines(title: str, total: int | None, unit: str) -> Iterator[Advance]:
+    """Print how far work is, for logs: once it has taken some seconds, and every few seconds; each epoch."""
+    begun = shown = monotonic()
+    done = 0
+
+    def advance(steps: int, note: str = "") -> None:
+        nonlocal done, shown
+        done += steps
+        now = monotonic()
+        if now - shown >= _PAUSE or (unit == "epochs" and steps and now - begun >= _PAUSE):
+            shown = now
+            say(f"{title}: {done:,}{'' if total is None else f' of {total:,}'} {unit}  {note}".rstrip())
+
+    yield advance
+    if shown > begun or _Level.verbose:
+        say(f"{title}: done, {done:,} {unit} in {monotonic() - begun:.0f} s")
 
 
 def _bars(unit: str) -> "Bars":
@@ -104,9 +100,10 @@ def _readable(number: float) -> str:
     return f"{number:.0f}"
 
 
-def say(line: str = "") -> None:
-    """Print a line for people, on standard error."""
-    print(line, file=sys.stderr)
+def say(line: str = "", always: bool = False) -> None:
+    """Print a line for people, on standard error; with -q only what must `always` be said."""
+    if always or not _Level.quiet:
+        print(line, file=sys.stderr)
 
 
 def show_json(document: Any) -> None:

@@ -125,6 +125,6 @@ def _lines(data: bytes) -> list[str]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", "replace")
     else:
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    lines = (line.strip("\r") for line in text.split("\n"))
+        text = data.decode("utf-8", "surrogateescape")
+    lines = (line.strip("\r") for line in text.removeprefix("\ufeff").split("\n"))
     return [line[1:-1] if line[0] == line[-1] == '"' and len(line) > 1 else line for line in lines if line.strip()]

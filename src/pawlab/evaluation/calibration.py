@@ -1,11 +1,10 @@
 """How well probabilities mean what they say.
 
-Calibrated means: of the predictions given with 80%, 80% are correct. Networks tend to be more confident than that. Guo
-et al. 2017 (arXiv:1706.04599) divide all logits by one number, the temperature; `trainers.finish` fits it.
+Calibrated means: of the predictions given with 80%, 80% are correct. Guo et al. 2017 (arXiv:1706.04599) divide all
+logits by one number, the temperature, to get there; `trainers.finish` fits it.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,7 @@ _SMALLEST = 1e-12  # stands for a probability that float32 has rounded to 0
 
 @dataclass(frozen=True)
 class Bin:
-    """Predictions of about the same probability: how many, their mean probability, and their accuracy.
-
-    Both are 0 where there are none.
-    """
+    """Predictions of about the same probability: how many, their mean probability, and their accuracy."""
 
     count: int
     confidence: float
@@ -30,9 +26,7 @@ class Bin:
 
 
 def log_probabilities(probabilities: Probabilities) -> NDArray[np.float64]:
-    """Return the logits that give these probabilities (n, classes), but for a constant per picture, which is
-    arbitrary.
-    """
+    """Return the logits behind probabilities (n, classes), but for a constant per picture, which is arbitrary."""
     return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
 
 
@@ -45,11 +39,12 @@ def tempered(probabilities: Probabilities, temperature: float) -> NDArray[np.flo
 
 
 def reliability(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> tuple[Bin, ...]:
-    """Sort predictions (n, classes) by their probability into bins of equal width from 0 to 1, the lowest first."""
+    """Sort predictions (n, classes) by probability into bins of equal width from 0 to 1; give those that hold any."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     correct = probabilities.argmax(axis=1) == labels
     places = np.minimum((confidence * bins).astype(int), bins - 1)
-    return tuple(_bin(confidence[places == place], correct[places == place]) for place in range(bins))
+    inside = [places == place for place in np.unique(places)]
+    return tuple(Bin(int(one.sum()), float(confidence[one].mean()), float(correct[one].mean())) for one in inside)
 
 
 def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = BINS) -> float:
@@ -60,9 +55,3 @@ def calibration_error(probabilities: Probabilities, labels: Labels, bins: int = 
     """
     filled = reliability(probabilities, labels, bins)
     return sum(entry.count * abs(entry.accuracy - entry.confidence) for entry in filled) / len(labels)
-
-
-def _bin(confidence: NDArray[Any], correct: NDArray[Any]) -> Bin:
-    if not len(confidence):
-        return Bin(0, 0.0, 0.0)
-    return Bin(len(confidence), float(confidence.mean()), float(correct.mean()))

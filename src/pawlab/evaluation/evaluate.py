@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pawlab.classifier import Classifier, Prediction
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import DataError
-from pawlab.evaluation.metrics import Score, confusion, score
+from pawlab.evaluation.metrics import Score, score
 from pawlab.images import PictureInfo
 from pawlab.progress import Progress, silent
 
@@ -19,9 +19,9 @@ from pawlab.progress import Progress, silent
 class Evaluation:
     """The predictions for labelled pictures that could be read, and the score over them.
 
-    `probabilities`: (n, classes) in the classifier's order of classes; `labels`: (n,), class positions; `sure`: (n,),
-    whether the classifier was sure of its prediction. `infos`: size and format of pictures by SHA-256. `seen`: how
-    many of them were used in training or validation; None where that isn't known.
+    `probabilities`: (n, classes) in the order of `classes`; `labels`: (n,), class positions; `sure`: (n,), whether the
+    classifier was. `infos`: by SHA-256. `seen`: how many of the pictures were used in training or validation; None
+    where that isn't known.
     """
 
     classes: tuple[str, ...]
@@ -46,19 +46,22 @@ class Evaluation:
     @property
     def confusion(self) -> NDArray[np.int64]:
         """Return counts (classes, classes): row = true class, column = predicted class."""
-        return confusion(self.probabilities.argmax(axis=1), self.labels, len(self.classes))
+        counts = np.zeros((len(self.classes),) * 2, np.int64)
+        np.add.at(counts, (self.labels, self.probabilities.argmax(axis=1)), 1)
+        return counts
 
     @property
     def by_class(self) -> dict[str, dict[str, Any]]:
         """Return pictures, precision and recall per class; None where nothing was predicted, or nothing is there."""
         counts = self.confusion
+        rows = zip(self.classes, counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1), strict=True)
         return {
             name: {
-                "pictures": int(counts[index].sum()),
-                "precision": _share(counts[index, index], counts[:, index].sum()),
-                "recall": _share(counts[index, index], counts[index].sum()),
+                "pictures": int(pictures),
+                "precision": float(right / predicted) if predicted else None,
+                "recall": float(right / pictures) if pictures else None,
             }
-            for index, name in enumerate(self.classes)
+            for name, right, predicted, pictures in rows
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,7 +81,13 @@ def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Prog
 
     Raises DataError where a label isn't among the classifier's classes, or no picture can be read.
     """
-    _require_known_labels(pictures, classifier.classes)
+    classes = classifier.classes
+    unknown = sorted({picture.label for picture in pictures} - set(classes))
+    if unknown:
+        raise DataError(
+            f"the data has the class '{unknown[0]}', which the classifier doesn't know; "
+            f"it knows: {', '.join(classes)}. Name the folders as in training."
+        )
     good: list[Picture] = []
     predictions: list[Prediction] = []
     skipped: list[Skipped] = []
@@ -93,27 +102,12 @@ def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Prog
                 skipped.append(Skipped(picture.name, result.error))
     if not good:
         raise DataError(f"none of the {len(pictures)} pictures can be read. The first: {skipped[0].reason}.")
-    classes = classifier.classes
-    positions = {name: index for index, name in enumerate(classes)}
     return Evaluation(
         classes,
         tuple(good),
-        labels=np.array([positions[picture.label] for picture in good]),
+        labels=np.array([classes.index(picture.label) for picture in good]),
         probabilities=np.array([[item.probabilities[name] for name in classes] for item in predictions]),
         skipped=tuple(skipped),
         sure=np.array([item.sure for item in predictions]),
         infos={picture.sha256: item.info for picture, item in zip(good, predictions, strict=True) if item.info},
     )
-
-
-def _require_known_labels(pictures: Sequence[Picture], classes: tuple[str, ...]) -> None:
-    unknown = sorted({picture.label for picture in pictures} - set(classes))
-    if unknown:
-        raise DataError(
-            f"the data has the class '{unknown[0]}', which the classifier doesn't know; "
-            f"it knows: {', '.join(classes)}. Name the folders as in training."
-        )
-
-
-def _share(part: int, whole: int) -> float | None:
-    return None if whole == 0 else float(part / whole)

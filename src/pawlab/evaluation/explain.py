@@ -5,19 +5,19 @@ arXiv:1610.02391) is the map over places i
 
     M_i = sum over k of w_k A_ki        w_k = sum over i of dz / dA_ki
 
-(they divide w_k by the number of places and leave out where M is negative; both is left to whoever draws it). Where
-only the mean over places and one matrix product follow, as in backbone + linear head, w_k is the class's weight itself,
-M is the class activation map of Zhou et al. 2016 (arXiv:1512.04150), and it is exact: its mean plus the bias is the
-logit.
+(they divide w_k by the number of places and leave out where M is negative; both is left to whoever draws it). Behind a
+backbone with a linear head, M is the class activation map of Zhou et al. 2016 (arXiv:1512.04150), and exact: its mean
+plus the bias is the logit.
 
-The derivatives need no framework: between the last convolution and the logits there is but a handful of layers, the
-tail, and for each kind of them the step back is a line of NumPy.
+Between that map and the logits, in the tail, stand but a few layers; for each kind the step back is a line of NumPy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,21 +25,16 @@ from PIL import Image
 
 from pawlab.classifier import Classifier
 from pawlab.errors import ModelError, OutputError, PawlabError, did_you_mean
-from pawlab.graphs.anatomy import Anatomy, Node, find_anatomy
+from pawlab.graphs.anatomy import find_anatomy
 from pawlab.graphs.edit import with_outputs
 from pawlab.graphs.runtime import open_graph
 from pawlab.images import Pixels, Source, decode
 from pawlab.storage import replacing_file
 
-if TYPE_CHECKING:
-    from onnx import ModelProto
-
 Array = NDArray[Any]
 Method = Literal["class activation", "Grad-CAM"]
 
-_EXACT = frozenset(
-    {"GlobalAveragePool", "Flatten", "Identity", "Gemm"}
-)  # a tail of these alone is linear in each channel
+_LINEAR = frozenset({"GlobalAveragePool", "Flatten", "Identity", "Gemm"})
 _LONGEST = 1024  # pixels of a side of a drawn picture
 _FAINTEST, _STRONGEST = 0.25, 0.6  # opacity of the colours where nothing, and where most, speaks for the class
 
@@ -52,7 +47,7 @@ class Heatmap:
     """What speaks for a class, and where.
 
     `values`: float32 (y, x), one for each place of the last feature map, in logits before the temperature: above 0
-    speaks for `label`, below against it. Their mean plus the bias is the logit, where `method` is class activation.
+    speaks for `label`, below against it.
     """
 
     values: NDArray[np.float32]
@@ -70,8 +65,8 @@ class Explainer:
         self._classifier = classifier
         model = onnx.load(classifier.path)
         self._anatomy = find_anatomy(model)
-        self._constants = _constants(model)
-        self._names = _tensors(self._anatomy, classifier)
+        self._constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        self._names = ["probabilities", *self._activations()]
         self._graph = open_graph(with_outputs(model, self._names).SerializeToString())
 
     def heatmap(self, source: Source, label: str | None = None) -> Heatmap:
@@ -80,188 +75,124 @@ class Explainer:
         Raises PictureError where it can't be read, PawlabError where there is no such class.
         """
         pixels = decode(source, self._classifier.card.preprocess)
-        values = dict(zip(self._names, self._graph.run(self._names, pixels[np.newaxis]), strict=True))
+        probabilities, *activations = self._graph.run(self._names, pixels[np.newaxis])
         classes = self._classifier.classes
-        best = int(values["probabilities"][0].argmax())
-        place = best if label is None else _position(label, classes)
-        channels = values[str(self._anatomy.feature_map)][0]
-        weights = self._gradient(values, place)[0].sum(axis=(1, 2))
-        heat = np.einsum("k,kyx->yx", weights, channels).astype(np.float32)
-        exact = {node.op_type for node in self._anatomy.tail} <= _EXACT
-        return Heatmap(heat, classes[place], "class activation" if exact else "Grad-CAM")
+        label = classes[int(probabilities[0].argmax())] if label is None else label
+        if label not in classes:
+            raise PawlabError(
+                f"the classifier doesn't know the class '{label}'; it knows: {', '.join(classes)}."
+                f"{did_you_mean(label, list(classes))}"
+            )
+        weights = self._gradient(activations, classes.index(label))[0].sum(axis=(1, 2))
+        heat = np.einsum("k,kyx->yx", weights, activations[0][0]).astype(np.float32)
+        exact = {node.op_type for node in self._anatomy.tail} <= _LINEAR
+        return Heatmap(heat, label, "class activation" if exact else "Grad-CAM")
 
-    def _gradient(self, values: dict[str, Array], place: int) -> Array:
-        """Return dz / dA (1, channels, y, x), where z is the logit of the class at `place`."""
-        logits = values[self._anatomy.logits]
-        gradient = np.zeros(logits.shape, np.float64)
-        if self._anatomy.sigmoid:
-            gradient[0, 0] = 1 if place == 1 else -1
+    def _activations(self) -> list[str]:
+        """Return the tensors from the feature map to the logits: between each two is a layer of the tail."""
+        tail, feature_map = self._anatomy.tail, self._anatomy.feature_map
+        if feature_map is None:
+            why = "its network has no convolution"
+        elif unknown := {node.op_type for node in tail} - set(_BACK):
+            why = f"no way back through its layer {min(unknown)} is known"
         else:
-            gradient[0, place] = 1
-        before = [self._anatomy.feature_map, *(node.output[0] for node in self._anatomy.tail)]
-        for node, given in reversed(list(zip(self._anatomy.tail, before, strict=False))):
-            step = _Step(node, values[str(given)], values[node.output[0]], self._constants)
-            gradient = _BACK[node.op_type](step, gradient)
+            return [feature_map, *(node.output[0] for node in tail)]
+        raise ModelError(f"no heat map can be drawn for {self._classifier.path}: {why}.")
+
+    def _gradient(self, activations: list[Array], place: int) -> Array:
+        """Return dz / dA (1, channels, y, x), where z is the logit of the class at `place`."""
+        from onnx import helper
+
+        gradient = np.zeros(activations[-1].shape)
+        column, sign = (0, 2 * place - 1) if self._anatomy.sigmoid else (place, 1)
+        gradient[0, column] = sign
+        for node, (given, made) in reversed(list(zip(self._anatomy.tail, pairwise(activations), strict=True))):
+            constants = [self._constants[name] for name in node.input if name in self._constants]
+            options = {option.name: helper.get_attribute_value(option) for option in node.attribute}
+            gradient = _BACK[node.op_type](_Step(constants, options, given, made), gradient)
         return gradient
-
-
-def heatmap(classifier: Classifier, source: Source, label: str | None = None) -> Heatmap:
-    """Return where in a picture a class, or the predicted one, comes from. For many pictures see `Explainer`."""
-    return Explainer(classifier).heatmap(source, label)
 
 
 def overlay(pixels: Pixels, heat: Heatmap) -> Pixels:
     """Return a picture, uint8 (h, w, 3), RGB, with what speaks for the class laid over it: the brighter, the more.
 
-    The map is stretched over the picture. Full brightness is the largest value either way, so that a class for which
-    little speaks gets a dark picture; places that speak against it are as dark as those that say nothing.
+    Full brightness is the largest value either way, so that a class for which little speaks gets a dark picture; places
+    that speak against it are as dark as those that say nothing.
     """
     height, width = pixels.shape[:2]
+    stops = np.linspace(0, 1, len(_COLOURS))
     strength = np.maximum(heat.values, 0) / (np.abs(heat.values).max() or 1)
     smooth = Image.fromarray(strength.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-    share = np.clip(np.asarray(smooth), 0, 1)[..., np.newaxis]
+    share = np.clip(np.asarray(smooth), 0, 1)
+    colours = np.stack([np.interp(share, stops, channel) for channel in zip(*_COLOURS, strict=True)], axis=-1)
     gray = pixels.mean(axis=2, keepdims=True)
-    opacity = _FAINTEST + (_STRONGEST - _FAINTEST) * share
-    mixed = (1 - opacity) * gray + opacity * _colours(share[..., 0])
+    opacity = (_FAINTEST + (_STRONGEST - _FAINTEST) * share)[..., np.newaxis]
+    mixed = (1 - opacity) * gray + opacity * colours
     result: Pixels = np.clip(mixed.round(), 0, 255).astype(np.uint8)
     return result
 
 
-def explain(classifier: Classifier, source: Source, label: str | None = None) -> tuple[Pixels, Heatmap]:
-    """Return a picture with its heat map laid over it, uint8 (h, w, 3), and the map.
+def write_explanation(classifier: Classifier, source: Source, out: str | Path, label: str | None = None) -> Heatmap:
+    """Write a picture with its heat map laid over it, in the format that the ending of `out` names, and return the map.
 
     The picture keeps its shape, but isn't drawn longer than 1,024 pixels; where the classifier crops or pads, it is
-    drawn as the classifier sees it.
-    """
-    heat = heatmap(classifier, source, label)
-    preprocess = classifier.card.preprocess
-    pixels = decode(source, None if preprocess.resize_mode == "squash" else preprocess)
-    return overlay(_at_most(pixels, _LONGEST), heat), heat
-
-
-def write_explanation(classifier: Classifier, source: Source, out: str | Path, label: str | None = None) -> Heatmap:
-    """Write what `explain` draws to a picture file, in the format that its ending names, and return the map.
-
-    Raises OutputError where it can't be written, and what `Explainer` raises.
+    drawn as the classifier sees it. Raises OutputError where it can't be written, and what `Explainer` raises.
     """
     out = Path(out)
     form = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(out.suffix.lower())
     if form is None:
         raise OutputError(f"can't write {out}: its ending names no picture format. End it with .png, .jpg or .webp.")
-    pixels, heat = explain(classifier, source, label)
+    heat = Explainer(classifier).heatmap(source, label)
+    preprocess = classifier.card.preprocess
+    image = Image.fromarray(decode(source, None if preprocess.resize_mode == "squash" else preprocess))
+    image.thumbnail((_LONGEST, _LONGEST), reducing_gap=None)
     with replacing_file(out) as partial:
-        Image.fromarray(pixels).save(partial, format=form)
+        Image.fromarray(overlay(np.asarray(image), heat)).save(partial, format=form)
     return heat
-
-
-def _colours(share: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Return colours (h, w, 3), 0-255, for shares (h, w), 0 to 1."""
-    stops = np.linspace(0, 1, len(_COLOURS))
-    return np.stack([np.interp(share, stops, channel) for channel in zip(*_COLOURS, strict=True)], axis=-1)
-
-
-def _at_most(pixels: Pixels, side: int) -> Pixels:
-    scale = side / max(pixels.shape)
-    if scale >= 1:
-        return pixels
-    height, width = (max(1, round(length * scale)) for length in pixels.shape[:2])
-    return np.asarray(Image.fromarray(pixels).resize((width, height)))
-
-
-def _position(label: str, classes: Sequence[str]) -> int:
-    if label in classes:
-        return classes.index(label)
-    raise PawlabError(
-        f"the classifier doesn't know the class '{label}'; it knows: {', '.join(classes)}."
-        f"{did_you_mean(label, list(classes))}"
-    )
-
-
-def _constants(model: "ModelProto") -> dict[str, Array]:
-    from onnx import numpy_helper
-
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-
-
-def _tensors(anatomy: Anatomy, classifier: Classifier) -> list[str]:
-    """Return what the graph is to give besides its answer."""
-    unknown = {node.op_type for node in anatomy.tail} - set(_BACK)
-    if anatomy.feature_map is None or unknown:
-        why = f"no way back through its layer {min(unknown)} is known" if unknown else "its network has no convolution"
-        raise ModelError(f"no heat map can be drawn for {classifier.path}: {why}.")
-    return ["probabilities", anatomy.feature_map, *(node.output[0] for node in anatomy.tail)]
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One layer of the tail: what it was `given` and `made` for a picture."""
+    """One layer of the tail: its constants, its options, and what it was `given` and `made` for a picture."""
 
-    node: Node
+    constants: list[Array]
+    options: dict[str, Any]
     given: Array
     made: Array
-    constants: dict[str, Array]
-
-    @property
-    def constant(self) -> Array | None:
-        """Return the first constant among its inputs: a dense layer's weights."""
-        return next((self.constants[name] for name in self.node.input if name in self.constants), None)
-
-    def option(self, name: str, default: Any = None) -> Any:
-        from onnx import helper
-
-        return next((helper.get_attribute_value(one) for one in self.node.attribute if one.name == name), default)
 
 
 def _gemm(step: _Step, gradient: Array) -> Array:
-    weights = step.constants[step.node.input[1]]
-    back: Array = gradient @ (weights if step.option("transB", 0) else weights.T) * step.option("alpha", 1.0)
+    weights = step.constants[0] if step.options.get("transB") else step.constants[0].T
+    back: Array = gradient @ weights * step.options.get("alpha", 1.0)
     return back
 
 
 def _multiplied(step: _Step, gradient: Array) -> Array:
     """Multiplied by a constant, or by its own sigmoid (SiLU): x s(x), whose slope is s (1 + x (1 - s))."""
-    if step.constant is not None:
-        return gradient * step.constant
+    if step.constants:
+        return gradient * step.constants[0]
     gate = 1 / (1 + np.exp(-step.given.astype(np.float64)))
     return gradient * gate * (1 + step.given * (1 - gate))
 
 
-def _clipped(step: _Step, gradient: Array) -> Array:
-    low, high = (step.constants[name] for name in step.node.input[1:3])
-    return gradient * ((step.given > low) & (step.given < high))
-
-
-def _softmax(step: _Step, gradient: Array) -> Array:
-    back: Array = step.made * (gradient - (gradient * step.made).sum(axis=1, keepdims=True))
-    return back
-
-
 def _sliced(step: _Step, gradient: Array) -> Array:
-    start, end, axis = (int(step.constants[name][0]) for name in step.node.input[1:4])
+    start, end, axis = (int(constant[0]) for constant in step.constants[:3])
     back = np.zeros(step.given.shape)
     back[(slice(None),) * axis + (slice(start, end),)] = gradient
     return back
 
 
-def _turned(step: _Step, gradient: Array) -> Array:
-    return gradient.transpose(np.argsort(step.option("perm")))
-
-
 def _averaged(step: _Step, gradient: Array) -> Array:
-    height, width = step.given.shape[2:]
-    return np.broadcast_to(gradient / (height * width), step.given.shape)
-
-
-def _largest(step: _Step, gradient: Array) -> Array:
-    """All goes to the largest place; where several are, each gets its share."""
-    chosen = step.given == step.made
-    back: Array = gradient * chosen / chosen.sum(axis=(2, 3), keepdims=True)
-    return back
+    return np.broadcast_to(gradient / prod(step.given.shape[2:]), step.given.shape)
 
 
 def _pooled(step: _Step, gradient: Array) -> Array:
-    """As `_largest`, in each window. Windows don't overlap; what is left over at the edge went nowhere."""
-    (rows, columns), (height, width) = step.option("kernel_shape"), step.made.shape[2:]
+    """All goes to the largest place of each window, or of the map where none is named; equal ones share it.
+
+    Windows don't overlap; what is left over at the edge went nowhere.
+    """
+    rows, columns = step.options.get("kernel_shape", step.given.shape[2:])
+    height, width = step.made.shape[2:]
     back = np.zeros(step.given.shape)
     inside = (..., slice(0, height * rows), slice(0, width * columns))
     windows = (*step.made.shape[:2], height, rows, width, columns)
@@ -275,17 +206,17 @@ _BACK: dict[str, Callable[[_Step, Array], Array]] = {
     "Identity": lambda step, gradient: gradient,
     "Add": lambda step, gradient: gradient,
     "Flatten": lambda step, gradient: gradient.reshape(step.given.shape),
-    "Transpose": _turned,
+    "Transpose": lambda step, gradient: gradient.transpose(np.argsort(step.options["perm"])),
     "Gemm": _gemm,
-    "MatMul": lambda step, gradient: gradient @ step.constants[step.node.input[1]].T,
+    "MatMul": lambda step, gradient: gradient @ step.constants[0].T,
     "Mul": _multiplied,
     "Relu": lambda step, gradient: gradient * (step.given > 0),
-    "Clip": _clipped,
+    "Clip": lambda step, gradient: gradient * ((step.given > step.constants[0]) & (step.given < step.constants[1])),
     "Sigmoid": lambda step, gradient: gradient * step.made * (1 - step.made),
     "Tanh": lambda step, gradient: gradient * (1 - step.made**2),
-    "Softmax": _softmax,
+    "Softmax": lambda step, gradient: step.made * (gradient - (gradient * step.made).sum(axis=1, keepdims=True)),
     "Slice": _sliced,
     "GlobalAveragePool": _averaged,
-    "GlobalMaxPool": _largest,
+    "GlobalMaxPool": _pooled,
     "MaxPool": _pooled,
 }

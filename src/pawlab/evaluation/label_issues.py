@@ -5,7 +5,7 @@ model that wasn't trained on the picture, and rank by the normalised margin
 
     p(label) - max over the other classes of p(class)        -1: another class is certain; 1: the label is
 
-Nothing is fitted here; `trainers.cross_validation` gives the probabilities.
+`trainers.cross_validation` gives the probabilities.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,6 @@ class LabelIssue:
     picture: Picture
     suggested: str
     score: float
-
-    @property
-    def label(self) -> str:
-        """Return the label that looks wrong."""
-        return self.picture.label
 
 
 def shortlist(pictures: Sequence[Picture], probabilities: Probabilities, classes: Sequence[str]) -> NDArray[np.intp]:
@@ -57,8 +52,7 @@ def rank(pictures: Sequence[Picture], probabilities: Probabilities, classes: Seq
 
 def _margins(pictures: Sequence[Picture], probabilities: Probabilities, classes: Sequence[str]) -> NDArray[np.float64]:
     """Return (n,): p(label) less that of the most probable other class; infinite where the label isn't judged."""
-    positions = {name: index for index, name in enumerate(classes)}
-    rows, labels = np.arange(len(pictures)), np.array([positions[picture.label] for picture in pictures], np.intp)
+    rows, labels = np.arange(len(pictures)), np.array([classes.index(one.label) for one in pictures], np.intp)
     own = probabilities[rows, labels]
     others = np.where(np.isnan(probabilities), 0.0, probabilities)
     others[rows, labels] = -np.inf

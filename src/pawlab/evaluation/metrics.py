@@ -1,6 +1,6 @@
 """Arrays -> numbers with intervals. NumPy only."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any
 
@@ -29,12 +29,7 @@ class Score:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the block that metrics.json holds for a split."""
-        return {
-            "accuracy": self.accuracy,
-            "loss": self.loss,
-            "pictures": self.pictures,
-            "ci95": [round(bound, 6) for bound in self.ci95],
-        }
+        return {**asdict(self), "ci95": [round(bound, 6) for bound in self.ci95]}
 
 
 def score(probabilities: Probabilities, labels: Labels) -> Score:
@@ -52,21 +47,11 @@ def cross_entropy(probabilities: Probabilities, labels: Labels) -> float:
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
     """Return the 95% interval of a share `right` of `total`.
 
-    Wilson 1927: all shares p whose distance from the observed one is at most 1.96 of p's own standard errors. Unlike
-    the usual plus-or-minus it stays within 0 and 1 and isn't empty where everything was right.
+    Wilson 1927: all shares p whose distance from the observed one is at most 1.96 of p's own standard errors.
     """
     if total == 0:
         return (0.0, 1.0)
-    z, share = _Z_975, right / total
-    centre = share + z * z / (2 * total)
-    margin = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    scale = 1 + z * z / total
-    low, high = (centre - margin) / scale, (centre + margin) / scale
-    return (max(0.0, low) if right else 0.0, min(1.0, high) if right < total else 1.0)
-
-
-def confusion(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
-    """Return counts (classes, classes): row = true class, column = predicted class."""
-    counts = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(counts, (labels, predicted), 1)
-    return counts
+    z2, share = _Z_975**2 / total, right / total
+    margin = sqrt(z2 * (share * (1 - share) + z2 / 4))
+    low, high = ((share + z2 / 2 + side) / (1 + z2) for side in (-margin, margin))
+    return (low if right else 0.0, high if right < total else 1.0)

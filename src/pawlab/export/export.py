@@ -3,8 +3,6 @@
 import json
 import shutil
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pawlab.classifier import FILE_NAME, Card, Classifier, model_file
+from pawlab.classifier import FILE_NAME, Card, Classifier
 from pawlab.datasets.sample import sample_files
 from pawlab.errors import OutputError, PawlabError, did_you_mean
 from pawlab.export.example import example
@@ -59,49 +57,43 @@ def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Pr
     """
     if to not in FORMS:
         raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
-    form, source, target = FORMS[to], model_file(model), Path(out)
-    classifier = Classifier.load(source)
+    form, classifier, target = FORMS[to], Classifier.load(model), Path(out)
     card, program = (target.with_name(f"{target.name}{ending}") for ending in (".json", ".example.py"))
-    _require_ending(form, target)
-    _require_no_model(target, source)
-    _require_free(target, card, program)
+    problem = _problem(form, classifier.path, target, (card, program))
+    if problem:
+        raise OutputError(f"{problem}. Choose another --out.")
     replacing = replacing_file if form.ending else replacing_folder
     with replacing(target) as partial:  # whether the place can be written is known before the work
-        with progress(f"Exporting to {to}", None, "steps"), _quiet():
-            difference = _make(form, source, classifier, partial)
-        left_out = [] if form.whole else _other_outputs(source)
-        _write_text(card, json.dumps(_card(classifier.card, left_out), indent=2, ensure_ascii=False) + "\n")
-        _write_text(program, example(to, target, card, classifier.card.preprocess))
+        with progress(f"Exporting to {to}", None, "steps"), silent_stderr(), warnings.catch_warnings(action="ignore"):
+            difference = _make(form, classifier, partial)
+        outputs = open_graph(classifier.path).outputs
+        left_out = [name for name in outputs if name != "probabilities" and to != "onnx"]
+        about = json.dumps(_card(classifier.card, left_out), indent=2, ensure_ascii=False) + "\n"
+        for path, text in (card, about), (program, example(to, target, card, classifier.card.preprocess)):
+            with replacing_file(path) as written:
+                written.write_text(text, encoding="utf-8", newline="\n")
     return Exported(target, card, program, difference, tuple(left_out))
 
 
-def _require_ending(form: Form, target: Path) -> None:
-    """Raise OutputError where the runtime wouldn't open, or people would mistake, what is called so."""
-    ending = target.suffix.lower()
+def _problem(form: Form, source: Path, target: Path, beside: tuple[Path, Path]) -> str | None:
+    """Return why an export can't lie at `target`: its runtime wouldn't open it or people would mistake it, or anything
+    but an earlier export would be lost, such as a run's classifier, to which the run's metrics belong.
+    """
+    ending, real = target.suffix.lower(), target.resolve()
     if form.ending and ending != form.ending:
-        raise OutputError(f"{target} should end with {form.ending}, as its readers expect. Choose another --out.")
-    if not form.ending and ending in {other.ending for other in FORMS.values() if other.ending}:
-        raise OutputError(f"{target} should not end with {ending}: a SavedModel is a folder. Choose another --out.")
-
-
-def _require_no_model(target: Path, source: Path) -> None:
-    """Raise OutputError where a run has its classifier: its metrics and its card belong to that one."""
-    real = target.resolve()
+        return f"{target} should end with {form.ending}, as its readers expect"
+    if not form.ending and ending in {other.ending for other in FORMS.values()} - {""}:
+        return f"{target} should not end with {ending}: a SavedModel is a folder"
     if real == source.resolve():
-        raise OutputError(f"{target} is the model itself. Choose another --out.")
+        return f"{target} is the model itself"
     if real.name == FILE_NAME and real.with_name(RUN_FILE).is_file():
-        raise OutputError(f"{target} is the place of another run's model. Choose another --out.")
-
-
-def _require_free(target: Path, card: Path, program: Path) -> None:
-    """Raise OutputError where anything but an earlier export would be lost."""
+        return f"{target} is the place of another run's model"
     if target.is_dir() and not is_free(target) and not (target / _SAVEDMODEL_FILE).is_file():
-        raise OutputError(f"{target} holds something other than a SavedModel. Choose another --out.")
-    if _is_card(card):
-        return
-    for path in (target, card, program):
-        if not is_free(path):
-            raise OutputError(f"{path} is there already, and isn't of an earlier export. Choose another --out.")
+        return f"{target} holds something other than a SavedModel"
+    taken = [path for path in (target, *beside) if not is_free(path)]
+    if taken and not _is_card(beside[0]):
+        return f"{taken[0]} is there already, and isn't of an earlier export"
+    return None
 
 
 def _is_card(path: Path) -> bool:
@@ -113,40 +105,27 @@ def _is_card(path: Path) -> bool:
     return isinstance(values, dict) and values.keys() >= _CARD_NAMES
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide what TensorFlow and Keras print for developers."""
-    with silent_stderr(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _make(form: Form, source: Path, classifier: Classifier, target: Path) -> float:
+def _make(form: Form, classifier: Classifier, target: Path) -> float:
     """Write the export to `target`, if it answers as the classifier does; return the largest difference."""
-    preprocess = classifier.card.preprocess
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made = Path(folder) / f"classifier{form.ending}"
-        form.write(source, preprocess, made)
-        pixels = _pictures(preprocess)
+        form.write(classifier, made)
+        pixels = _pictures(classifier.card.preprocess)
         difference = float(np.abs(form.answer(made, pixels) - classifier.probabilities(pixels)).max())
         if not difference <= LARGEST_DIFFERENCE:
             raise RuntimeError(
                 f"exported, the classifier's probabilities differ by {difference:.1e}, more than "
                 f"{LARGEST_DIFFERENCE:.0e}; nothing was written"
             )
-        if made.is_dir():
-            shutil.copytree(made, target, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(made, target)
+        shutil.copytree(made, target, dirs_exist_ok=True) if made.is_dir() else shutil.copyfile(made, target)
     return difference
 
 
 def _pictures(preprocess: Preprocess) -> Pixels:
     """Return some of the sample, noise, black and white: (n, h, w, 3) uint8."""
-    shape = (preprocess.height, preprocess.width, 3)
-    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    plain = [np.full(shape, level, np.uint8) for level in (0, 255)]
-    return np.stack([*(decode(file, preprocess) for file in sample_files(_SAMPLE_PICTURES)), noise, *plain])
+    sample = np.stack([decode(file, preprocess) for file in sample_files(_SAMPLE_PICTURES)])
+    noise = np.random.default_rng(0).integers(0, 256, sample[:1].shape, dtype=np.uint8)
+    return np.concatenate([sample, noise, np.zeros_like(noise), np.full_like(noise, 255)])
 
 
 def _card(card: Card, left_out: list[str]) -> dict[str, Any]:
@@ -168,12 +147,3 @@ def _card(card: Card, left_out: list[str]) -> dict[str, Any]:
         "recipe": card.recipe,
         "pawlab": card.version,
     }
-
-
-def _other_outputs(model: Path) -> list[str]:
-    return [name for name in open_graph(model).outputs if name != "probabilities"]
-
-
-def _write_text(path: Path, text: str) -> None:
-    with replacing_file(path) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")

@@ -5,18 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pawlab.classifier import Classifier
 from pawlab.graphs.keras_runtime import import_keras
-from pawlab.graphs.runtime import open_graph
 from pawlab.graphs.to_keras import to_keras
-from pawlab.images import Pixels, Preprocess
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
+from pawlab.images import Pixels
 
 Name = Literal["onnx", "keras", "savedmodel", "tflite"]
 Probabilities = NDArray[np.float32]
@@ -24,27 +21,14 @@ Probabilities = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Form:
-    """`ending`: of the file's name; "" where it is a folder. `write`: makes it of a classifier's file, in a new place.
+    """`ending`: of the file's name; "" where it is a folder. `write`: makes it of a classifier, in a new place.
     `answer`: what its own runtime says to pictures (n, h, w, 3) uint8. `needs`: what must be installed to use it.
-    `whole`: whether it has all of model.onnx's outputs, not only `probabilities`."""
+    """
 
     ending: str
-    write: Callable[[Path, Preprocess, Path], None]
+    write: Callable[[Classifier, Path], Any]
     answer: Callable[[Path, Pixels], Probabilities]
     needs: str
-    whole: bool = False
-
-
-def _write_onnx(model: Path, preprocess: Preprocess, target: Path) -> None:
-    shutil.copyfile(model, target)
-
-
-def _answer_of_onnx(model: Path, pixels: Pixels) -> Probabilities:
-    return np.asarray(open_graph(model).run(["probabilities"], pixels)[0])
-
-
-def _write_keras(model: Path, preprocess: Preprocess, target: Path) -> None:
-    _keras_model(model, preprocess).save(target)
 
 
 def _answer_of_keras(model: Path, pixels: Pixels) -> Probabilities:
@@ -52,13 +36,13 @@ def _answer_of_keras(model: Path, pixels: Pixels) -> Probabilities:
     return np.asarray(keras.models.load_model(model, compile=False).predict(pixels, verbose=0))
 
 
-def _write_savedmodel(model: Path, preprocess: Preprocess, target: Path) -> None:
+def _write_savedmodel(classifier: Classifier, target: Path) -> None:
     """Write the model with one signature: `pictures` uint8 (n, h, w, 3) to `probabilities`, as in model.onnx."""
     import_keras("exporting to a SavedModel")
     import tensorflow as tf
 
-    network = _keras_model(model, preprocess)
-    pictures = tf.TensorSpec((None, preprocess.height, preprocess.width, 3), tf.uint8, name="pictures")
+    network = _keras_model(classifier)
+    pictures = tf.TensorSpec(network.input_shape, tf.uint8, name="pictures")
 
     def answer(pictures: Any) -> dict[str, Any]:
         return {"probabilities": network(tf.cast(pictures, tf.float32), training=False)}
@@ -76,14 +60,13 @@ def _answer_of_savedmodel(model: Path, pixels: Pixels) -> Probabilities:
     return np.asarray(signature(pictures=tf.constant(pixels))["probabilities"])
 
 
-def _write_tflite(model: Path, preprocess: Preprocess, target: Path) -> None:
+def _write_tflite(classifier: Classifier, target: Path) -> None:
     import_keras("exporting to TensorFlow Lite")
-    with TemporaryDirectory() as folder:
-        saved = Path(folder) / "saved"
-        _write_savedmodel(model, preprocess, saved)
-        import tensorflow as tf
+    import tensorflow as tf
 
-        target.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert())
+    with TemporaryDirectory() as saved:
+        _write_savedmodel(classifier, Path(saved))
+        target.write_bytes(tf.lite.TFLiteConverter.from_saved_model(saved).convert())
 
 
 def _answer_of_tflite(model: Path, pixels: Pixels) -> Probabilities:
@@ -94,16 +77,26 @@ def _answer_of_tflite(model: Path, pixels: Pixels) -> Probabilities:
     return np.concatenate([answer(pictures=picture[np.newaxis])["probabilities"] for picture in pixels])
 
 
-def _keras_model(model: Path, preprocess: Preprocess) -> Any:
+def _keras_model(classifier: Classifier) -> Any:
     import onnx
 
-    graph: ModelProto = onnx.load(model)
-    return to_keras(graph, (preprocess.height, preprocess.width))
+    preprocess = classifier.card.preprocess
+    return to_keras(onnx.load(classifier.path), (preprocess.height, preprocess.width))
 
 
 FORMS: dict[Name, Form] = {
-    "onnx": Form(".onnx", _write_onnx, _answer_of_onnx, "onnxruntime", whole=True),
-    "keras": Form(".keras", _write_keras, _answer_of_keras, "keras and tensorflow"),
+    "onnx": Form(
+        ".onnx",
+        lambda classifier, target: shutil.copyfile(classifier.path, target),
+        lambda model, pixels: Classifier.load(model).probabilities(pixels),
+        "onnxruntime",
+    ),
+    "keras": Form(
+        ".keras",
+        lambda classifier, target: _keras_model(classifier).save(target),
+        _answer_of_keras,
+        "keras and tensorflow",
+    ),
     "savedmodel": Form("", _write_savedmodel, _answer_of_savedmodel, "tensorflow"),
     "tflite": Form(".tflite", _write_tflite, _answer_of_tflite, "ai-edge-litert or tensorflow"),
 }

@@ -4,9 +4,9 @@ One picture per run and one thread per run, as many runs at once as there are co
 another is in the network, no thread waits for another, and a picture's features don't depend on its neighbours'.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,11 @@ import numpy as np
 from pawlab.backbones.load import BackboneGraph
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import PictureError
-from pawlab.features.store import Features, FeatureStore, Positions
+from pawlab.features.store import Features, FeatureStore, Positions, Row
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.images import PictureInfo, Preprocess, Source, read
-from pawlab.parallel import MapBatches, map_in_threads
+from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
-
-Row = tuple[Features, PictureInfo]
 
 _ROWS_PER_WRITE = 64  # what a killed run loses at most
 
@@ -39,115 +37,94 @@ class Extracted:
 
 @dataclass(frozen=True)
 class ByContent:
-    """`features`: float32 (m, d); `positions`: the row of each content asked for, -1 where it can't be decoded;
-    `infos`: size and format by position in `features`; `failed`: why a content can't be decoded; `computed`:
-    as above."""
+    """`features`: float32 (m, d); `rows`: where in it each content is that can be decoded; `failed`: why others can't
+    be; `infos`, `computed`: as above."""
 
     features: Features
-    positions: Positions
-    infos: list[PictureInfo]
+    rows: dict[str, int]
     failed: dict[str, str]
+    infos: dict[str, PictureInfo]
     computed: int
 
 
 def extract_features(
-    pictures: Sequence[Picture],
-    graph: BackboneGraph,
-    preprocess: Preprocess,
-    progress: Progress = silent,
-    map_batches: MapBatches = map_in_threads,
+    pictures: Sequence[Picture], graph: BackboneGraph, preprocess: Preprocess, progress: Progress = silent
 ) -> Extracted:
     """Return the backbone's features for each picture, from the store where they are there."""
-    sources = {picture.sha256: picture.path for picture in pictures}
-    found = features_by_content(sources, graph, preprocess, progress, map_batches)
-    rows = dict(zip(sources, found.positions.tolist(), strict=True))
-    good = tuple(picture for picture in pictures if rows[picture.sha256] >= 0)
-    order = np.array([rows[picture.sha256] for picture in good], np.int64)
-    in_order = np.array_equal(order, np.arange(len(found.features)))
+    found = features_by_content({item.sha256: item.path for item in pictures}, graph, preprocess, progress)
+    good = tuple(picture for picture in pictures if picture.sha256 in found.rows)
+    order = [found.rows[picture.sha256] for picture in good]
+    in_order = order == list(range(len(found.features)))
     return Extracted(
-        features=found.features if in_order else found.features[order],
+        features=found.features if in_order else found.features[np.array(order, np.int64)],
         pictures=good,
         skipped=tuple(
-            Skipped(picture.name, found.failed[picture.sha256]) for picture in pictures if rows[picture.sha256] < 0
+            Skipped(picture.name, found.failed[picture.sha256])
+            for picture in pictures
+            if picture.sha256 in found.failed
         ),
-        infos={sha256: found.infos[row] for sha256, row in rows.items() if row >= 0},
+        infos=found.infos,
         computed=found.computed,
     )
 
 
 def features_by_content(
-    sources: Mapping[str, Source],
-    graph: BackboneGraph,
-    preprocess: Preprocess,
-    progress: Progress = silent,
-    map_batches: MapBatches = map_in_threads,
+    sources: Mapping[str, Source], graph: BackboneGraph, preprocess: Preprocess, progress: Progress = silent
 ) -> ByContent:
     """Return features for pictures in any form that `decode` takes, given by the SHA-256 of their content."""
     store = FeatureStore(graph.checksum, preprocess, graph.backbone.channels)
-    compute, contents = _FeaturesOf(graph.path, preprocess), list(sources)
+    contents = list(sources)
     missing = _absent(sources, store.open().find(contents))
-    unsaved, failed = _compute(missing, compute, store, progress, map_batches)
+    unsaved, failed = _compute(missing, graph.path, preprocess, store, progress)
     snapshot = store.open()
     rows = snapshot.find(contents)
     lost = {key: source for key, source in _absent(sources, rows).items() if key not in failed and key not in unsaved}
-    unsaved |= _compute(lost, compute, None, progress, map_batches)[0]  # the store vanished in between
+    unsaved |= _compute(lost, graph.path, preprocess, None, progress)[0]  # the store vanished in between
     kept = rows[rows >= 0]
-    features, infos = snapshot.take(kept), snapshot.infos(kept)
+    features = snapshot.take(kept)
     if unsaved:
         features = np.concatenate([features, [row for row, _ in unsaved.values()]])
-        infos = [*infos, *(info for _, info in unsaved.values())]
-    positions = np.full(len(contents), -1, np.int64)
-    positions[rows >= 0] = np.arange(len(kept))
-    place = {content: number for number, content in enumerate(contents)}
-    positions[[place[content] for content in unsaved]] = np.arange(len(kept), len(features))
-    return ByContent(features, positions, infos, failed, len(missing) - len(failed))
+    saved = (content for content, row in zip(contents, rows, strict=True) if row >= 0)
+    infos = dict(zip(saved, snapshot.infos(kept), strict=True)) | {key: info for key, (_, info) in unsaved.items()}
+    places = {content: place for place, content in enumerate(infos)}
+    return ByContent(features, places, failed, infos, len(missing) - len(failed))
 
 
 def _absent(sources: Mapping[str, Source], rows: Positions) -> dict[str, Source]:
     return {content: sources[content] for content, row in zip(sources, rows, strict=True) if row < 0}
 
 
-class _FeaturesOf:
-    """Picture -> its features and header, or the reason why it can't be decoded. Opens its graph where it first
-    runs.
-    """
-
-    def __init__(self, graph: Path, preprocess: Preprocess) -> None:
-        self.graph = graph
-        self.preprocess = preprocess
-
-    def __call__(self, source: Source) -> Row | str:
-        try:
-            pixels, info = read(source, self.preprocess)
-        except PictureError as error:
-            return str(error)
-        features: Features = self._graph.run(["features"], pixels[np.newaxis])[0][0]
-        return features, info
-
-    @cached_property
-    def _graph(self) -> Graph:
-        return open_graph(self.graph)
+def _row_of(graph: Graph, preprocess: Preprocess, source: Source) -> Row | str:
+    """Return a picture's features and header, or the reason why it can't be decoded."""
+    try:
+        pixels, info = read(source, preprocess)
+    except PictureError as error:
+        return str(error)
+    return graph.run(["features"], pixels[np.newaxis])[0][0], info
 
 
 def _compute(
     missing: Mapping[str, Source],
-    compute: Callable[[Source], Row | str],
+    graph: Path,
+    preprocess: Preprocess,
     store: FeatureStore | None,
     progress: Progress,
-    map_batches: MapBatches,
 ) -> tuple[dict[str, Row], dict[str, str]]:
     """Compute what is missing into the store. Return what it couldn't take, and the reasons of failure."""
     unsaved: dict[str, Row] = {}
     failed: dict[str, str] = {}
     fresh: dict[str, Row] = {}
+    if not missing:
+        return unsaved, failed
+    compute = partial(_row_of, open_graph(graph), preprocess)
 
     def save() -> None:
-        if store is None or not store.append(list(fresh), [row for row, _ in fresh.values()], _infos(fresh)):
+        if store is None or not store.append(fresh):
             unsaved.update(fresh)
         fresh.clear()
 
     with progress("Computing features", len(missing)) as advance:
-        for content, result in zip(missing, map_batches(compute, missing.values()), strict=True):
+        for content, result in zip(missing, map_in_threads(compute, missing.values()), strict=True):
             advance(1)
             if isinstance(result, str):
                 failed[content] = result
@@ -157,7 +134,3 @@ def _compute(
                 save()
     save()
     return unsaved, failed
-
-
-def _infos(rows: Mapping[str, Row]) -> list[PictureInfo]:
-    return [info for _, info in rows.values()]

@@ -8,16 +8,14 @@ from pawlab.backbones.load import BackboneGraph, backbone_graph
 from pawlab.datasets.dataset import Picture
 from pawlab.features.extract import Extracted, extract_features
 from pawlab.images import Preprocess
-from pawlab.parallel import MapBatches, map_in_threads
 from pawlab.progress import Progress, silent
 
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Gives features; what is missing is computed by `map_batches`, which decides where that runs."""
+    """Gives networks and their features, and reports its progress."""
 
     progress: Progress = silent
-    map_batches: MapBatches = map_in_threads
 
     def backbone(self, name: str, preprocess: Preprocess, weights: Path | None = None) -> BackboneGraph:
         """Return a pretrained network for pictures of that size. Raises what `backbone_graph` raises."""
@@ -25,4 +23,4 @@ class FeatureSource:
 
     def features(self, pictures: Sequence[Picture], graph: BackboneGraph, preprocess: Preprocess) -> Extracted:
         """Return the network's features for each picture that can be decoded."""
-        return extract_features(pictures, graph, preprocess, self.progress, self.map_batches)
+        return extract_features(pictures, graph, preprocess, self.progress)

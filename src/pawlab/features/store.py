@@ -10,7 +10,7 @@ wrong counts as absent too. The store only ever saves time, so no failure of it 
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +26,7 @@ from pawlab.storage import cache_dir
 
 Features = NDArray[np.float32]
 Positions = NDArray[np.int64]
+Row = tuple[Features, PictureInfo]  # (d,), and the picture's header
 
 _WAIT_SECONDS = 30.0
 _RECORD = np.dtype(
@@ -39,9 +40,8 @@ _RECORD = np.dtype(
         ("check", "<u4"),  # of the record's other 60 bytes
     ]
 )
-_MULTIPLIERS = (np.arange(15, dtype=np.uint32) * np.uint32(2654435761)) | np.uint32(
-    1
-)  # each odd, so that any changed bit shows
+# Each odd, so that any changed bit shows
+_MULTIPLIERS = (np.arange(15, dtype=np.uint32) * np.uint32(2654435761)) | np.uint32(1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ class Snapshot:
     keys: NDArray[np.uint64]
 
     def find(self, contents: Sequence[str]) -> Positions:
-        """Return the row of each content, given by its SHA-256 in hexadecimal; -1 where it isn't there, or damaged."""
+        """Return where the record of each content is, given by its SHA-256 in hexadecimal; -1 where it isn't there, or
+        its row is damaged.
+        """
         found = np.full(len(contents), -1, np.int64)
         if not len(self.keys) or not len(contents):
             return found
@@ -61,28 +63,26 @@ class Snapshot:
         wanted = np.ascontiguousarray(digests[:, :8]).view("<u8").ravel()
         first, behind = (np.searchsorted(self.keys, wanted, side).tolist() for side in ("left", "right"))
         for number, digest in enumerate(digests):
-            for record in self.records[first[number] : behind[number]][::-1]:  # the newest first
-                row = int(record["row"])
-                whole = zlib.crc32(self.rows[row].tobytes()) == int(record["crc"])
+            for position in range(behind[number] - 1, first[number] - 1, -1):  # the newest first
+                record = self.records[position]
+                whole = zlib.crc32(self.rows[record["row"]].tobytes()) == record["crc"]
                 if whole and record["digest"].tobytes() == digest.tobytes():
-                    found[number] = row
+                    found[number] = position
                     break
         return found
 
     def take(self, positions: Positions) -> Features:
-        """Return these rows (n, d): a view of the mapped file where they lie one behind the other, else a copy."""
-        if len(positions) and (np.diff(positions) == 1).all():
-            return self.rows[positions[0] : positions[-1] + 1]
-        return np.asarray(self.rows[positions])
+        """Return the rows (n, d) of these records: a view of the mapped file where they lie one behind the other."""
+        rows = self.records["row"][positions]
+        if len(rows) and (np.diff(rows) == 1).all():
+            return self.rows[rows[0] : rows[-1] + 1]
+        return np.asarray(self.rows[rows])
 
     def infos(self, positions: Positions) -> list[PictureInfo]:
-        """Return size and format of the pictures in these rows."""
-        by_row = np.empty(len(self.rows), np.int64)
-        by_row[self.records["row"]] = np.arange(len(self.records))
-        some = self.records[by_row[positions]]
+        """Return size and format of the pictures of these records."""
         return [
-            PictureInfo(int(record["width"]), int(record["height"]), bytes(record["format"]).decode("ascii"))
-            for record in some
+            PictureInfo(int(record["width"]), int(record["height"]), record["format"].decode("ascii"))
+            for record in self.records[positions]
         ]
 
 
@@ -113,19 +113,19 @@ class FeatureStore:
         order = np.argsort(keys, kind="stable")
         return Snapshot(rows, records[order], keys[order])
 
-    def append(self, contents: Sequence[str], rows: Sequence[Features], infos: Sequence[PictureInfo]) -> bool:
-        """Add rows (d,) of these contents. Returns whether that worked: a full disk or a read-only cache is no
-        error.
-        """
+    def append(self, rows: Mapping[str, Row]) -> bool:
+        """Add rows by content. Returns whether that worked: a full disk or a read-only cache is no error."""
         from filelock import FileLock, Timeout
 
-        if not contents:
+        if not rows:
             return True
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / "lock", timeout=_WAIT_SECONDS):
-                first = _append(self._rows, 4 * self.width, np.stack(rows).astype("<f4").tobytes())
-                _append(self._index, _RECORD.itemsize, _records(contents, rows, infos, first).tobytes())
+                first = _append(
+                    self._rows, 4 * self.width, np.stack([row for row, _ in rows.values()]).astype("<f4").tobytes()
+                )
+                _append(self._index, _RECORD.itemsize, _records(rows, first).tobytes())
         except (OSError, Timeout):
             return False
         return True
@@ -139,10 +139,10 @@ class FeatureStore:
         return self.folder / "index.bin"
 
 
-def _records(contents: Sequence[str], rows: Sequence[Features], infos: Sequence[PictureInfo], first: int) -> Any:
-    records = np.zeros(len(contents), _RECORD)
-    records["row"] = np.arange(first, first + len(contents))
-    for record, content, row, info in zip(records, contents, rows, infos, strict=True):
+def _records(rows: Mapping[str, Row], first: int) -> Any:
+    records = np.zeros(len(rows), _RECORD)
+    records["row"] = np.arange(first, first + len(rows))
+    for record, (content, (row, info)) in zip(records, rows.items(), strict=True):
         record["digest"] = bytes.fromhex(content)
         record["width"], record["height"], record["format"] = info.width, info.height, info.format.encode("ascii")
         record["crc"] = zlib.crc32(row.tobytes())

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.evaluation.calibration import Bin
+from pawlab.evaluation.calibration import BINS, Bin
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.images import Pixels
@@ -274,14 +274,13 @@ def calibration_figure(bins: Sequence[Bin], classes: int) -> "Figure":
     """Draw how often answers were right against how sure they were, with 95% intervals, and how many there were."""
     figure = _figure(_NARROW, 4.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    filled = [entry for entry in bins if entry.count]
-    sureness, right = [entry.confidence for entry in filled], [entry.accuracy for entry in filled]
+    sureness, right = [entry.confidence for entry in bins], [entry.accuracy for entry in bins]
     axes.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="perfect")
-    bounds = np.array([wilson_interval(round(entry.accuracy * entry.count), entry.count) for entry in filled])
+    bounds = np.array([wilson_interval(round(entry.accuracy * entry.count), entry.count) for entry in bins])
     axes.vlines(sureness, *bounds.reshape(-1, 2).T, color=LIGHT["blue"], linewidth=1.2)
     axes.plot(sureness, right, "o", color=LIGHT["blue"], markersize=6, label="answers")
     axes.set(title="Calibration", ylabel="share right", ylim=(0, 1.03))
-    below.bar(sureness, [entry.count for entry in filled], width=0.5 / len(bins), color=LIGHT["blue"])
+    below.bar(sureness, [entry.count for entry in bins], width=0.5 / BINS, color=LIGHT["blue"])
     below.set(ylabel="pictures", xlabel="probability of the answer", xlim=(1 / classes - 0.02, 1.02))
     _percent(axes.yaxis)
     _percent(below.xaxis)

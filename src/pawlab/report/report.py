@@ -197,7 +197,6 @@ def _calibration_says(answered: Evaluation) -> str:
     said = (
         f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
         for entry in reliability(answered.probabilities, answered.labels)
-        if entry.count
     )
     return f"Answers by how sure they were: {'; '.join(said)}."
 

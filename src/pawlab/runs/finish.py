@@ -68,7 +68,7 @@ def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     write_split(found.dataset, folder / SPLIT_FILE)
     write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, found.test), folder / PREDICTIONS_FILE)
     issues = (
-        (one.picture.name, one.picture.split, one.label, one.suggested, f"{one.score:.6f}")
+        (one.picture.name, one.picture.split, one.picture.label, one.suggested, f"{one.score:.6f}")
         for one in found.label_issues
     )
     write_rows(_LABEL_ISSUE_COLUMNS, issues, folder / LABEL_ISSUES_FILE)
@@ -225,7 +225,7 @@ def _metrics(
         "train": {"accuracy": best.accuracy, "loss": best.loss},
         "validation": {**validation.to_dict(), "baseline_accuracy": baseline},
         "test": test.to_dict(),
-        "verdict": judge(fitted.history, baseline, pictures, one_shot).to_dict(),
+        "verdict": judge(fitted.history, baseline, pictures, one_shot),
         "overlap": count_overlap(dataset),
         "set_aside": len(dataset.skipped),
         "skipped": count_skipped(dataset.skipped),
