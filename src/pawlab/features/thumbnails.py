@@ -1,4 +1,8 @@
-"""Pictures -> small gray thumbnails, by which near duplicates are found, and what can't be decoded."""
+"""Pictures -> small gray thumbnails, by which near duplicates are found, and what can't be decoded.
+
+They are kept in the feature store, as features are: a thumbnail's 4,096 bytes as a row of 1,024 numbers. Pictures of
+more than 8 bits a channel are looked at anew, as their depth isn't kept there.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +13,16 @@ from numpy.typing import NDArray
 from pawlab.audit.near_duplicates import THUMBNAIL, NearPair, find_near_duplicates
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import PictureError
-from pawlab.images import PictureInfo, Pixels, Range, gray_thumbnail
-from pawlab.parallel import MapBatches, map_in_threads
+from pawlab.features.store import FeatureStore
+from pawlab.images import PictureInfo, Pixels, Preprocess, Range, gray_thumbnail
+from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
+
+_BATCH = 32  # pictures a task: a thread's overhead would otherwise be a third of the work
+_NONE = np.zeros((THUMBNAIL, THUMBNAIL), np.uint8)
+_NUMBERS = THUMBNAIL * THUMBNAIL // 4
+
+Thumbnail = tuple[Pixels, PictureInfo]
 
 
 @dataclass(frozen=True)
@@ -38,28 +49,55 @@ class Thumbnails:
         return find_near_duplicates(self.contents, self.pixels, large, progress)
 
 
-def thumbnails(
-    pictures: Sequence[Picture], progress: Progress = silent, map_batches: MapBatches = map_in_threads
-) -> Thumbnails:
-    """Decode each distinct picture small. Takes about 0.4 ms of one core for a photo of 500 x 375."""
-    distinct = list({picture.sha256: picture for picture in pictures}.values())
-    contents, rows, infos, reasons = list[str](), list[Pixels](), list[PictureInfo](), dict[str, str]()
-    with progress("Looking at pictures", len(distinct)) as advance:
-        for picture, result in zip(distinct, map_batches(_thumbnail_or_reason, distinct), strict=True):
-            advance(1)
-            if isinstance(result, str):
-                reasons[picture.sha256] = result
-            else:
-                contents.append(picture.sha256)
-                rows.append(result[0])
-                infos.append(result[1])
-    pixels = np.stack(rows) if rows else np.empty((0, THUMBNAIL, THUMBNAIL), np.uint8)
+def thumbnails(pictures: Sequence[Picture], progress: Progress = silent) -> Thumbnails:
+    """Decode each distinct picture small, but for those that were before: 0.3 ms of one core for one of 500 x 375."""
+    distinct = {picture.sha256: picture for picture in pictures}
+    store = FeatureStore("thumbnails", Preprocess(THUMBNAIL, THUMBNAIL), _NUMBERS)
+    known = _known(store, list(distinct))
+    missing = [picture for sha256, picture in distinct.items() if sha256 not in known]
+    fresh: dict[str, Thumbnail] = {}
+    reasons: dict[str, str] = {}
+    with progress("Looking at pictures", len(missing)) as advance:
+        batches = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
+        for batch, results in zip(batches, map_in_threads(_thumbnails_or_reasons, batches), strict=True):
+            advance(len(batch))
+            for picture, result in zip(batch, results, strict=True):
+                if isinstance(result, str):
+                    reasons[picture.sha256] = result
+                else:
+                    fresh[picture.sha256] = result
+    store.append({key: (_as_row(pixels), info) for key, (pixels, info) in fresh.items() if info.white is None})
+    found = known | fresh
+    good = {sha256: found[sha256] for sha256 in distinct if sha256 in found}
     broken = (picture for picture in pictures if picture.sha256 in reasons)
-    skipped = tuple(Skipped(picture.name, reasons[picture.sha256], broken=True) for picture in broken)
-    return Thumbnails(contents, pixels, infos, skipped)
+    return Thumbnails(
+        contents=list(good),
+        pixels=np.stack([pixels for pixels, _ in good.values()])
+        if good
+        else np.empty((0, THUMBNAIL, THUMBNAIL), np.uint8),
+        infos=[info for _, info in good.values()],
+        skipped=tuple(Skipped(picture.name, reasons[picture.sha256], broken=True) for picture in broken),
+    )
 
 
-def _thumbnail_or_reason(picture: Picture) -> tuple[Pixels, PictureInfo] | str:
+def _known(store: FeatureStore, contents: list[str]) -> dict[str, Thumbnail]:
+    snapshot = store.open()
+    places = snapshot.find(contents)
+    there = places[places >= 0]
+    rows = np.ascontiguousarray(snapshot.take(there)).view(np.uint8).reshape(-1, THUMBNAIL, THUMBNAIL)
+    keys = [content for content, place in zip(contents, places, strict=True) if place >= 0]
+    return dict(zip(keys, zip(rows, snapshot.infos(there), strict=True), strict=True))
+
+
+def _as_row(pixels: Pixels) -> NDArray[np.float32]:
+    return np.ascontiguousarray(pixels).reshape(-1).view(np.float32)
+
+
+def _thumbnails_or_reasons(pictures: Sequence[Picture]) -> list[Thumbnail | str]:
+    return [_thumbnail_or_reason(picture) for picture in pictures]
+
+
+def _thumbnail_or_reason(picture: Picture) -> Thumbnail | str:
     try:
         return gray_thumbnail(picture.path, THUMBNAIL)
     except PictureError as error:
