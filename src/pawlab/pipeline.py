@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from pawlab.audit.checks import run_checks, why_untrainable
 from pawlab.audit.measurements import Measurements, measure
 from pawlab.classifier import Classifier, model_file
-from pawlab.datasets.dataset import Dataset, count_skipped
+from pawlab.datasets.dataset import Dataset, count_skipped, set_aside
 from pawlab.datasets.discover import discover
 from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DataKeywords, DataOptions
@@ -271,9 +271,9 @@ def explore(
         **stats.to_dict(),
         "overlap": overlap,
         "findings": [finding.to_dict() for finding in findings],
-        "notes": list(dataset.notes),
+        "notes": [*dataset.doubts, *dataset.notes],
         "skipped": count_skipped(dataset.skipped),
-        "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.skipped],
+        "set_aside": set_aside(dataset.skipped),
     }
     return Exploration(values, dataset)
 

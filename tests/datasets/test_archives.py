@@ -489,6 +489,6 @@ def test_names_without_the_mark_for_utf_8(tmp_path: Path) -> None:
                 archive.writestr(Unmarked(f"{label}/1.jpg".encode(encoding)), content(label))
         dataset = discover(path)
         assert dataset.classes == tuple(sorted(classes))
-        assert [note.startswith(f"{encoding}.zip doesn't say how its names") for note in dataset.notes] == [
+        assert [note.startswith(f"{encoding}.zip doesn't say how its names") for note in dataset.doubts] == [
             True
         ] * noted

@@ -145,7 +145,7 @@ def test_labels_stay_text(folder: Path) -> None:
 
 def test_windows_text_is_said(folder: Path) -> None:
     write(folder / "labels.csv", lines("path,label").encode("cp1252"))
-    assert discover(folder / "labels.csv").notes == (
+    assert discover(folder / "labels.csv").doubts == (
         "labels.csv isn't UTF-8: read as Windows-1252; save it as UTF-8 if its labels look wrong",
     )
 

@@ -52,9 +52,17 @@ def broken_files(measurements: Measurements) -> Iterator[Finding]:
 
 def missing_classes(measurements: Measurements) -> Iterator[Finding]:
     """Find classes of which validation or test has no picture."""
-    missing = ". ".join(missing_in_splits(measurements.dataset)).capitalize()
+    missing = "; ".join(missing_in_splits(measurements.dataset))
     if missing:
-        yield Finding("missing classes", "warning", f"{missing}. Scores say nothing about them: add some, or more.")
+        sentence = f"Classes are missing: {missing}. Scores say nothing about them: add some, or more."
+        yield Finding("missing classes", "warning", sentence)
+
+
+def doubtful_reading(measurements: Measurements) -> Iterator[Finding]:
+    """State what was decided in reading folders, tables or archives that may be wrong."""
+    doubts = "; ".join(measurements.dataset.doubts)
+    if doubts:
+        yield Finding("doubtful reading", "warning", f"To be looked at: {doubts}.")
 
 
 def skipped(measurements: Measurements) -> Iterator[Finding]:
@@ -118,6 +126,7 @@ CHECKS = (
     check_quality,
     skipped,
     missing_classes,
+    doubtful_reading,
 )
 
 _PROPERTIES: dict[str, Callable[[ImageStats], str]] = {

@@ -60,11 +60,11 @@ _NAME_FAULTS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, e
 
 @dataclass(frozen=True)
 class Unpacked:
-    """Where an archive's pictures lie now, which members were skipped, and what else is to be said."""
+    """Where an archive's pictures lie now, which members were skipped, and what is to be looked at."""
 
     folder: Path
     skipped: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,13 +153,13 @@ def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> 
                 skipped.append(Skipped(printable(member.name), reason))
             elif member.guessed:
                 guessed.append(printable(member.name))
-    notes = []
+    doubts = []
     if guessed:
-        notes.append(
+        doubts.append(
             f"{printable(archive.name)} doesn't say how its names are encoded, so letters may be wrong ({guessed[0]}): "
             "pack it anew as UTF-8, or unpack it where it was made"
         )
-    _write_manifest(folder, skipped, notes)
+    _write_manifest(folder, skipped, doubts)
 
 
 def _unpack_member(member: _Member, folder: Path, archive: Path) -> str | None:
@@ -357,10 +357,10 @@ def _damage_explained(archive: Path) -> Iterator[None]:
         ) from error
 
 
-def _write_manifest(folder: Path, skipped: list[Skipped], notes: list[str]) -> None:
+def _write_manifest(folder: Path, skipped: list[Skipped], doubts: list[str]) -> None:
     files, size = _measure(folder / "pictures")
     listed = [[item.name, item.reason] for item in skipped]
-    manifest = {"files": files, "bytes": size, "skipped": listed, "notes": notes}
+    manifest = {"files": files, "bytes": size, "skipped": listed, "doubts": doubts}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -371,10 +371,10 @@ def _unpacked_before(target: Path) -> Unpacked | None:
         if _measure(target / "pictures") != (manifest["files"], manifest["bytes"]):
             return None
         skipped = tuple(Skipped(name, reason) for name, reason in manifest["skipped"])
-        notes = tuple(str(note) for note in manifest["notes"])
+        doubts = tuple(str(doubt) for doubt in manifest["doubts"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return Unpacked(target / "pictures", skipped, notes)
+    return Unpacked(target / "pictures", skipped, doubts)
 
 
 def _measure(folder: Path) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+NO_PICTURE = "isn't a picture"  # why a file is skipped that nobody would take for one
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Named:
     path: str
 
 
+def set_aside(skipped: Iterable[Skipped]) -> list[dict[str, str]]:
+    """Return name and reason of each entry that was to be a picture, or might have been."""
+    return [{"picture": item.name, "reason": item.reason} for item in skipped if item.reason != NO_PICTURE]
+
+
 def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
     """Count what was skipped by extension and reason, the most frequent first."""
     counts = Counter((Path(item.name).suffix.lower(), item.reason) for item in skipped)
@@ -64,7 +70,8 @@ def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
 class Dataset:
     """Pictures and `classes`, each sorted by name; a class's position is its index in every output.
 
-    `notes`: sentences on how the data was understood and split, where that isn't plain.
+    `notes`: sentences on how the data was understood and split, where that isn't plain; `doubts`: such that people
+    should look at.
     """
 
     name: str
@@ -73,6 +80,7 @@ class Dataset:
     pictures: tuple[Picture, ...]
     skipped: tuple[Skipped, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
+    doubts: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -65,7 +65,7 @@ def _forget(url: str) -> None:
 def _from_archive(archive: Path, shown: Path, progress: Progress, options: DataOptions) -> Dataset:
     unpacked = unpack(archive, progress)
     dataset = folder_dataset(unpacked.folder, _name(shown), progress, shown, options)
-    return replace(dataset, skipped=dataset.skipped + unpacked.skipped, notes=unpacked.notes + dataset.notes)
+    return replace(dataset, skipped=dataset.skipped + unpacked.skipped, doubts=unpacked.doubts + dataset.doubts)
 
 
 def _name(path: Path) -> str:

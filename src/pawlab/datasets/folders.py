@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pawlab.datasets.dataset import Dataset, Skipped, Split
+from pawlab.datasets.dataset import NO_PICTURE, Dataset, Skipped, Split
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
-from pawlab.datasets.reading import NO_PICTURE, Candidate, label_text, printable, read_dataset, why_passed_over
+from pawlab.datasets.reading import Candidate, label_text, printable, read_dataset, why_passed_over
 from pawlab.datasets.scan import Folder, scan
 from pawlab.errors import DataError, counted
 from pawlab.progress import Progress, silent
@@ -51,6 +51,7 @@ class _Found:
     candidates: list[Candidate] = field(default_factory=list)
     left_over: list[tuple[Path, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def skip(self, folder: Folder, reason: str) -> None:
         """Skip all that a folder holds."""
@@ -80,7 +81,9 @@ def folder_dataset(
     found.left_over += [(file, why_passed_over(file)) for inner in scanned.walk() for file in inner.others]
     found.left_over += [(file, "lies beside the data's folder") for file in _beside(scanned, top)]
     skipped = [Skipped(_name(file, top.path), reason) for file, reason in found.left_over]
-    return read_dataset(name, top.path, found.candidates, skipped, progress, tuple(found.notes), options)
+    return read_dataset(
+        name, top.path, found.candidates, skipped, progress, tuple(found.notes), options, tuple(found.doubts)
+    )
 
 
 def split_named(name: str) -> Kind | None:
@@ -219,7 +222,7 @@ def _without_unlabelled(found: _Found, parent: Folder, top: Folder) -> list[Fold
             kept.append(folder)
         elif folder.name.casefold() in ("train", "trains"):
             kept.append(folder)
-            found.notes.append(f"{_name(folder.path, top.path)}/ is taken for a class, as other classes lie beside it")
+            found.doubts.append(f"{_name(folder.path, top.path)}/ is taken for a class, as other classes lie beside it")
         else:
             _skip_unlabelled(found, folder, top)
     return kept
@@ -234,7 +237,7 @@ def _without_repeats(found: _Found, classes: list[Folder], top: Folder) -> list[
         if len(within & others) > 1 and not within - others and len(folder.files) <= _COVERS:
             name = _name(folder.path, top.path)
             found.skip(folder, f"lies in {name}/, which repeats the class folders beside it")
-            found.notes.append(f"{name}/ repeats the class folders beside it: skipped")
+            found.doubts.append(f"{name}/ repeats the class folders beside it: skipped")
         else:
             kept.append(folder)
     return kept

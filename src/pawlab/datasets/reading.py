@@ -9,15 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split
+from pawlab.datasets.dataset import NO_PICTURE, Dataset, Picture, Skipped, Split
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.errors import DataError, counted
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.images.formats import NEEDS_HEIC
 from pawlab.progress import Progress, silent
 
-_IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave beside people's files
-NO_PICTURE = "isn't a picture"
+_IGNORED = frozenset(
+    {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "icon\r", "picasa.ini", "zbthumbnail.info"}
+    | {"$recycle.bin", "system volume information", "lost+found"}
+)  # what systems leave beside people's files
 _TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 _OTHER_KINDS = {
     **dict.fromkeys((".heic", ".heif", ".hif"), NEEDS_HEIC),
@@ -85,6 +87,7 @@ def read_dataset(
     progress: Progress = silent,
     notes: tuple[str, ...] = (),
     options: DataOptions = DEFAULT,
+    doubts: tuple[str, ...] = (),
 ) -> Dataset:
     """Hash every candidate and return those that can be read as a Dataset; the others join `skipped`.
 
@@ -106,6 +109,7 @@ def read_dataset(
         pictures=tuple(sorted(pictures, key=lambda picture: (picture.name, picture.label))),
         skipped=(*skipped, *unreadable, *small),
         notes=notes,
+        doubts=doubts,
     )
 
 

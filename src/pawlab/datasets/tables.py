@@ -64,9 +64,9 @@ def table_dataset(path: Path, name: str, progress: Progress = silent, options: D
     Files that are missing or are no pictures, and rows that repeat another, are skipped with the reason. Raises
     DataError where the table can't be read, lacks a column, has an empty field, or names no picture that's there.
     """
-    path, notes = path.absolute(), list[str]()
+    path, doubts = path.absolute(), list[str]()
     read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
-    rows = list(read(path, options, notes))
+    rows = list(read(path, options, doubts))
     if not rows:
         raise DataError(f"{_shown(path)} has no rows. It needs one a picture, with the columns path and label.")
     _require_filled(rows, path)
@@ -77,7 +77,7 @@ def table_dataset(path: Path, name: str, progress: Progress = silent, options: D
             f"none of the {len(rows)} files that {_shown(path)} names can be used; the first is {first.name}, which "
             f"{first.reason}. Paths are relative to the table's folder."
         )
-    return read_dataset(name, path.parent, candidates, skipped, progress, tuple(notes), options)
+    return read_dataset(name, path.parent, candidates, skipped, progress, (), options, tuple(doubts))
 
 
 def table_paths(path: Path) -> list[str]:
@@ -155,9 +155,9 @@ def _no_column(role: str, found: Sequence[str], header: Sequence[str], table: Pa
     return DataError(f"{_shown(table)} {problem}. Say which hold path and label: --columns path=COLUMN,label=COLUMN")
 
 
-def _csv_rows(path: Path, options: DataOptions, notes: list[str]) -> Iterator[_Row]:
+def _csv_rows(path: Path, options: DataOptions, doubts: list[str]) -> Iterator[_Row]:
     try:
-        lines = io.StringIO(_text(path, notes), newline="")
+        lines = io.StringIO(_text(path, doubts), newline="")
         first = lines.readline()
         delimiter = first[4:5] if first.casefold().startswith("sep=") else None
         if delimiter is None:  # not Excel's own line that names it
@@ -174,7 +174,7 @@ def _csv_rows(path: Path, options: DataOptions, notes: list[str]) -> Iterator[_R
         raise DataError(f"can't read {printable(str(path))}: {error.strerror or error}.") from error
 
 
-def _text(path: Path, notes: list[str]) -> str:
+def _text(path: Path, doubts: list[str]) -> str:
     """Return a text file's content, whichever of the encodings that spreadsheets write it has."""
     data = path.read_bytes()
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -184,7 +184,7 @@ def _text(path: Path, notes: list[str]) -> str:
     except UnicodeDecodeError:
         if b"\0" in data:
             raise DataError(f"{_shown(path)} isn't text. Save it as CSV in UTF-8.") from None
-        notes.append(f"{_shown(path)} isn't UTF-8: read as Windows-1252; save it as UTF-8 if its labels look wrong")
+        doubts.append(f"{_shown(path)} isn't UTF-8: read as Windows-1252; save it as UTF-8 if its labels look wrong")
         return data.decode("cp1252", "replace")
 
 

@@ -13,7 +13,7 @@ from pawlab import __version__
 from pawlab.audit.checks import run_checks
 from pawlab.backbones.table import find_backbone
 from pawlab.classifier import FILE_NAME, Card, Classifier, SeenPictures, save_classifier
-from pawlab.datasets.dataset import Dataset, Picture, count_skipped
+from pawlab.datasets.dataset import Dataset, Picture, count_skipped, set_aside
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
 from pawlab.errors import PawlabError, PictureError
@@ -227,9 +227,9 @@ def _metrics(
         "test": test.to_dict(),
         "verdict": judge(fitted.history, baseline, pictures, one_shot),
         "overlap": count_overlap(dataset),
-        "set_aside": len(dataset.skipped),
+        "set_aside": len(set_aside(dataset.skipped)),
         "skipped": count_skipped(dataset.skipped),
-        "notes": list(dataset.notes),
+        "notes": [*dataset.doubts, *dataset.notes],
     }
 
 
@@ -247,5 +247,5 @@ def _record(context: Context, dataset: Dataset, fitted: Fitted) -> dict[str, Any
         "chosen_on_validation": fitted.choices,
         "best_epoch": fitted.best_epoch,
         "interrupted": fitted.interrupted,
-        "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.skipped],
+        "set_aside": set_aside(dataset.skipped),
     }
