@@ -1,9 +1,12 @@
 import copy
 import hashlib
+import io
 import json
 import multiprocessing
 import pickle
+import re
 import sys
+from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +20,8 @@ from PIL import Image
 from pawlab.classifier import Card, Classifier, NoPrediction, SeenPictures, save_classifier
 from pawlab.errors import ModelError, PawlabError, PictureError
 from pawlab.images import Preprocess, decode
+from pawlab.images.formats import READABLE
+from picture_files import quadrants
 from sessions import open_session
 
 CARD = Card(("blue", "green", "red"), Preprocess(4, 6), "test", "0.1.0", threshold=0.6)
@@ -99,7 +104,8 @@ def test_a_broken_picture_in_a_list_fails_alone(model: Path, tmp_path: Path) -> 
     first, second, third = Classifier.load(model).predict([good, tmp_path / "broken.jpg", tmp_path / "absent.png"])
     assert first.label == "blue"
     assert second == NoPrediction(
-        str(tmp_path / "broken.jpg"), "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
+        str(tmp_path / "broken.jpg"),
+        f"isn't a picture in a format that can be read ({READABLE})",
     )
     assert (second.label, second.probability, second.probabilities, second.sure) == (None, 0.0, {}, False)
     assert third.error == "can't be read: No such file or directory"
@@ -232,3 +238,73 @@ def test_a_runtime_that_cannot_be_imported_is_no_damaged_model(model: Path, monk
         PawlabError, match=r"^ONNX Runtime can't be imported: .* pip install --force-reinstall onnxrunt"
     ):
         Classifier.load(model)
+
+
+def test_predict_takes_what_people_hold(model: Path, tmp_path: Path) -> None:
+    classifier = Classifier.load(model)
+    image = Image.fromarray(quadrants(64, 64))
+    image.save(tmp_path / "a.png")
+    pixels, data = np.asarray(image), (tmp_path / "a.png").read_bytes()
+    one = classifier.predict(tmp_path / "a.png")
+    for same in (
+        pixels,
+        image,
+        data,
+        bytearray(data),
+        memoryview(data),
+        io.BytesIO(data),
+        PathLike(tmp_path / "a.png"),
+    ):
+        assert classifier.predict(same).probabilities == one.probabilities
+    many: tuple[Any, ...] = (
+        (item for item in [image]), deque([pixels]), {str(tmp_path / "a.png")}, np.stack([pixels]), tmp_path,
+        np.array([str(tmp_path / "a.png")]), str(tmp_path / "*.png"), map(Path, [tmp_path / "a.png"]),
+    )  # fmt: skip
+    for several in many:
+        (found,) = classifier.predict(several)
+        assert found.probabilities == one.probabilities
+    assert classifier.predict([]) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        (None, "NoneType was given; pictures are paths, bytes, open binary files, Pillow images or uint8 arrays"),
+        (3, "int was given; pictures are paths"),
+        (io.StringIO("x"), "a text file was given; pictures are paths"),
+        (np.zeros((4, 4, 3)), "an array of float64 was given; pictures are arrays of uint8, 0-255: multiply by 255"),
+        ("absent.png", "absent.png: can't be read: No such file or directory"),
+    ],
+)
+def test_what_is_no_picture_is_named(model: Path, wrong: Any, expected: str) -> None:
+    classifier = Classifier.load(model)
+    with pytest.raises(PictureError, match=re.escape(expected)):
+        classifier.predict(wrong)
+    (found,) = classifier.predict([wrong])
+    assert found.error is not None
+    assert found.error in f"absent.png: {expected}" or expected in found.error
+
+
+def test_predictions_as_plain_values_and_as_a_frame(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictions = Classifier.load(model).predict([quadrants(64, 64), None])
+    good, bad = predictions.to_dict()
+    assert good["label"] == predictions[0].label
+    assert list(good) == list(bad) == ["picture", "label", "probability", "sure", "probabilities", "error", "reason"]
+    assert (bad["label"], bad["probability"]) == (None, None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(PawlabError, match="a DataFrame needs pandas: pip install pandas"):
+        predictions.to_frame()
+
+
+def test_the_model_comes_first(tmp_path: Path) -> None:
+    Image.fromarray(quadrants(64, 64)).save(tmp_path / "a.png")
+    with pytest.raises(ModelError, match=r"a\.png is a picture\. The model comes first, then the pictures\.$"):
+        Classifier.load(tmp_path / "a.png")
+
+
+class PathLike:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)

@@ -53,8 +53,9 @@ def test_the_terminal_shows_the_first_of_each(
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit):
         cli.main()
-    reason = "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
+    reason = "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, PPM, TGA)"
     assert capsys.readouterr().out.split("two splits)\n")[1].splitlines() == [
+        "Read       validation has only 3 pictures: what is chosen by it is uncertain",
         "",
         "Serious: broken files",
         "7 files can't be read as pictures and were skipped. Replace or delete them.",

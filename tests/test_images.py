@@ -14,13 +14,14 @@ from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from pawlab.errors import PictureError
 from pawlab.images import (
-    EXTENSIONS,
     MAX_BYTES,
     MAX_PIXELS,
     PictureInfo,
     Preprocess,
     ResizeMode,
     decode,
+    extensions,
+    gray_thumbnail,
     inspect,
     looks_like_picture,
     read,
@@ -125,7 +126,6 @@ FILES: dict[str, tuple[bytes, str, Array, int]] = {
     "png RGBA, wholly clear": (encode(see_through(COLOUR, 0), "PNG"), "PNG", on_white(COLOUR, 0), 0),
     "png LA": (encode(gray_alpha(64), "PNG"), "PNG", on_white(as_rgb(GRAY), 64), 1),
     "png gray 16-bit": (png(GRAY16, 0), "PNG", as_rgb(GRAY), 0),
-    "png gray 16-bit, dark": (png(GRAY.astype(np.uint16), 0), "PNG", as_rgb(GRAY // 128), 0),
     "png RGB 16-bit": (png(COLOUR16, 2), "PNG", COLOUR, 0),
     "png LA 16-bit": (png(gray_alpha(64).astype(np.uint16) * 257, 4), "PNG", on_white(as_rgb(GRAY), 64), 1),
     "png RGBA 16-bit": (png(see_through(COLOUR, 64).astype(np.uint16) * 257, 6), "PNG", on_white(COLOUR, 64), 1),
@@ -390,7 +390,7 @@ def test_a_callers_image_and_array_stay_as_they_are() -> None:
     assert np.array_equal(array, COLOUR)
 
 
-@pytest.mark.parametrize("suffix", sorted(EXTENSIONS))
+@pytest.mark.parametrize("suffix", sorted(extensions()))
 def test_the_name_says_nothing_about_the_format(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"picture{suffix}"
     path.write_bytes(FILES["png"][0])
@@ -406,14 +406,16 @@ def refusal(source: Any) -> str:
 def test_what_isnt_a_picture_is_refused_in_one_sentence(tmp_path: Path) -> None:
     text = tmp_path / "text.jpg"
     text.write_text("I am no picture.", encoding="utf-8")
-    strange = "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
+    strange = (
+        "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, PPM, TGA)"
+    )
     assert refusal(text) == strange
     assert refusal(b"\xff\xd8\xff") == "can't be decoded: its header is damaged"
     assert refusal(b"") == "the file is empty"
     assert refusal(tmp_path / "absent.png") == "can't be read: No such file or directory"
     assert refusal("nul\0byte.png") == "can't be read: embedded null byte"
     assert refusal(tmp_path).startswith("can't be read: ")
-    for form in ("ICO", "PPM", "TGA", "PDF"):
+    for form in ("ICO", "SGI", "PDF"):
         assert refusal(encode(COLOUR, form)) == strange
 
 
@@ -431,9 +433,12 @@ def test_files_that_never_end_or_are_too_long_are_refused_unread(tmp_path: Path)
 
 
 def test_arrays_that_are_no_pictures_are_refused() -> None:
-    assert refusal(COLOUR / 255) == "an array of float64 was given; pictures are arrays of uint8, 0-255"
+    assert refusal(COLOUR / 255) == (
+        "an array of float64 was given; pictures are arrays of uint8, 0-255: multiply by 255 where it holds 0 to 1, "
+        "then convert"
+    )
     shaped = "an array of shape {} was given; pictures are (height, width[, 3 or 4 channels])"
-    for shape in ((5,), (4, 4, 1), (4, 4, 2), (4, 4, 5), (2, 4, 4, 3)):
+    for shape in ((5,), (4, 4, 2), (4, 4, 5), (2, 4, 4, 3)):
         assert refusal(np.zeros(shape, np.uint8)) == shaped.format(shape)
     assert refusal(np.zeros((0, 4, 3), np.uint8)) == "has 4 x 0 pixels; a picture has at least one each way"
 
@@ -603,3 +608,17 @@ def test_pixels_and_header_come_from_one_opening() -> None:
     pixels, info = read(data, Preprocess(40, 30))
     assert np.array_equal(pixels, decode(data, Preprocess(40, 30)))
     assert info == inspect(data)
+
+
+def test_a_gray_thumbnail_is_small_upright_and_gray() -> None:
+    image = Image.fromarray(quadrants(640, 320))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sideways = encode(image.transpose(Image.Transpose.ROTATE_90), "JPEG", exif=exif, quality=95)
+    expected, _ = gray_thumbnail(encode(image, "PNG"), 64)
+    assert expected[5, 5] == pytest.approx(0.299 * 220 + 0.587 * 40 + 0.114 * 30, abs=1)  # red, in gray
+    thumbnail, info = gray_thumbnail(sideways, 64)
+    assert (info.width, info.height) == (640, 320)
+    assert thumbnail.shape == (64, 64)
+    assert thumbnail.dtype == np.uint8
+    assert np.abs(thumbnail.astype(int) - expected).mean() < 2

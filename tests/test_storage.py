@@ -314,3 +314,28 @@ def test_a_cache_that_cant_be_made_says_how_to_choose_another(tmp_path: Path, mo
         cache_dir("features")
     assert str(caught.value).startswith(f"can't make the cache folder {tmp_path / 'file' / 'features'}: ")
     assert str(caught.value).endswith(". Set PAWLAB_CACHE_DIR to a folder you can write.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the place differs by system")
+@pytest.mark.parametrize("home", ["nowhere", "a file"])
+def test_without_a_cache_that_can_be_written_a_temporary_one_serves(tmp_path: Path, home: str) -> None:
+    """In a process of its own, whose end removes it."""
+    (tmp_path / "a file").touch()
+    code = "from pawlab.storage import cache_dir; place = cache_dir('x'); print(place, place.is_dir())"
+    environment = {**os.environ, "HOME": str(tmp_path / home / "x" if home == "a file" else "/proc/nowhere")}
+    for name in ("PAWLAB_CACHE_DIR", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    place, there = done.stdout.split()
+    assert there == "True"
+    assert not Path(place).exists()
+    assert done.stderr == (
+        "pawlab: the user's cache folder can't be written: nothing is kept for the next run. Set PAWLAB_CACHE_DIR.\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["a file"]
+
+
+def test_a_cache_named_from_a_home_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", "~nobody-of-this-name/cache")
+    with pytest.raises(OutputError, match=r"can't make the cache folder ~nobody.*\. Set PAWLAB_CACHE_DIR to a folder"):
+        cache_dir()

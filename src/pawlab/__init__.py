@@ -8,10 +8,16 @@
 Nothing heavy is imported before it is used.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime reads it when it is imported
+if os.environ.get("PAWLAB_THREADS", "").isdecimal():  # for the libraries that compute with threads of their own
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+        os.environ.setdefault(_name, os.environ["PAWLAB_THREADS"])
 
 if TYPE_CHECKING:
     from pawlab.classifier import Classifier as Classifier

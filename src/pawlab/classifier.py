@@ -4,6 +4,7 @@ ONNX Runtime, NumPy and Pillow only: no training framework is needed to predict.
 """
 
 import json
+import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from pawlab.errors import ModelError, PawlabError, PictureError
+from pawlab.datasets.dataset import Named
+from pawlab.errors import DataError, ModelError, PawlabError, PictureError
 from pawlab.graphs.runtime import Graph, open_graph
-from pawlab.images import PictureInfo, Pixels, Preprocess, Source, read
+from pawlab.images import PictureInfo, Pixels, Preprocess, Source, is_picture_name, read
 from pawlab.notebook import predictions_html
 from pawlab.parallel import map_in_threads
 from pawlab.storage import replacing_file
@@ -146,6 +149,10 @@ class Prediction:
         """Return the `count` most probable classes with their probabilities."""
         return list(self.probabilities.items())[:count]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields as plain values, without `info`."""
+        return _document(self)
+
     def _repr_html_(self) -> str:
         return predictions_html([self])
 
@@ -166,11 +173,28 @@ class NoPrediction:
         """Return nothing."""
         return []
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same fields as a Prediction does; its probability is None."""
+        return _document(self)
+
     def _repr_html_(self) -> str:
         return predictions_html([self])
 
 
 Result = Prediction | NoPrediction
+_ONE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)  # what is one picture, though it may be iterable
+
+
+def _document(prediction: Result) -> dict[str, Any]:
+    return {
+        "picture": prediction.picture,
+        "label": prediction.label,
+        "probability": prediction.probability if prediction.error is None else None,
+        "sure": prediction.sure,
+        "probabilities": prediction.probabilities,
+        "error": prediction.error,
+        "reason": prediction.reason,
+    }
 
 
 class Predictions(list[Result]):
@@ -183,6 +207,18 @@ class Predictions(list[Result]):
     def __getitem__(self, place: SupportsIndex | slice) -> "Result | Predictions":
         found = super().__getitem__(place)
         return Predictions(found) if isinstance(found, list) else found
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return each prediction as plain values."""
+        return [prediction.to_dict() for prediction in self]
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame with a row per picture. Raises PawlabError where pandas isn't installed."""
+        try:
+            from pandas import DataFrame
+        except ModuleNotFoundError as error:
+            raise PawlabError("a DataFrame needs pandas: pip install pandas") from error
+        return DataFrame(self.to_dict())
 
     def _repr_html_(self) -> str:
         return predictions_html(self)
@@ -233,25 +269,31 @@ class Classifier:
     @overload
     def predict(self, pictures: list[Any] | tuple[Any, ...]) -> Predictions: ...
     @overload
-    def predict(self, pictures: Source) -> Prediction: ...
-    def predict(self, pictures: Source | list[Any] | tuple[Any, ...]) -> Prediction | Predictions:
-        """Predict one picture, or each of a list: paths, bytes, open files, Pillow images or uint8 arrays (RGB).
+    def predict(self, pictures: Source) -> Prediction: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, pictures: Iterable[Any]) -> Predictions: ...
+    def predict(self, pictures: Source | Iterable[Any]) -> Prediction | Predictions:
+        """Predict one picture, or each of several.
 
-        Raises PictureError for one picture that can't be read; in a list such a picture gets a NoPrediction.
+        One is a path, an http(s) address, bytes, an open binary file, a Pillow image, or a uint8 array (height, width,
+        3), RGB. Several are any iterable of such, an array (n, height, width, 3), or the path of a folder, an archive,
+        a table or a glob. Raises PictureError for one picture that can't be read; among several such a picture gets a
+        NoPrediction. Raises DataError for a folder, archive or glob without pictures.
         """
-        if isinstance(pictures, list | tuple):
-            return Predictions(self.predict_each(pictures))
-        result = self._predict(pictures)
+        several = _several(pictures)
+        if several is not None:
+            return Predictions(self.predict_each(several))
+        result = self._predict(pictures)  # type: ignore[arg-type]
         if isinstance(result, NoPrediction):
             raise PictureError(f"{result.picture or 'the picture'}: {result.error}")
         return result
 
-    def predict_each(self, pictures: Iterable[Source]) -> Iterator[Result]:
+    def predict_each(self, pictures: Iterable[Source | Named]) -> Iterator[Result]:
         """Yield a prediction for each picture, in order, using every core; memory stays flat.
 
         Raises TypeError where it is given one picture instead of several.
         """
-        if isinstance(pictures, str | Path | bytes) or hasattr(pictures, "read"):  # whose letters or lines are none
+        if isinstance(pictures, _ONE) or hasattr(pictures, "read"):  # whose letters or lines are none
             raise TypeError("predict_each takes several pictures. Give a list, as in ['cat.jpg'], or use predict.")
         return map_in_threads(self._predict, pictures)
 
@@ -259,11 +301,11 @@ class Classifier:
         """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card` names."""
         return self._graph.run(["probabilities"], pixels)[0]
 
-    def _predict(self, source: Source) -> Result:
-        name = str(source) if isinstance(source, str | Path) else ""
+    def _predict(self, source: Source | Named) -> Result:
+        name, source = (source.name, source.path) if isinstance(source, Named) else (_name_of(source), source)
         try:
-            pixels, info = read(source, self.card.preprocess)
-        except PictureError as error:
+            pixels, info = read(_local(source), self.card.preprocess)
+        except (PictureError, DataError) as error:
             return NoPrediction(name, str(error))
         row, *score = self._graph.run(self._outputs, pixels[np.newaxis])
         ranked = {self.classes[index]: float(row[0][index]) for index in np.argsort(-row[0], kind="stable")}
@@ -284,9 +326,39 @@ class Classifier:
         return "no class is likely enough"
 
 
+def _name_of(source: Any) -> str:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else ""
+
+
+def _several(pictures: Any) -> Iterable[Any] | None:
+    """Return what to predict one by one; None where `pictures` is one picture, or nothing that can be one."""
+    if isinstance(pictures, str | os.PathLike):
+        from pawlab.datasets.inputs import find_pictures, holds_many  # which a picture in memory doesn't need
+
+        return find_pictures([pictures]).pictures if holds_many(pictures) else None
+    if isinstance(pictures, np.ndarray):
+        return pictures if pictures.ndim == 4 or pictures.dtype.kind in "OUS" else None
+    one = isinstance(pictures, _ONE) or hasattr(pictures, "read") or not isinstance(pictures, Iterable)
+    return None if one else pictures
+
+
+def _local(source: Any) -> Any:
+    """Return a source that can be read here: an address is fetched, `~` is the home."""
+    if not isinstance(source, str | os.PathLike):
+        return source
+    text = os.fspath(source)
+    if text.lower().startswith(("http://", "https://")):
+        from pawlab.datasets.inputs import find_pictures
+
+        return find_pictures([text]).pictures[0].path
+    return os.path.expanduser(text) if text.startswith("~") else source  # noqa: PTH111  (a nobody's home is no error)
+
+
 def model_file(model: str | Path) -> Path:
     """Return the model file that a user means. Raises ModelError where there is none."""
-    path = Path(model)
+    path = Path(model).expanduser()
+    if is_picture_name(path.name) and path.is_file():
+        raise ModelError(f"{path} is a picture. The model comes first, then the pictures.")
     if path.is_dir():
         if not (path / FILE_NAME).is_file():
             raise ModelError(f"there is no {FILE_NAME} in the folder {path}. Give a folder that `pawlab train` made.")

@@ -25,7 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
-from pawlab.datasets.splits import position
+from pawlab.datasets.groups import position
 from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.features.extract import features_by_content
 from pawlab.images import Preprocess, ResizeMode, Source, decode, read_file

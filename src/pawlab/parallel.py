@@ -1,10 +1,14 @@
 """Work spread over the cores by threads: for code that lets go of Python's lock, as Pillow and ONNX Runtime do."""
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Protocol, TypeVar
+
+from pawlab.errors import PawlabError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,10 +23,30 @@ class MapBatches(Protocol):
 
 
 def cores() -> int:
-    """Return how many cores this process may use: at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return max(1, os.cpu_count() or 1)
+    """Return how many threads compute at once: PAWLAB_THREADS, or the cores that this process may use, at least 1.
+
+    A container's share of the processor (a cgroup's quota) counts: a thread more than that only waits. Raises
+    PawlabError where PAWLAB_THREADS is no whole number above 0.
+    """
+    chosen = os.environ.get("PAWLAB_THREADS", "").strip()
+    if chosen:
+        if not chosen.isdecimal() or int(chosen) < 1:
+            raise PawlabError(f"PAWLAB_THREADS is {chosen!r}. Set it to a whole number, 1 or more, or unset it.")
+        return int(chosen)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _quota(Path("/sys/fs/cgroup"))))
+
+
+def _quota(cgroup: Path) -> int:
+    """Return how many cores the control group may keep busy, rounded up; many where it sets no limit."""
+    for files in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # versions 2 and 1
+        try:
+            quota, period = " ".join((cgroup / name).read_text() for name in files).split()
+            if int(quota) > 0:
+                return -(-int(quota) // int(period))
+        except (OSError, ValueError):  # no such system, or "max"
+            continue
+    return sys.maxsize
 
 
 def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -5,21 +5,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from pawlab.audit.checks import run_checks, why_untrainable
-from pawlab.audit.measurements import measure
+from pawlab.audit.measurements import Measurements, measure
 from pawlab.classifier import Classifier, model_file
-from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.dataset import Dataset, count_skipped, set_aside
 from pawlab.datasets.discover import discover
 from pawlab.datasets.known import is_known
+from pawlab.datasets.options import DataKeywords, DataOptions
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import describe
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
+from pawlab.features.thumbnails import thumbnails
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
-from pawlab.progress import Progress, notebook_bar
+from pawlab.progress import Progress, notebook_bar, silent
 from pawlab.recipes import choose_recipe
 from pawlab.recipes.exchange import with_own_backbone
 from pawlab.recipes.recipe import Recipe
@@ -29,7 +31,7 @@ from pawlab.report.shown import samples
 from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page, require_for_comparisons, require_same
 from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
 from pawlab.runs.finish import finish
-from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
+from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
 from pawlab.trainers.keras.checkpoint import clear
@@ -53,6 +55,7 @@ def train(
     tensorboard: bool = False,
     progress: Progress = notebook_bar,
     fit: ResizeMode | None = None,
+    **reading: Unpack[DataKeywords],
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
@@ -61,19 +64,22 @@ def train(
     and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
     file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and
     report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
+    `reading`: the fields of `DataOptions`, on how the data is read and split.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
     """
     watch, chosen, mode = Stopwatch(), choose_recipe(recipe), resize_mode or _renamed(fit)
+    options = DataOptions(**reading)
     if backbone is not None:
         chosen = with_own_backbone(chosen, Path(backbone), None if weights is None else Path(weights), progress)
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
+    request = replace(request, options=options)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     if out is not None:
         with reserved_folder(out, "", "", overwrite):
             pass  # that it can be written is known before the work
-    return _run(Context(request, _dataset(request, watch, progress), watch, progress), out, overwrite)
+    return _run(Context(request, _read(request, watch, progress), watch, progress), out, overwrite)
 
 
 def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
@@ -95,7 +101,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     with resumed_run(Path(folder)) as run:
         request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
-        context = Context(request, _dataset(request, watch, progress), watch, progress)
+        context = Context(request, _read(request, watch, progress), watch, progress)
         if context.dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
             changed = f"{request.data} has changed since {folder} was begun."
             raise DataError(f"{changed} Bring the pictures back, or train anew.")
@@ -114,6 +120,7 @@ def compare(
     weights: str | Path | None = None,
     report: bool = True,
     progress: Progress = notebook_bar,
+    **reading: Unpack[DataKeywords],
 ) -> Comparison:
     """Train each recipe on the same split and return the runs, in the order asked for.
 
@@ -121,6 +128,7 @@ def compare(
     folder with one run per recipe, comparison.json and, with `report`, comparison.html; runs/DATA-compared by default.
     A recipe that is finished there is taken as it is, one that was cut off goes on; one whose pretrained weights can't
     be had, or whose loss diverges, is skipped, with a line in the log. `epochs` is for those that train in epochs.
+    `reading`: as `train` takes it.
 
     Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds something else, or runs on
     other pictures, with another seed or another number of epochs; RecipeError where there is nothing to compare.
@@ -129,18 +137,19 @@ def compare(
     requests = []
     for recipe in chosen:
         own_epochs, own_weights = epochs if recipe.trains_in_epochs else None, weights if recipe.backbone else None
-        requests.append(Request.of(data, recipe, recipe, seed, own_epochs, own_weights, None, report))
-    dataset = _dataset(requests[0], Stopwatch(), progress)
-    folder = Path(out) if out is not None else Path("runs") / f"{dataset.name}-compared"
+        request = Request.of(data, recipe, recipe, seed, own_epochs, own_weights, None, report)
+        requests.append(replace(request, options=DataOptions(**reading)))
+    read = _read(requests[0], Stopwatch(), progress)
+    folder = Path(out) if out is not None else Path("runs") / f"{read.dataset.name}-compared"
     require_for_comparisons(folder, chosen)
     compared: list[Compared] = []
     for recipe, request in zip(chosen, requests, strict=True):
         with _skipping(recipe, nothing_left=not compared and recipe is chosen[-1]):
-            run = _compared(request, recipe, dataset, folder / recipe.name, progress)
+            run = _compared(request, recipe, read, folder / recipe.name, progress)
             compared.append(Compared(recipe, run))
             write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
     if report and compared:
-        write_comparison(folder / COMPARISON_PAGE, dataset.name, [on_page(item) for item in compared])
+        write_comparison(folder / COMPARISON_PAGE, read.dataset.name, [on_page(item) for item in compared])
     return Comparison(compared)
 
 
@@ -155,12 +164,12 @@ def _skipping(recipe: Recipe, nothing_left: bool) -> Iterator[None]:
         _log.warning("pawlab: %s was skipped: %s", recipe.name, error)
 
 
-def _compared(request: Request, recipe: Recipe, dataset: Dataset, place: Path, progress: Progress) -> Run:
+def _compared(request: Request, recipe: Recipe, read: Measurements, place: Path, progress: Progress) -> Run:
     """Return the run in `place`, trained or resumed where it isn't finished."""
     if not (place / RUN_FILE).is_file():
-        run = _run(Context(request, dataset, Stopwatch(), progress), place, overwrite=False)
+        run = _run(Context(request, read, Stopwatch(), progress), place, overwrite=False)
     else:
-        require_same(place, {"seed": request.seed, "epochs": request.epochs}, recipe, dataset)
+        require_same(place, {"seed": request.seed, "epochs": request.epochs}, recipe, read.dataset)
         run = Run(place) if Run(place).finished else resume(place, progress)
     if run.interrupted:
         raise KeyboardInterrupt  # it ended one recipe's training; the others wouldn't be wanted either
@@ -192,7 +201,12 @@ def _fit_in_place(context: Context, folder: Path) -> None:
 
 
 def evaluate_data(
-    model: str | Path, data: str | Path, progress: Progress = notebook_bar, *, include_seen: bool = False
+    model: str | Path,
+    data: str | Path,
+    progress: Progress = notebook_bar,
+    *,
+    include_seen: bool = False,
+    **reading: Unpack[DataKeywords],
 ) -> tuple[Evaluation, int]:
     """Test a saved classifier on the labelled pictures of `data` that weren't used in its training or validation.
 
@@ -205,7 +219,7 @@ def evaluate_data(
     classifier = Classifier.load(path)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
-    pictures = discover(data, progress).pictures
+    pictures = discover(data, progress, DataOptions(**reading)).pictures
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         raise DataError(
@@ -236,6 +250,7 @@ def explore(
     recipe: str = "fast",
     out: str | Path | None = None,
     progress: Progress = notebook_bar,
+    **reading: Unpack[DataKeywords],
 ) -> Exploration:
     """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
 
@@ -243,7 +258,7 @@ def explore(
     Raises the errors of `pawlab.errors`.
     """
     previewed = choose_recipe(recipe)
-    measured = measure(assign_splits(discover(data, progress), seed), progress)
+    measured = measure(read_and_split(data, seed, DataOptions(**reading), progress), progress)
     dataset = measured.dataset
     stats = describe(dataset, infos={key: value.info for key, value in measured.image_stats.items()})
     overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
@@ -256,16 +271,34 @@ def explore(
         **stats.to_dict(),
         "overlap": overlap,
         "findings": [finding.to_dict() for finding in findings],
-        "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.skipped],
+        "notes": [*dataset.doubts, *dataset.notes],
+        "skipped": count_skipped(dataset.skipped),
+        "set_aside": set_aside(dataset.skipped),
     }
     return Exploration(values, dataset)
 
 
-def _dataset(request: Request, watch: Stopwatch, progress: Progress) -> Dataset:
+def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
     with watch.stage("discover"):
-        dataset = assign_splits(discover(request.data, progress), request.seed)
-        require_trainable(dataset)
-    return dataset
+        read = read_and_split(request.data, request.seed, request.options, progress)
+        require_trainable(read.dataset)
+    return read
+
+
+def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: Progress = silent) -> Measurements:
+    """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
+    earlier = None if options.split_from is None else read_split(Path(options.split_from))
+    dataset = discover(data, progress, options)
+    small = thumbnails(dataset.pictures, progress)
+    near = small.near_duplicates(progress)
+    together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
+    value_range = small.value_range and (options.black_and_white or small.value_range)
+    dataset = assign_splits(dataset.without(small.skipped), seed, options, together, earlier)
+    if value_range:
+        black, white = value_range
+        note = f"pictures of more than 8 bits: {black:g} is black, {white:g} is white; --value-range takes others"
+        dataset = replace(dataset, notes=(*dataset.notes, note))
+    return Measurements(dataset, near=near, value_range=value_range)
 
 
 def _as_seen_from_here(request: Request) -> Request:

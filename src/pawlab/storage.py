@@ -8,6 +8,7 @@ import stat
 import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,22 +28,47 @@ _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 def cache_dir(*parts: str) -> Path:
-    """Return the folder for caches: PAWLAB_CACHE_DIR, or the user's cache folder; made if absent."""
-    chosen = os.environ.get("PAWLAB_CACHE_DIR")
-    if chosen:
-        base = Path(chosen).expanduser()
-    else:
-        from platformdirs import user_cache_path
+    """Return the folder for caches: PAWLAB_CACHE_DIR, or the user's cache folder; made if absent.
 
-        base = user_cache_path("pawlab", appauthor=False)
-    folder = base.joinpath(*parts)
+    Where the user has none that can be written, as in many containers, it is a temporary one of this process. Raises
+    OutputError where PAWLAB_CACHE_DIR can't be written.
+    """
+    chosen = os.environ.get("PAWLAB_CACHE_DIR")
+    folder = (Path(chosen) if chosen else _users_cache()).joinpath(*parts)
     try:
+        folder = folder.expanduser()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise OutputError(
             f"can't make the cache folder {folder}: {reason}. Set PAWLAB_CACHE_DIR to a folder you can write."
         ) from error
+    return folder
+
+
+def _users_cache() -> Path:
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("pawlab", appauthor=False)
+    with suppress(OSError):
+        if folder.is_absolute():  # without a home it begins with ~
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    return _temporary_cache()
+
+
+@cache
+def _temporary_cache() -> Path:
+    import atexit
+    import logging
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="pawlab-cache-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    logging.getLogger("pawlab").warning(
+        "pawlab: the user's cache folder can't be written: nothing is kept for the next run. Set PAWLAB_CACHE_DIR."
+    )
     return folder
 
 

@@ -1,19 +1,25 @@
 import numpy as np
 import pytest
+from PIL import Image
 
-from drawn_pictures import drawing, stats_of
+from drawn_pictures import drawing, jpeg
 from pawlab.audit.alignment import Array, agreement, place_finely, place_roughly, standardised, texture
+from pawlab.images import Pixels, gray_thumbnail
 
 Crop = tuple[float, float, float, float]  # shares cut off left, top, right, below
 
 NO_MOVE = np.zeros((1, 4), np.float32)
 
 
+def gray(image: Image.Image) -> Pixels:
+    return gray_thumbnail(jpeg(image), 64)[0]
+
+
 def thumbnail(number: int, crop: Crop = (0, 0, 0, 0)) -> Array:
     image = drawing(number)
     left, top, right, below = crop
     box = (image.width * left, image.height * top, image.width * (1 - right), image.height * (1 - below))
-    return standardised(stats_of(image.crop(tuple(map(round, box)))).thumbnail[None])  # type: ignore[arg-type]
+    return standardised(gray(image.crop(tuple(map(round, box))))[None])  # type: ignore[arg-type]
 
 
 def placement_of(crop: Crop) -> list[float]:
@@ -43,7 +49,7 @@ def test_the_whole_is_found_around_its_crop() -> None:
 
 
 def test_a_picture_agrees_with_itself_however_bright() -> None:
-    picture = stats_of(drawing(0)).thumbnail[None]
+    picture = gray_thumbnail(jpeg(drawing(0)), 64)[0][None]
     darker = (picture // 3 + 20).astype(np.uint8)
     for other in (picture, darker):
         found = agreement(standardised(picture), standardised(other), NO_MOVE)
@@ -68,7 +74,7 @@ def test_different_pictures_disagree() -> None:
 
 
 def test_the_worst_tile_is_the_one_with_another_thing() -> None:
-    picture = stats_of(drawing(0)).thumbnail
+    picture = gray_thumbnail(jpeg(drawing(0)), 64)[0]
     changed = picture.copy()
     changed[8:16, 8:16] = 255 - changed[8:16, 8:16]
     found = agreement(standardised(picture[None]), standardised(changed[None]), NO_MOVE)

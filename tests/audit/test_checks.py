@@ -2,7 +2,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 
@@ -14,21 +13,26 @@ from pawlab.audit.measurements import Measurements, measure
 from pawlab.audit.near_duplicates import NearPair
 from pawlab.datasets.dataset import SPLITS, Skipped
 from pawlab.datasets.discover import discover
+from pawlab.datasets.options import DEFAULT
 from pawlab.datasets.splits import assign_splits
 from pawlab.images import PictureInfo
+from pawlab.pipeline import read_and_split
 from picture_folders import Row, content, dataset_of, make, many, write
 
 Groups = list[list[str]]
 
 PLAIN = ImageStats(
     info=PictureInfo(400, 300, "JPEG"),
-    thumbnail=np.zeros((64, 64), np.uint8),
     dim=30.0,
     bright=220.0,
     spread=200,
     colour=90,
     sharpness=0.6,
 )
+
+
+def checked(folder: Path) -> tuple[Finding, ...]:
+    return run_checks(measure(read_and_split(folder, 0, DEFAULT)))
 
 
 # A folder with a known answer
@@ -48,7 +52,7 @@ def test_a_folder_with_a_known_answer(tmp_path: Path) -> None:
     save(Image.new("RGB", (300, 200), "gray"), tmp_path / "train/cats/gray.jpg")
     save(drawing(49).resize((40, 30)), tmp_path / "train/dogs/small.jpg")
 
-    found = run_checks(measure(assign_splits(discover(tmp_path))))
+    found = checked(tmp_path)
     assert {finding.check: _names(finding) for finding in found} == {
         "broken files": [["train/cats/empty.jpg"], ["train/dogs/cut.jpg"], ["validation/dogs/text.jpg"]],
         "near duplicates across splits": [["train/dogs/3.jpg", "validation/dogs/again.jpg"]],
@@ -69,16 +73,16 @@ def test_a_folder_with_a_known_answer(tmp_path: Path) -> None:
 def test_drawings_as_they_are_have_no_findings(tmp_path: Path) -> None:
     for number in range(60):
         save(drawing(number), tmp_path / ("dogs" if number % 2 else "cats") / f"{number}.jpg")
-    assert run_checks(measure(assign_splits(discover(tmp_path)))) == ()
+    assert checked(tmp_path) == ()
 
 
 def test_the_shapes_that_are_easy_to_learn_have_no_findings(learnable_folder: Path) -> None:
-    assert run_checks(measure(assign_splits(discover(learnable_folder)))) == ()
+    assert checked(learnable_folder) == ()
 
 
 def test_the_real_photos(cats_and_dogs: Path) -> None:
     """Each finding was looked at, and is there: the two dogs are one photo saved in two versions."""
-    found = run_checks(measure(assign_splits(discover(cats_and_dogs))))
+    found = checked(cats_and_dogs)
     assert {finding.check: _names(finding) for finding in found} == {
         "blurred": [["train/cats/cat.241.jpg"]],
         "tiny": [
@@ -201,7 +205,7 @@ def test_what_else_was_set_aside(count: int) -> None:
     dataset = replace(dataset_of(*many(3, "cats")), skipped=(Skipped("a.txt", "lies in no class folder"),) * count)
     (finding,) = skipped(Measurements(dataset))
     expected = {1: "1 entry was", 1200: "1,200 entries were"}[count]
-    assert finding.sentence == f"{expected} skipped; the first is a.txt (lies in no class folder)."
+    assert finding.sentence == f"{expected} skipped: {count:,} .txt (lies in no class folder)."
     assert finding.severity == "note"
 
 
@@ -291,7 +295,7 @@ def test_near_duplicates_are_told_by_what_they_spoil() -> None:
             "near duplicates across splits",
             "serious",
             "1 picture stands in more than one of train, validation and test with slight changes, which flatters the "
-            "score. Only exact copies are kept together by themselves: remove all but one of each.",
+            "score. Splits that were given are left as they are: remove all but one of each.",
             ((Mention("b1.jpg", "train, 400 x 300"), Mention("b2.jpg", "test, 200 x 150")),),
         ),
         Finding(
@@ -313,7 +317,7 @@ def test_a_mirrored_picture_under_another_label(tmp_path: Path) -> None:
     for number in range(24):
         save(drawing(number), tmp_path / ("dogs" if number % 2 else "cats") / f"{number:02}.jpg")
     save(ImageOps.mirror(drawing(4)), tmp_path / "dogs/mirror.jpg")
-    (finding,) = run_checks(measure(assign_splits(discover(tmp_path))))
+    (finding,) = checked(tmp_path)
     assert finding.check == "near duplicates with two labels"
     assert _names(finding) == [["cats/04.jpg", "dogs/mirror.jpg"]]
     assert finding.groups[0][1].detail.endswith("mirrored")

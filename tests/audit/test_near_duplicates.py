@@ -1,20 +1,36 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from conftest import draw_shape
-from drawn_pictures import drawing, jpeg, stats_of
-from pawlab.audit.image_stats import image_stats_of
+from drawn_pictures import drawing, jpeg
+from pawlab.audit import near_duplicates
 from pawlab.audit.near_duplicates import (
+    THUMBNAIL,
     NearPair,
-    _in_batches,
-    _likely,
+    _blocks,
+    _candidates,
     find_near_duplicates,
     fingerprints,
     mirrored_fingerprints,
 )
+from pawlab.images import Pixels, Source, gray_thumbnail
+
+
+def near(pictures: Mapping[str, Source]) -> tuple[NearPair, ...]:
+    """Find near duplicates of files and arrays by name."""
+    return find_near_duplicates(list(pictures), *stacked(pictures.values()))
+
+
+def stacked(pictures: Iterable[Source]) -> tuple[Pixels, NDArray[np.bool_]]:
+    found = [gray_thumbnail(picture, THUMBNAIL) for picture in pictures]
+    thumbnails = [thumbnail for thumbnail, _ in found]
+    large = np.array([min(info.width, info.height) >= THUMBNAIL for _, info in found], bool)
+    return np.stack(thumbnails) if thumbnails else np.empty((0, THUMBNAIL, THUMBNAIL), np.uint8), large
+
 
 TRIED = 24  # drawings that every change is made to
 MANY = 120  # drawings that are all different
@@ -59,15 +75,15 @@ FOUND: dict[str, tuple[Change, int, float]] = {  # how it is changed, JPEG quali
 
 def test_all_different_drawings_have_no_near_duplicates() -> None:
     """They share rooms, poses and light, and so look alike to fingerprints; but none shows the same as another."""
-    assert find_near_duplicates({str(number): stats_of(drawing(number)) for number in range(MANY)}) == ()
+    assert near({str(number): jpeg(drawing(number)) for number in range(MANY)}) == ()
 
 
 @pytest.mark.parametrize("name", FOUND)
 def test_changed_copies_are_found(name: str) -> None:
     change, quality, share = FOUND[name]
-    originals = {f"{number}": stats_of(drawing(number)) for number in range(TRIED)}
-    copies = {f"{number} changed": stats_of(change(drawing(number)), quality) for number in range(TRIED)}
-    pairs = find_near_duplicates(originals | copies)
+    originals = {f"{number}": jpeg(drawing(number)) for number in range(TRIED)}
+    copies = {f"{number} changed": jpeg(change(drawing(number)), quality) for number in range(TRIED)}
+    pairs = near(originals | copies)
     assert all(pair.second == f"{pair.first} changed" for pair in pairs), "different drawings were taken for the same"
     assert len(pairs) >= share * TRIED
     assert sum(pair.mirrored for pair in pairs) == (len(pairs) if "mirrored" in name else 0)
@@ -77,21 +93,21 @@ def test_changed_copies_are_found(name: str) -> None:
 
 def test_what_isnt_found() -> None:
     """The limits that the documentation states: turned by some degrees, cropped by a fifth each way, written over."""
-    originals = {f"{number}": stats_of(drawing(number)) for number in range(TRIED)}
+    originals = {f"{number}": jpeg(drawing(number)) for number in range(TRIED)}
     for change in (lambda image: image.rotate(5), lambda image: cropped(image, 0.2, 0.2, 0, 0), _upper_half_black):
-        copies = {f"{number} changed": stats_of(change(drawing(number))) for number in range(TRIED)}
-        assert find_near_duplicates(originals | copies) == ()
+        copies = {f"{number} changed": jpeg(change(drawing(number))) for number in range(TRIED)}
+        assert near(originals | copies) == ()
 
 
 def test_pairs_come_in_order_once_and_name_the_change() -> None:
     copy, mirror = jpeg(drawing(1), 50), jpeg(ImageOps.mirror(drawing(1)), 70)
     image_stats = {
-        "a": stats_of(drawing(0)),
-        "b": image_stats_of(mirror),
-        "c": stats_of(drawing(1)),
-        "d": image_stats_of(copy),
+        "a": jpeg(drawing(0)),
+        "b": mirror,
+        "c": jpeg(drawing(1)),
+        "d": copy,
     }
-    assert find_near_duplicates(image_stats) == (
+    assert near(image_stats) == (
         NearPair("b", "c", mirrored=True, cropped=False),
         NearPair("b", "d", mirrored=True, cropped=False),
         NearPair("c", "d", mirrored=False, cropped=False),
@@ -103,7 +119,7 @@ def test_a_symmetrical_picture_isnt_called_mirrored() -> None:
     whole = Image.new("RGB", (240, 240))
     whole.paste(left, (0, 0))
     whole.paste(ImageOps.mirror(left), (120, 0))
-    pairs = find_near_duplicates({"a": stats_of(whole), "b": stats_of(whole, 40)})
+    pairs = near({"a": jpeg(whole), "b": jpeg(whole, 40)})
     assert pairs == (NearPair("a", "b", mirrored=False, cropped=False),)
 
 
@@ -112,14 +128,14 @@ def test_another_thing_before_the_same_background_is_another_picture() -> None:
     visited = drawing(2).copy()
     width, height = visited.width // 3, visited.height // 3
     visited.paste(drawing(5).resize((width, height)), (width, height))
-    assert find_near_duplicates({"a": stats_of(drawing(2)), "b": stats_of(visited)}) == ()
+    assert near({"a": jpeg(drawing(2)), "b": jpeg(visited)}) == ()
 
 
 def test_simple_shapes_that_zoom_would_make_equal_are_different() -> None:
     """Circles and squares of random size and place on noise: nearly each could be cropped into many others."""
     random = np.random.default_rng(0)
-    shapes = {str(number): image_stats_of(draw_shape(random, warm=number % 2 == 0)) for number in range(100)}
-    assert find_near_duplicates(shapes) == ()
+    shapes = {str(number): draw_shape(random, warm=number % 2 == 0) for number in range(100)}
+    assert near(shapes) == ()
 
 
 def test_handwritten_digits_are_different() -> None:
@@ -127,13 +143,13 @@ def test_handwritten_digits_are_different() -> None:
     from sklearn.datasets import load_digits
 
     images = (load_digits().images * 15).astype(np.uint8)
-    assert find_near_duplicates({str(number): image_stats_of(image) for number, image in enumerate(images)}) == ()
+    assert near({str(number): image for number, image in enumerate(images)}) == ()
 
 
 def test_plain_shapes_are_the_same_only_in_the_same_place() -> None:
-    image_stats = {str(left): image_stats_of(_disc(left)) for left in (15, 40, 65)}
-    assert find_near_duplicates(image_stats) == ()
-    assert find_near_duplicates({**image_stats, "copy": stats_of(_disc(40), 60)}) == (
+    image_stats = {str(left): _disc(left) for left in (15, 40, 65)}
+    assert near(image_stats) == ()
+    assert near({**image_stats, "copy": jpeg(_disc(40), 60)}) == (
         NearPair("40", "copy", mirrored=False, cropped=False),
     )
 
@@ -142,20 +158,18 @@ def test_blank_pictures_arent_compared() -> None:
     """Two walls in the same faint light are no copies; in strong light there is something to compare."""
     x, y = np.meshgrid(*[np.linspace(-1, 1, 200)] * 2)
     lamp = np.exp(-3 * ((x - 0.2) ** 2 + y**2))[:, :, None].repeat(3, axis=2)
-    faint, strong = (
-        {str(wall): image_stats_of((wall + light * lamp).astype(np.uint8)) for wall in (100, 130)} for light in (12, 80)
-    )
-    assert find_near_duplicates(faint) == ()
-    assert len(find_near_duplicates(strong)) == 1
+    faint, strong = ({str(wall): (wall + light * lamp).astype(np.uint8) for wall in (100, 130)} for light in (12, 80))
+    assert near(faint) == ()
+    assert len(near(strong)) == 1
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_to_compare(count: int) -> None:
-    assert find_near_duplicates({str(number): stats_of(drawing(number)) for number in range(count)}) == ()
+    assert near({str(number): jpeg(drawing(number)) for number in range(count)}) == ()
 
 
 def test_fingerprints_of_mirrored_pictures_follow_from_those_of_the_pictures() -> None:
-    thumbnails = np.stack([stats_of(drawing(number)).thumbnail for number in range(6)])
+    thumbnails = np.stack([gray_thumbnail(jpeg(drawing(number)), 64)[0] for number in range(6)])
     np.testing.assert_allclose(
         fingerprints(thumbnails[:, :, ::-1]), mirrored_fingerprints(fingerprints(thumbnails)), atol=1e-5
     )
@@ -165,23 +179,41 @@ def test_fingerprints_of_mirrored_pictures_follow_from_those_of_the_pictures() -
 def test_fingerprints_equal_those_of_a_trusted_cosine_transform() -> None:
     from scipy.fft import dctn
 
-    thumbnail = stats_of(drawing(0)).thumbnail
+    thumbnail = gray_thumbnail(jpeg(drawing(0)), 64)[0]
     low = dctn(thumbnail.astype(np.float64), norm="ortho")[:8, :8].ravel()[1:]
     np.testing.assert_allclose(fingerprints(thumbnail[None])[0], low / np.linalg.norm(low), atol=1e-5)
 
 
 def test_a_picture_like_thousands_of_others_is_compared_with_the_likeliest_few() -> None:
-    cosines = np.linspace(0.81, 1, 1000, dtype=np.float32)[None]
-    rows, columns = _likely(cosines, np.ones(1000, dtype=bool))
-    assert rows.tolist() == [0] * 8
-    assert columns.tolist() == list(range(999, 991, -1))
+    """Frames of one film, each a little noisier than the one before."""
+    frame, _ = gray_thumbnail(jpeg(drawing(1)), 64)
+    random = np.random.default_rng(0)
+    noisier = [np.clip(frame + random.normal(0, 0.02 * index, frame.shape), 0, 255) for index in range(300)]
+    pairs, _ = _candidates(np.stack(noisier).astype(np.uint8), np.ones(300, bool), lambda _: None)
+    assert np.bincount(pairs[:, 0]).max() == 8
+    assert pairs[pairs[:, 0] == 0][:, 1].max() < 60
+    assert (pairs[:, 0] < pairs[:, 1]).all()
 
 
-def test_batches_are_small_whole_and_in_order() -> None:
-    pieces = np.split(np.arange(3 * 1000).reshape(1000, 3), [1, 1, 700])
-    batches = list(_in_batches(pieces))
-    assert [len(batch) for batch in batches] == [128] * 7 + [1000 - 7 * 128]
-    assert np.concatenate(batches).tolist() == np.concatenate(pieces).tolist()
+def test_of_many_pictures_only_those_near_the_same_centres_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 256, (1000, 8, 8), np.uint8)
+    originals = np.stack(
+        [np.asarray(Image.fromarray(one).resize((64, 64), Image.Resampling.BICUBIC)) for one in coarse]
+    )
+    fine = random.normal(0, 12, originals.shape)
+    copies = originals[:200] * 0.9 + fine[:200] + random.normal(0, 3, fine[:200].shape)
+    copies[100:] = copies[100:, :, ::-1]
+    pictures = np.clip(np.concatenate([originals + fine, copies]), 0, 255).astype(np.uint8)
+    names, large = [str(number) for number in range(1200)], np.ones(1200, bool)
+    everything = find_near_duplicates(names, pictures, large)
+    assert [
+        (pair.first, pair.second, pair.mirrored) for pair in sorted(everything, key=lambda pair: int(pair.first))
+    ] == [(str(number), str(1000 + number), number >= 100) for number in range(200)]
+    monkeypatch.setattr(near_duplicates, "_ALL_PAIRS", 1000)
+    assert set(find_near_duplicates(names, pictures, large)) == set(everything)
+    compared = sum(len(rows) * (len(own) + len(mirrored)) for rows, own, mirrored in _blocks(fingerprints(pictures)))
+    assert compared < 0.4 * 1200 * 1200 * 2
 
 
 def _upper_half_black(image: Image.Image) -> Image.Image:

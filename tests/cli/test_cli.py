@@ -75,7 +75,7 @@ def test_predict_prints_a_line_a_picture(pawlab: Any, run: Run, warm: Path) -> N
 def test_predict_takes_folders_globs_and_standard_input(
     pawlab: Any, run: Run, learnable_folder: Path, warm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{warm}\n\n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(f"{warm}\n\n".encode())))
     arguments = (learnable_folder / "cold-squares", learnable_folder / "*" / "0[12].png", "-")
     code, out, _ = pawlab("predict", run.folder, *arguments, "--format", "json")
     assert code == 0
@@ -105,7 +105,7 @@ def test_predict_parquet_reads_back(pawlab: Any, run: Run, warm: Path, tmp_path:
     parquet = pytest.importorskip("pyarrow.parquet")
     out = tmp_path / "a.parquet"
     code, text, err = pawlab("predict", run.folder, warm, tmp_path / "absent.png", "--format", "parquet", "--out", out)
-    assert (code, text, err) == (0, "", "1 of 2 pictures could not be read.\n")
+    assert (code, text, err) == (0, "", f"2 predictions written to {out}.\n1 of 2 pictures could not be read.\n")
     rows = parquet.read_table(out).to_pylist()
     assert [(row["label"], row["sure"]) for row in rows] == [("warm-circles", True), (None, False)]
     assert rows[0]["probability"] > 0.9
@@ -122,7 +122,7 @@ def test_predict_writes_a_file_whole(pawlab: Any, run: Run, warm: Path, tmp_path
 def test_predict_takes_the_format_from_the_files_ending(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
     starts = {"a.json": "[\n{", "a.CSV": "picture,label,", "a.parquet": "PAR1", "a.txt": "warm-circles "}
     for name, start in starts.items():
-        assert pawlab("predict", run.folder, warm, "--out", tmp_path / name) == Outcome(0, "", "")
+        assert pawlab("predict", run.folder, warm, "--out", tmp_path / name, "-q") == Outcome(0, "", "")
         assert (tmp_path / name).read_bytes().startswith(start.encode()), name
     assert pawlab("predict", run.folder, warm, "--format", "csv", "--out", tmp_path / "b.txt").code == 0
     assert (tmp_path / "b.txt").read_text().startswith("picture,label,")
@@ -250,7 +250,7 @@ def test_mistakes_get_one_line_and_exit_code_2(
             "a picture's name is empty, as an unset shell variable's would be. Name a file or a folder.\n",
         ),
         (("predict", "absent", warm), "there is no model at absent"),
-        (("predict", warm, warm), "isn't a model file that can be read"),
+        (("predict", warm, warm), "00.png is a picture. The model comes first, then the pictures."),
         (("predict", truncated, warm), "isn't a model file that can be read"),
         (("predict", run.folder, "absent.png"), "the picture could not be read."),
         (("predict", run.folder, "*.nothing"), "no file matches *.nothing."),
@@ -326,7 +326,7 @@ def test_one_file_is_told_as_one(pawlab: Any, learnable_folder: Path, tmp_path: 
     shutil.copytree(learnable_folder, tmp_path / "photos")
     (tmp_path / "photos" / "warm-circles" / "00.png").write_bytes(b"")
     out = pawlab("train", tmp_path / "photos", "--out", tmp_path / "run", "--no-report").out
-    assert f"Skipped    1 file; {tmp_path / 'run' / 'run.json'} lists them with reasons\n" in out
+    assert f"Skipped    1 file; {tmp_path / 'run' / 'run.json'} lists them\n           1 .png: is empty\n" in out
 
 
 def test_our_own_fault_is_told_apart(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learnable_folder: Path) -> None:

@@ -467,3 +467,28 @@ def test_kinds_are_told_by_bytes_and_stems_by_names(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^can't read .*nowhere\.zip: No such file or directory\.$"):
         archive_kind(tmp_path / "nowhere.zip")
     assert [stem(name) for name in ("a.tar.gz", "a.b.ZIP", "a.tgz", "a.csv", "a")] == ["a", "a.b", "a", "a", "a"]
+
+
+class Unmarked(zipfile.ZipInfo):
+    """A member whose name is written as it is, without a word on its encoding."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw.hex())
+        self.raw = raw
+
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802  (as the standard library calls it)
+        return self.raw, 0
+
+
+def test_names_without_the_mark_for_utf_8(tmp_path: Path) -> None:
+    """UTF-8 is what most programs mean; what can't be that is read as the format has it, with a note."""
+    for encoding, classes, noted in (("utf-8", ("Hündin", "猫"), False), ("cp437", ("Hündin", "Kätzin"), True)):
+        path = tmp_path / f"{encoding}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for label in classes:
+                archive.writestr(Unmarked(f"{label}/1.jpg".encode(encoding)), content(label))
+        dataset = discover(path)
+        assert dataset.classes == tuple(sorted(classes))
+        assert [note.startswith(f"{encoding}.zip doesn't say how its names") for note in dataset.doubts] == [
+            True
+        ] * noted

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pawlab.datasets import folders, reading
+from pawlab.datasets import scan as scanning
 from pawlab.datasets.dataset import SPLITS
 from pawlab.datasets.discover import discover
 from pawlab.datasets.known import KNOWN_DATA, get_data
@@ -48,6 +49,7 @@ def test_results_of_ones_own_are_no_class(tmp_path: Path) -> None:
         ("runs", "holds pawlab's own results"),
         ("compared", "holds pawlab's own results"),
         ("dogs/run", "holds pawlab's own results"),
+        ("dogs/kept/run.json", "isn't a picture"),
     }
 
 
@@ -133,8 +135,8 @@ def test_what_has_no_class_is_set_aside(tmp_path: Path) -> None:
     dataset = discover(tmp_path)
     assert set(layout(dataset)) == {"train/cats/1.jpg", "val/cats/2.jpg"}
     assert left_out(dataset) == {
-        "test/3.jpg": "lies in no class folder",
-        "unlabelled/x/4.jpg": "lies beside the splits' folders",
+        "test/3.jpg": "has no label: test/ holds no class folders",
+        "unlabelled/x/4.jpg": "has no label: unlabelled/ holds no class folders",
         "5.jpg": "lies beside the splits' folders",
     }
 
@@ -176,7 +178,7 @@ def test_odd_names_stay_as_they_are(tmp_path: Path) -> None:
     make(tmp_path, *names)
     dataset = discover(tmp_path)
     assert {picture.name for picture in dataset.pictures} == set(names)
-    assert set(dataset.classes) == {name.split("/")[0] for name in names}
+    assert set(dataset.classes) == {unicodedata.normalize("NFC", name.split("/")[0]) for name in names}
 
 
 @posix_names
@@ -224,7 +226,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_folders_that_never_end_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folders, "_MAX_DEPTH", 3)
+    monkeypatch.setattr(scanning, "_MAX_DEPTH", 3)
     make(tmp_path, "cats/1.jpg", "dogs/1.jpg", "cats/a/2.jpg", "cats/a/b/3.jpg")
     dataset = discover(tmp_path)
     assert set(layout(dataset)) == {"cats/1.jpg", "cats/a/2.jpg", "dogs/1.jpg"}
@@ -234,10 +236,9 @@ def test_folders_that_never_end_do(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_files_that_cannot_be_read_are_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "cats/1.jpg", "dogs/1.jpg", "dogs/vanishes.jpg")
     write(tmp_path / "cats/empty.jpg", b"")
-    scan = folders.scan
 
-    def scan_then_remove(path: Path) -> folders.Folder:
-        found = scan(path)
+    def scan_then_remove(path: Path) -> scanning.Folder:
+        found = scanning.scan(path)
         (tmp_path / "dogs/vanishes.jpg").unlink()
         return found
 
@@ -320,7 +321,8 @@ def test_a_folder_wins_over_a_known_name_where_it_is_a_path(tmp_path: Path, monk
 def test_no_pictures(tmp_path: Path) -> None:
     write(tmp_path / "cats/notes.txt", b"nothing to see")
     assert sentence(tmp_path) == (
-        f"{tmp_path} holds no pictures. Put each into a folder named after what it shows, such as cats/ and dogs/."
+        f"{tmp_path} holds no pictures, only 1 .txt file. Put each into a folder named after what it shows, such as "
+        "cats/ and dogs/."
     )
 
 

@@ -1,12 +1,17 @@
+import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pawlab.datasets.dataset import SPLITS, Dataset, Skipped
-from pawlab.datasets.splits import assign_splits, count_overlap, position, require_trainable
-from pawlab.errors import DataError
+from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped
+from pawlab.datasets.groups import position, units_of
+from pawlab.datasets.options import DataOptions
+from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
+from pawlab.datasets.stats import baseline_accuracy
+from pawlab.errors import DataError, PawlabError
 from picture_folders import Row, dataset_of, left_out, many, names_in, splits_of
 
 
@@ -17,15 +22,65 @@ def sentence(function: Any, dataset: Dataset) -> str:
     return str(caught.value)
 
 
-def test_without_splits_the_content_decides() -> None:
-    dataset = assign_splits(dataset_of(*many(500, "cats"), *many(500, "dogs")))
-    for picture in dataset.pictures:
-        number = position(0, picture.sha256)
-        assert picture.split == ("train" if number < 0.8 else "validation" if number < 0.9 else "test")
-    counts = Counter(picture.split for picture in dataset.pictures)
-    assert 750 < counts["train"] < 850
-    assert 70 < counts["validation"] < 130
-    assert 70 < counts["test"] < 130
+def test_each_class_is_ranked_by_content_and_cut_at_its_quotas() -> None:
+    dataset = assign_splits(dataset_of(*many(500, "cats"), *many(45, "dogs")))
+    for label, sizes in (("cats", (400, 50, 50)), ("dogs", (36, 4, 5))):
+        pictures = [picture for picture in dataset.pictures if picture.label == label]
+        in_order = sorted(pictures, key=lambda picture: position(0, picture.sha256))
+        expected = [split for split, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
+        assert [picture.split for picture in in_order] == expected
+
+
+def test_five_classes_of_45_have_a_fair_test_set() -> None:
+    dataset = assign_splits(dataset_of(*(row for number in range(5) for row in many(45, f"class {number}"))))
+    assert Counter(picture.label for picture in dataset.split("test")) == {f"class {number}": 5 for number in range(5)}
+    assert baseline_accuracy(dataset) == pytest.approx(0.2)
+
+
+def test_shares_are_what_was_asked_for() -> None:
+    dataset = assign_splits(dataset_of(*many(200, "cats"), *many(100, "dogs")), options=DataOptions(split="70/10/20"))
+    counts = Counter((picture.label, picture.split) for picture in dataset.pictures)
+    assert [counts["cats", split] for split in SPLITS] == [140, 20, 40]
+    assert [counts["dogs", split] for split in SPLITS] == [70, 10, 20]
+
+
+@pytest.mark.parametrize("text", ["80/20", "80/10/20", "100/0/0", "a/b/c", ""])
+def test_shares_that_cannot_be(text: str) -> None:
+    with pytest.raises(PawlabError, match=r"can't be read\. Give percentages of train, validation and test"):
+        DataOptions(split=text)
+
+
+def random_tree(rng: random.Random) -> tuple[Dataset, list[tuple[str, str]]]:
+    """Return data with copies, groups and near duplicates, some of several classes, and the pairs of the latter."""
+    rows, near = [], []
+    for number in range(rng.randint(2, 5)):
+        label = f"class {number}"
+        for index in range(rng.choice([3, 8, 20, 45, 120])):
+            content = f"{number}-{index}" if rng.random() < 0.95 else f"shared-{rng.randrange(40)}"
+            group = f"g{number}-{rng.randrange(15)}" if rng.random() < 0.2 else None
+            rows.append(Picture(Path(), f"{label}/{index}.jpg", label, content, None, group))
+    contents = sorted({picture.sha256 for picture in rows})
+    near = [(rng.choice(contents), rng.choice(contents)) for _ in range(rng.choice([0, 0, 3]))]
+    classes = tuple(sorted({picture.label for picture in rows}))
+    return Dataset("photos", Path(), classes, tuple(sorted(rows, key=lambda picture: picture.name))), near
+
+
+def test_a_thousand_random_trees() -> None:
+    """Each class's share of each split is within one picture of its quota or within its largest group, but that every
+    split gets a picture of the smallest classes; what belongs together is never parted."""
+    for seed in range(1000):
+        dataset, near = random_tree(random.Random(seed))
+        dataset = assign_splits(dataset, seed, near=near)
+        assert count_overlap(dataset) == 0
+        split_of = {picture.sha256: picture.split for picture in dataset.pictures}
+        assert all(split_of[first] == split_of[second] for first, second in near)
+        units = units_of(dataset.pictures, near)
+        counts = Counter((picture.label, picture.split) for picture in dataset.pictures)
+        for label in dataset.classes:
+            total = sum(counts[label, split] for split in SPLITS)
+            largest = max(sum(picture.label == label for picture in unit.pictures) for unit in units)
+            for split, share in DataOptions().shares.items():
+                assert abs(counts[label, split] - share * total) <= max(1 if total > 4 else 1.5, largest), (seed, label)
 
 
 def test_positions_are_these_for_ever() -> None:
@@ -41,16 +96,52 @@ def test_positions_are_even() -> None:
     assert all(1_850 < count < 2_150 for count in tenths.values())
 
 
-def test_added_pictures_move_none_of_the_old() -> None:
-    before = splits_of(assign_splits(dataset_of(*many(300, "cats"), *many(300, "dogs"))))
-    after = splits_of(assign_splits(dataset_of(*many(700, "cats"), *many(300, "dogs"), *many(50, "birds"))))
-    assert {name: after[name] for name in before} == before
+@pytest.mark.parametrize("count", [200, 1000])
+def test_added_pictures_move_few_of_the_old(count: int) -> None:
+    moved = []
+    for seed in range(30):
+        before = splits_of(assign_splits(dataset_of(*many(count, "cats"), *many(300, "dogs")), seed))
+        more = dataset_of(*many(count + count // 10, "cats"), *many(300, "dogs"), *many(50, "birds"))
+        after = splits_of(assign_splits(more, seed))
+        assert all(after[name] == split for name, split in before.items() if name.startswith("dogs"))
+        moved.append(sum(after[name] != split for name, split in before.items()) / count)
+    assert 0 < sum(moved) / len(moved) < 0.02
 
 
-def test_names_and_labels_play_no_part() -> None:
+def test_with_an_earlier_split_none_moves() -> None:
+    old = dataset_of(*many(300, "cats"), *many(50, "dogs"))
+    earlier = {picture.sha256: picture.split for picture in assign_splits(old, seed=3).pictures if picture.split}
+    more = dataset_of(*many(330, "cats"), *many(90, "dogs"), *many(30, "birds"))
+    dataset = assign_splits(more, seed=0, earlier=earlier)
+    assert {p.sha256: p.split for p in dataset.pictures if p.sha256 in earlier} == earlier
+    counts = Counter((picture.label, picture.split) for picture in dataset.pictures)
+    assert [counts["cats", split] for split in SPLITS] == [264, 33, 33]
+    assert [counts["dogs", split] for split in SPLITS] == [72, 9, 9]
+    assert [counts["birds", split] for split in SPLITS] == [24, 3, 3]
+
+
+def test_a_new_picture_between_two_old_splits_is_skipped() -> None:
+    dataset = dataset_of(*many(30, "cats"), *many(30, "dogs"))
+    earlier = {picture.sha256: picture.split for picture in assign_splits(dataset).pictures if picture.split}
+    one, other = (next(sha for sha, split in earlier.items() if split == wanted) for wanted in ("train", "test"))
+    more = dataset_of(*many(30, "cats"), *many(30, "dogs"), ("cats/new.jpg", "cats", "new", None))
+    grown = assign_splits(more, earlier=earlier, near=[("new", one), ("new", other)])
+    assert left_out(grown) == {"cats/new.jpg": "belongs with pictures in test and train, which stay where they were"}
+    assert {picture.sha256: picture.split for picture in grown.pictures} == earlier
+
+
+def test_groups_stay_together() -> None:
+    dataset = dataset_of(*many(100, "cats"), *many(100, "dogs"))
+    grouped = [replace(picture, group=f"camera {index % 20}") for index, picture in enumerate(dataset.pictures)]
+    dataset = assign_splits(replace(dataset, pictures=tuple(grouped)))
+    splits = {(picture.group, picture.split) for picture in dataset.pictures}
+    assert len(splits) == 20
+    assert Counter(split for _, split in splits) == {"train": 16, "validation": 2, "test": 2}
+
+
+def test_names_play_no_part() -> None:
     rows = [*many(100, "cats"), *many(100, "dogs")]
-    renamed = [(f"other/{number}.png", "cats" if number % 3 else "dogs", digest, None)
-               for number, (_, _, digest, _) in enumerate(rows)]  # fmt: skip
+    renamed = [(f"other/{number}.png", label, digest, None) for number, (_, label, digest, _) in enumerate(rows)]
     by_content = {picture.sha256: picture.split for picture in assign_splits(dataset_of(*rows)).pictures}
     assert {picture.sha256: picture.split for picture in assign_splits(dataset_of(*renamed)).pictures} == by_content
 
@@ -80,24 +171,18 @@ def test_small_classes_are_found_in_every_split(count: int) -> None:
             assert {picture.label for picture in dataset.split(split)} == set(dataset.classes)
 
 
-def test_the_nearest_to_the_boundary_is_moved() -> None:
-    """Five contents whose positions all say train: the highest goes to test, the next to validation."""
-    rows = [row for row in many(20, "cats") if position(0, row[2]) < 0.8][:5]
-    dataset = assign_splits(dataset_of(*rows, *many(100, "dogs")))
-    in_order = [name for name, _, digest, _ in sorted(rows, key=lambda row: position(0, row[2]))]
-    assert names_in(dataset, "train", "cats") == sorted(in_order[:3])
-    assert names_in(dataset, "validation", "cats") == [in_order[3]]
-    assert names_in(dataset, "test", "cats") == [in_order[4]]
+def test_a_class_of_two_groups_is_in_train_and_test() -> None:
+    cats = [
+        replace(picture, group=f"burst {index % 2}")
+        for index, picture in enumerate(dataset_of(*many(9, "cats")).pictures)
+    ]
+    data = dataset_of(*many(100, "dogs"))
+    dataset = assign_splits(replace(data, classes=("cats", "dogs"), pictures=(*cats, *data.pictures)))
+    assert {picture.split for picture in dataset.pictures if picture.label == "cats"} == {"train", "test"}
+    assert "validation has no pictures of 'cats'" in dataset.notes
 
 
-def test_a_class_that_misses_only_training_gets_its_lowest() -> None:
-    rows = [row for row in many(200, "cats") if position(0, row[2]) >= 0.8][:6]
-    dataset = assign_splits(dataset_of(*rows, *many(100, "dogs")))
-    lowest = min(rows, key=lambda row: position(0, row[2]))
-    assert names_in(dataset, "train", "cats") == [lowest[0]]
-
-
-def test_mending_a_small_class_moves_no_other() -> None:
+def test_a_small_class_moves_no_other() -> None:
     dogs = list(many(100, "dogs"))
     alone = splits_of(assign_splits(dataset_of(*dogs)))
     beside = splits_of(assign_splits(dataset_of(*dogs, *many(4, "cats"))))
@@ -142,11 +227,10 @@ def test_the_order_of_rows_does_not_decide_which_is_fifth() -> None:
 def test_a_tenth_of_training_becomes_validation() -> None:
     rows = [row for label in ("cats", "dogs") for row in (*many(300, label, "train"), *many(20, label, "test"))]
     dataset = assign_splits(dataset_of(*rows))
-    assert len(dataset.split("test")) == 40
-    for picture in dataset.pictures:
-        if picture.name.startswith("train"):
-            assert picture.split == ("train" if position(0, picture.sha256) < 0.9 else "validation")
-    assert 30 < len(dataset.split("validation")) < 90
+    counts = Counter((picture.label, picture.split) for picture in dataset.pictures)
+    assert [counts["cats", split] for split in SPLITS] == [270, 30, 20]
+    assert [counts["dogs", split] for split in SPLITS] == [270, 30, 20]
+    assert dataset.notes == ("validation is a tenth of train",)
 
 
 def test_small_classes_get_validation_from_training() -> None:
@@ -166,7 +250,8 @@ def test_training_alone_is_split_like_any_other() -> None:
 
 def test_all_three_given_stay() -> None:
     dataset = dataset_of(*(row for split in SPLITS for label in ("cats", "dogs") for row in many(3, label, split)))
-    assert assign_splits(dataset) == dataset
+    noted = replace(dataset, notes=("validation has only 6 pictures: what is chosen by it is uncertain",))
+    assert assign_splits(dataset) == noted
 
 
 def test_assigning_twice_changes_nothing() -> None:
@@ -253,32 +338,42 @@ def test_no_pictures() -> None:
 def test_a_class_too_small(count: int, what: str) -> None:
     dataset = dataset_of(*many(30, "cats"), *many(count, "dogs"))
     expected = (
-        f"the class 'dogs' of photos has {what} that can be used; it takes at least 3, to train, validate and test. "
-        "Add more, or remove the class."
+        f"photos: 'dogs' has {what}; a class takes at least 3 different pictures, to train, validate and test. "
+        "Add more, or remove the class: --min-per-class 3 skips them."
     )
     assert sentence(require_trainable, dataset) == expected
     assert sentence(require_trainable, assign_splits(dataset)) == expected
+
+
+def test_all_classes_too_small_are_named_at_once() -> None:
+    dataset = dataset_of(*many(30, "cats"), *(row for number in range(7) for row in many(number % 2 + 1, f"c{number}")))
+    assert sentence(require_trainable, dataset) == (
+        "photos: 'c0' has only 1 picture, 'c1' has only 2 different pictures, 'c2' has only 1 picture, 'c3' has only 2 "
+        "different pictures, 'c4' has only 1 picture and 2 more classes have too few; a class takes at least 3 "
+        "different pictures, to train, validate and test. Add more, or remove these classes: --min-per-class 3 skips "
+        "them."
+    )
 
 
 def test_a_class_whose_pictures_cannot_be_read() -> None:
     dataset = dataset_of(*many(30, "cats"), *many(3, "dogs"))
     broken = [Skipped("dogs/0001.jpg", "is cut off"), Skipped("dogs/0002.jpg", "is empty")]
     assert sentence(require_trainable, dataset.without(broken)) == (
-        "the class 'dogs' of photos has only 1 picture that can be used; it takes at least 3, to train, validate "
-        "and test. 2 files can't be read as pictures; the first is dogs/0001.jpg (is cut off). Add more, or remove "
-        "the class."
+        "photos: 'dogs' has only 1 picture; a class takes at least 3 different pictures, to train, validate and test. "
+        "2 files can't be read as pictures; the first is dogs/0001.jpg (is cut off). Add more, or remove the class: "
+        "--min-per-class 3 skips them."
     )
 
 
 def test_copies_do_not_make_a_class_larger() -> None:
     copies: list[Row] = [(f"dogs/{number}.jpg", "dogs", "same", None) for number in range(30)]
-    assert "has only 1 picture that can be used" in sentence(require_trainable, dataset_of(*many(30, "cats"), *copies))
+    assert "'dogs' has only 1 picture;" in sentence(require_trainable, dataset_of(*many(30, "cats"), *copies))
 
 
 def test_a_class_that_lost_all_its_pictures() -> None:
     dataset = dataset_of(*many(30, "cats"), *many(30, "dogs"), *many(1, "birds"))
     dataset = replace(dataset, pictures=tuple(p for p in dataset.pictures if p.label != "birds"))
-    assert "the class 'birds' of photos has no picture that can be used" in sentence(require_trainable, dataset)
+    assert "'birds' has no picture;" in sentence(require_trainable, dataset)
 
 
 def test_a_class_without_training_pictures() -> None:

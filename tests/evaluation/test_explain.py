@@ -89,7 +89,7 @@ def test_grad_cam_follows_the_networks_own_slopes(recipe: str, learnable_folder:
     for place in (0, 1):
         slope = explainer._gradient(activations, place)
         direction = (random.normal(size=channels.shape) * (channels > 0)).astype(np.float32)
-        step = direction * (1e-3 * float(np.abs(channels).max()))
+        step = direction * (2e-4 * float(np.abs(channels).max()))
         up, down = (tail.run(None, {str(anatomy.feature_map): channels + sign * step})[0][0, place] for sign in (1, -1))
         assert (up - down) / 2 == pytest.approx(float((slope * step).sum()), rel=0.05, abs=1e-5)
 

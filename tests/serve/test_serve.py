@@ -28,7 +28,9 @@ from web_client import Reply, exchange, form, reply_of, running, send, send_form
 from web_models import colour_classifier, colour_network
 
 RAW = {"Content-Type": "application/octet-stream"}
-NOT_A_PICTURE = "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)"
+NOT_A_PICTURE = (
+    "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, PPM, TGA)"
+)
 STRICT = Limits(
     file_bytes=20_000,
     request_bytes=50_000,

@@ -9,8 +9,8 @@ from pawlab.audit.findings import Finding as Finding
 from pawlab.audit.image_stats import ImageStats
 from pawlab.audit.measurements import Measurements
 from pawlab.audit.quality import check_quality
-from pawlab.datasets.dataset import Dataset, Skipped
-from pawlab.datasets.splits import require_trainable
+from pawlab.datasets.dataset import Dataset, Skipped, count_skipped
+from pawlab.datasets.splits import missing_in_splits, require_trainable
 from pawlab.errors import DataError, counted
 
 IMBALANCE = 3.0  # times as many pictures in the largest class as in the smallest; at 3:1 always guessing scores 75%
@@ -50,12 +50,29 @@ def broken_files(measurements: Measurements) -> Iterator[Finding]:
         yield Finding("broken files", "serious", sentence, _reasons(broken))
 
 
+def missing_classes(measurements: Measurements) -> Iterator[Finding]:
+    """Find classes of which validation or test has no picture."""
+    missing = "; ".join(missing_in_splits(measurements.dataset))
+    if missing:
+        sentence = f"Classes are missing: {missing}. Scores say nothing about them: add some, or more."
+        yield Finding("missing classes", "warning", sentence)
+
+
+def doubtful_reading(measurements: Measurements) -> Iterator[Finding]:
+    """State what was decided in reading folders, tables or archives that may be wrong."""
+    doubts = "; ".join(measurements.dataset.doubts)
+    if doubts:
+        yield Finding("doubtful reading", "warning", f"To be looked at: {doubts}.")
+
+
 def skipped(measurements: Measurements) -> Iterator[Finding]:
     """Find what else was skipped; copies have checks of their own."""
     others = [item for item in measurements.dataset.skipped if not item.broken and item.picture is None]
     if others:
-        files = counted(len(others), "entry was", "entries were")
-        sentence = f"{files} skipped; the first is {others[0].name} ({others[0].reason})."
+        kinds = count_skipped(others)
+        some = ", ".join(f"{kind['files']:,} {kind['extension']} ({kind['reason']})" for kind in kinds[:3])
+        rest = ", ..." if len(kinds) > 3 else ""
+        sentence = f"{counted(len(others), 'entry was', 'entries were')} skipped: {some}{rest}."
         yield Finding("skipped", "note", sentence, _reasons(others))
 
 
@@ -108,6 +125,8 @@ CHECKS = (
     class_imbalance,
     check_quality,
     skipped,
+    missing_classes,
+    doubtful_reading,
 )
 
 _PROPERTIES: dict[str, Callable[[ImageStats], str]] = {

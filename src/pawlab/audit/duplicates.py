@@ -72,8 +72,8 @@ _CHECKS = (
         _same_sight,
         "split",
         _STAND,
-        "in more than one of train, validation and test with slight changes, which flatters the score. Only exact "
-        "copies are kept together by themselves: remove all but one of each.",
+        "in more than one of train, validation and test with slight changes, which flatters the score. Splits "
+        "that were given are left as they are: remove all but one of each.",
     ),
     _Check(
         "copies across splits",

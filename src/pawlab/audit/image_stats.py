@@ -9,13 +9,12 @@ from PIL import Image
 
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import PictureError
-from pawlab.images import PictureInfo, Pixels, Preprocess, Source, decode, inspect
+from pawlab.images import PictureInfo, Preprocess, Source, decode, inspect
 from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
 
 BLANK = 16  # levels of 0-255 between the cells that differ most: shading or a sensor's noise, but no thing
 GRAY = 8  # levels between channels; JPEG's rounding leaves 2 or 3 in gray pictures
-THUMBNAIL = 64  # pixels each way: enough to distinguish two photos of one scene, 4 KB per picture in memory
 
 _SIDE = 256  # pixels of the longer side while measuring: about what networks look at; smaller pictures stay as they are
 _CELLS = 32  # each way: averages over these are free of noise and of JPEG's blocks
@@ -29,7 +28,7 @@ _PATCHES = 3  # patches with contrast that it takes to judge sharpness
 class ImageStats:
     """What was measured of one picture. Brightness and colour are in levels of 0-255.
 
-    `info`: size and format as the header has them. `thumbnail`: gray, uint8 (64, 64), the whole picture squashed.
+    `info`: size and format as the header has them.
     `dim`, `bright`: a twentieth of the pixels is darker than `dim`, a twentieth brighter than `bright`. `spread`: from
     the lowest to the highest cell of the channel that differs most, over 32 x 32 cells. `colour`: the largest
     difference between two channels of a cell; 0 in gray pictures. `sharpness`: share of local contrast, in the sharpest
@@ -38,7 +37,6 @@ class ImageStats:
     """
 
     info: PictureInfo
-    thumbnail: Pixels
     dim: float
     bright: float
     spread: int
@@ -91,7 +89,6 @@ def image_stats_of(source: Source) -> ImageStats:
     dim, bright = np.percentile(np.asarray(gray), (5, 95))
     return ImageStats(
         info=info,
-        thumbnail=np.asarray(gray.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)),
         dim=float(dim),
         bright=float(bright),
         spread=int(np.ptp(cells, axis=(0, 1)).max()),

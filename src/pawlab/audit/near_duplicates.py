@@ -4,8 +4,9 @@ Found in three steps, each surer and dearer than the one before, so that most pa
 
 1. Fingerprints: the lowest frequencies of the thumbnail's cosine transform without the mean, as in the "perceptual
    hash" (C. Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010), but with their values
-   rather than their signs, scaled to length 1. All are compared with all by one matrix product: 50,000 pictures take
-   seconds, where decoding them takes minutes. The cosine of copies is near 1; cropping a twentieth off every side
+   rather than their signs, scaled to length 1. Up to a few thousand are all compared by one matrix product; more are
+   compared with those near the same centres, as an inverted file does (H. Jegou, M. Douze and C. Schmid, "Product
+   quantization for nearest neighbor search", 2011). The cosine of copies is near 1; cropping a twentieth off every side
    leaves 0.8 or more in 97 of 100.
 2. Of these the likeliest are laid over each other at a low resolution, as a crop would lie (`alignment`). Copies then
    correlate nearly perfectly, while pictures that only have a similar composition rarely do.
@@ -17,7 +18,7 @@ pictures smaller than a thumbnail count as having little detail too. Copies that
 cropped by more than about a tenth of a side aren't found.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,13 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.audit.alignment import Agreement, agreement, place_finely, place_roughly, standardised, texture
-from pawlab.audit.image_stats import THUMBNAIL, ImageStats
 from pawlab.images import Pixels
 from pawlab.parallel import MapBatches, map_in_threads
 from pawlab.progress import Advance, Progress, silent
 
 Fingerprints = NDArray[np.float32]
+Block = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]  # rows, columns, mirrored columns
 Candidates = NDArray[np.intp]  # (n, 3): first, second, whether mirrored
+
+THUMBNAIL = 64  # pixels each way: enough to distinguish two photos of one scene
+BLANK = 16  # gray levels between the cells that differ most: shading or a sensor's noise, but no thing
 
 _FREQUENCIES = 8  # each way, as in the perceptual hash
 _LIKELY = 0.8  # cosine of fingerprints, see above
@@ -47,6 +51,8 @@ _DIFFERENT_IF_PLAIN = 0.25  # little detail to go by, so brightness must fit clo
 _OVERLAP = 0.6  # of the first picture
 _MOVED = 0.02  # zoom or shift in shares of the side, from which a copy counts as cropped: more than rounding explains
 _MOST_A_PICTURE = 8  # candidates: thousands of frames of one film would otherwise cost thousands each
+_ALL_PAIRS = 8000  # pictures that are all compared with each other: up to here that is quicker
+_NEAREST = 4  # centres a picture
 _ROWS = 256  # fingerprints per block: 50 MB of cosines for 50,000 pictures
 _PAIRS = 128  # candidates per batch: 50 MB while they are compared
 
@@ -62,19 +68,28 @@ class NearPair:
 
 
 def find_near_duplicates(
-    image_stats: Mapping[str, ImageStats], progress: Progress = silent, map_batches: MapBatches = map_in_threads
+    keys: Sequence[str],
+    thumbnails: Pixels,
+    large: NDArray[np.bool_],
+    progress: Progress = silent,
+    map_batches: MapBatches = map_in_threads,
 ) -> tuple[NearPair, ...]:
-    """Return every pair of contents that show the same, in the order of `image_stats`."""
-    keys = [key for key, look in image_stats.items() if not look.is_blank]
-    if len(keys) < 2:
+    """Return every pair of contents that show the same, in the order of `keys`.
+
+    `thumbnails`: gray, the whole picture squashed, uint8 (n, 64, 64); `large`: which pictures are no smaller than that,
+    (n,). Takes about 0.3 s for 3,000 photos on two cores; the time grows with the 1.5th power of their number.
+    """
+    shown = np.flatnonzero(_contrast(thumbnails) >= BLANK) if len(keys) else np.empty(0, np.intp)
+    if len(shown) < 2:
         return ()
-    thumbnails = np.stack([image_stats[key].thumbnail for key in keys])
-    detailed = np.array([_is_large(image_stats[key]) for key in keys]) & _has_detail(thumbnails)
-    with progress("Comparing pictures", len(keys)) as advance:
-        batches = _in_batches(_candidates(fingerprints(thumbnails), detailed, advance))
+    thumbnails, large = thumbnails[shown], large[shown]
+    with progress("Comparing pictures", len(shown)) as advance:
+        candidates, detailed = _candidates(thumbnails, large, advance)
+        batches = (candidates[start : start + _PAIRS] for start in range(0, len(candidates), _PAIRS))
         found = [pair for batch in map_batches(partial(_copies, thumbnails, detailed), batches) for pair in batch]
     pairs = {(first, second): (mirrored, cropped) for first, second, mirrored, cropped in sorted(found, reverse=True)}
-    return tuple(NearPair(keys[first], keys[second], *pairs[first, second]) for first, second in sorted(pairs))
+    names = [keys[index] for index in shown.tolist()]
+    return tuple(NearPair(names[first], names[second], *pairs[first, second]) for first, second in sorted(pairs))
 
 
 def fingerprints(thumbnails: Pixels) -> Fingerprints:
@@ -99,48 +114,77 @@ def _cosines(side: int) -> Fingerprints:
     return np.asarray(rows, dtype=np.float32)
 
 
-def _is_large(look: ImageStats) -> bool:
-    return min(look.info.width, look.info.height) >= THUMBNAIL
+def _contrast(thumbnails: Pixels) -> NDArray[np.uint16]:
+    """Return how many gray levels lie between the darkest and the brightest cell of 2 x 2 pixels, (n,)."""
+    rows = thumbnails[:, ::2].astype(np.uint16) + thumbnails[:, 1::2]
+    cells = (rows[:, :, ::2] + rows[:, :, 1::2]).reshape(len(thumbnails), -1)
+    return np.asarray((cells.max(axis=1) - cells.min(axis=1)) // 4)
 
 
-def _has_detail(thumbnails: Pixels) -> NDArray[np.bool_]:
-    blocks = (thumbnails[start : start + _ROWS] for start in range(0, len(thumbnails), _ROWS))
-    return np.concatenate([texture(standardised(block)) >= _DETAILED for block in blocks])
+def _candidates(thumbnails: Pixels, large: NDArray[np.bool_], advance: Advance) -> tuple[Candidates, NDArray[np.bool_]]:
+    """Return pairs with similar fingerprints, the first before the second, and which pictures have detail.
+
+    A picture is in at most _MOST_A_PICTURE pairs as the first.
+    """
+    prints = fingerprints(thumbnails)
+    found = [_similar(prints, block, advance) for block in _blocks(prints)]
+    pairs, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    pairs, once = np.unique(pairs, axis=0, return_index=True)
+    cosines = cosines[once]
+    detailed = np.zeros(len(thumbnails), bool)
+    for some in _in_rows(np.unique(pairs[:, :2])):
+        detailed[some] = large[some] & (texture(standardised(thumbnails[some])) >= _DETAILED)
+    likely = detailed[pairs[:, :2]].all(axis=1) | (cosines > _LIKELY_IF_PLAIN)
+    pairs, cosines = pairs[likely], cosines[likely]
+    pairs = pairs[np.lexsort((-cosines, pairs[:, 0]))]
+    rank = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
+    return pairs[rank < _MOST_A_PICTURE], detailed
 
 
-def _candidates(prints: Fingerprints, detailed: NDArray[np.bool_], advance: Advance) -> Iterator[Candidates]:
-    """Yield pairs with similar fingerprints, the first before the second."""
-    mirrored = mirrored_fingerprints(prints)
-    for start in range(0, len(prints), _ROWS):
-        rows = prints[start : start + _ROWS]
-        for flip, others in ((0, prints), (1, mirrored)):
-            first, second = _likely(rows @ others[start:].T, detailed[start:])
-            yield np.stack([first + start, second + start, np.full_like(first, flip)], axis=1)
-        advance(len(rows))
+def _similar(prints: Fingerprints, block: Block, advance: Advance) -> tuple[Candidates, NDArray[np.float32]]:
+    """Return a block's pairs whose cosine is that of copies, and the cosines."""
+    rows, *others = block
+    pairs, cosines = [], []
+    for mirrored, columns in enumerate(others):
+        compared = mirrored_fingerprints(prints[columns]) if mirrored else prints[columns]
+        cosine = prints[rows] @ compared.T
+        row, column = np.nonzero(cosine > _LIKELY)
+        first, second = rows[row], columns[column]
+        later = first < second
+        pairs.append(np.stack([first, second, np.full_like(first, mirrored)], axis=1)[later])
+        cosines.append(cosine[row, column][later])
+    advance(len(rows))
+    return np.concatenate(pairs), np.concatenate(cosines)
 
 
-def _likely(cosines: Fingerprints, detailed: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of the likeliest pairs above the diagonal, at most _MOST_A_PICTURE a row."""
-    rows, columns = np.nonzero(cosines > _LIKELY)
-    both = detailed[rows] & detailed[columns]
-    likely = (columns > rows) & (both | (cosines[rows, columns] > _LIKELY_IF_PLAIN))
-    rows, columns = rows[likely], columns[likely]
-    best_first = np.lexsort((-cosines[rows, columns], rows))
-    rows, columns = rows[best_first], columns[best_first]
-    rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    return rows[rank < _MOST_A_PICTURE], columns[rank < _MOST_A_PICTURE]
+def _blocks(prints: Fingerprints) -> Iterator[Block]:
+    """Yield which pictures are compared with which, and with which mirrored ones.
+
+    A few thousand are all compared with each other. Of more, each is compared with those that share one of its nearest
+    centres, which copies nearly always do: centres are some of the pictures, about as many as the square root.
+    """
+    count = len(prints)
+    if count <= _ALL_PAIRS:
+        for rows in _in_rows(np.arange(count)):
+            yield rows, np.arange(rows[0], count), np.arange(count)
+        return
+    centres = prints[:: max(1, int(np.sqrt(count) / 4))]
+    own = _members(prints, centres)
+    for members, mirrored in zip(own, _members(mirrored_fingerprints(prints), centres), strict=True):
+        yield members, members, mirrored
 
 
-def _in_batches(pieces: Iterable[Candidates]) -> Iterator[Candidates]:
-    """Gather many small pieces, cut large ones."""
-    waiting = np.empty((0, 3), dtype=np.intp)
-    for piece in pieces:
-        waiting = np.concatenate([waiting, piece])
-        while len(waiting) >= _PAIRS:
-            yield waiting[:_PAIRS]
-            waiting = waiting[_PAIRS:]
-    if len(waiting):
-        yield waiting
+def _members(prints: Fingerprints, centres: Fingerprints) -> list[NDArray[np.intp]]:
+    """Return for each centre the pictures that it is one of the nearest of."""
+    nearest = [np.argpartition(-(prints[rows] @ centres.T), _NEAREST, axis=1)[:, :_NEAREST]
+               for rows in _in_rows(np.arange(len(prints)))]  # fmt: skip
+    centre = np.concatenate(nearest).ravel()
+    order = np.argsort(centre, kind="stable")
+    return np.split(order // _NEAREST, np.searchsorted(centre[order], np.arange(1, len(centres))))
+
+
+def _in_rows(indices: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    return (indices[start : start + _ROWS] for start in range(0, len(indices), _ROWS))
 
 
 def _copies(

@@ -106,7 +106,7 @@ _CHECKS = (
         "note",
         lambda look: _elongation(look) >= ELONGATED,
         f"at least {ELONGATED:g} times as long as wide",
-        "Squashing distorts them: cut out what matters, or use fit=pad.",
+        "Squashing distorts them: cut out what matters, or add --resize-mode pad.",
         lambda look: look.size,
         in_all=True,
     ),

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pawlab import __version__
+from pawlab.cli.options import levelled, takes_data
 from pawlab.cli.terminal import bar, say, show_json
+from pawlab.datasets.dataset import count_skipped
+from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import PawlabError, counted
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ def _option(text: str, default: str | bool = False, **more: Any) -> Any:
     return typer.Option(help=text, show_default=default, **more)
 
 
+_NOT_ASKED = frozenset(("resume", "as_json", "quiet", "verbose"))  # of training itself
 _MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
 Data = Annotated[str, _argument(_DATA_HELP)]
@@ -49,6 +53,8 @@ Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random
 
 
 @app.command()
+@levelled
+@takes_data
 def train(
     context: typer.Context,
     data: Annotated[str | None, _argument(_DATA_HELP)] = None,
@@ -67,6 +73,7 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped; nothing else is needed.")] = None,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Turn pictures into a tested classifier."""
     from pawlab import pipeline
@@ -83,7 +90,7 @@ def train(
     else:
         pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
         others = {"resize_mode": resize_mode or _renamed(fit), "fit": None, "progress": bar}
-        asked = {name: value for name, value in context.params.items() if name not in ("resume", "as_json")}
+        asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
         run = pipeline.train(**{**asked, **others})  # which takes our options under their names
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})
@@ -92,6 +99,8 @@ def train(
 
 
 @app.command()
+@levelled
+@takes_data
 def compare(
     data: Data,
     recipes: Annotated[
@@ -102,6 +111,7 @@ def compare(
     epochs: Annotated[int | None, _option("Instead of the recipes' own.", min=1)] = None,
     weights: Weights = None,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Train several recipes on the same split, side by side; what is done already is not done again."""
     from pawlab.cli.tables import print_table
@@ -109,7 +119,9 @@ def compare(
 
     names = [name.strip() for name in recipes.split(",") if name.strip()]
     try:
-        compared = compare_recipes(data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar)
+        compared = compare_recipes(
+            data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar, **options.keywords()
+        )
     except KeyboardInterrupt:
         say("The same command goes on from here.")
         raise
@@ -122,9 +134,13 @@ def compare(
 
 
 @app.command()
+@levelled
 def predict(
     model: Model,
-    pictures: Annotated[list[str], _argument("Files, folders, globs, or - for a list of paths on standard input.")],
+    pictures: Annotated[
+        list[str],
+        _argument("Files, folders, archives, tables, globs, URLs, or - for a list of paths on standard input."),
+    ],
     form: Annotated[
         Literal["table", "json", "csv", "parquet"] | None,
         typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
@@ -141,18 +157,23 @@ def predict(
         raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
     form = choose_format(form, out)
     classifier = Classifier.load(model)
-    paths = find_pictures(pictures, sys.stdin)
+    found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
+    count = len(found.pictures)
     unreadable: list[str] = []
-    results = _watched(classifier.predict_each(paths), len(paths), unreadable)
+    results = _watched(classifier.predict_each(found.pictures), count, unreadable)
     top = min(top, len(classifier.classes))
     if out is None:
         write_text(results, form, top, sys.stdout)
     else:
         write(results, form, top, out)
-    _print_unreadable(len(unreadable), len(paths))
+        say(f"{counted(count, 'prediction', 'predictions')} written to {out}.")
+    for kind in count_skipped(found.passed_over):
+        say(f"passed over: {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
+    _print_unreadable(len(unreadable), count)
 
 
 @app.command()
+@levelled
 def explain(
     model: Model,
     picture: Annotated[str, _argument("A picture file.")],
@@ -164,6 +185,8 @@ def explain(
     from pawlab.cli.predictions import write_text
     from pawlab.evaluation.explain import write_explanation
 
+    if out.exists() and Path(picture).exists() and out.samefile(picture):
+        raise PawlabError(f"{out} is the picture itself. Choose another --out.")
     classifier = Classifier.load(model)
     prediction = classifier.predict(picture)
     heat = write_explanation(classifier, picture, out, label)
@@ -172,6 +195,8 @@ def explain(
 
 
 @app.command()
+@levelled
+@takes_data
 def evaluate(
     model: Model,
     data: Data,
@@ -179,12 +204,13 @@ def evaluate(
         bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
     ] = False,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_evaluation
 
-    evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen)
+    evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen, **options.keywords())
     if as_json:
         show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
@@ -201,6 +227,7 @@ def evaluate(
 
 
 @app.command()
+@levelled
 def export(
     model: Model,
     to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite"], _option("Which form to write.")],
@@ -223,18 +250,21 @@ def export(
 
 
 @app.command()
+@levelled
+@takes_data
 def explore(
     data: Data,
     out: Annotated[Path | None, _option("Write explore.html into this folder: a page with pictures.")] = None,
     recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
     seed: Seed = 0,
     as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
 ) -> None:
     """Look at pictures before training: counts, baseline, findings."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_exploration
 
-    found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar)
+    found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar, **options.keywords())
     if as_json:
         show_json(found)
     else:
@@ -244,6 +274,7 @@ def explore(
 
 
 @app.command()
+@levelled
 def recipes(
     name: Annotated[str | None, _argument("Show this one in full; your own file is checked.")] = None,
     as_json: AsJson = False,
@@ -263,6 +294,7 @@ def recipes(
 
 
 @app.command()
+@levelled
 def backbones(
     name: Annotated[str | None, _argument("Show this one in full.")] = None,
     as_json: AsJson = False,
@@ -281,6 +313,7 @@ def backbones(
 
 
 @app.command()
+@levelled
 def serve(
     model: Model,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
@@ -294,6 +327,7 @@ def serve(
 
 
 @data_app.command("list")
+@levelled
 def list_data(as_json: AsJson = False) -> None:
     """List the known data sets."""
     from pawlab.cli.tables import print_known_data
@@ -306,6 +340,7 @@ def list_data(as_json: AsJson = False) -> None:
 
 
 @data_app.command("get")
+@levelled
 def data_get(
     name: Annotated[str, _argument("A name that `pawlab data list` shows.")],
 ) -> None:

@@ -44,7 +44,7 @@ def _exit_code() -> int:
     except Exception as error:
         code = _report_unwritten(error) if _is_of_output(error) else _report_own_fault()
     if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
-        say("pawlab: stopped.")
+        say("pawlab: stopped.", always=True)
     return code if isinstance(code, int) else 0
 
 
@@ -57,7 +57,7 @@ def _report_unwritten(error: Any) -> int:
     drop_output()
     if isinstance(error, BrokenPipeError):  # whoever read our output has had enough
         return 0
-    say(f"pawlab: can't write to standard output: {error.strerror or error}.")
+    say(f"pawlab: can't write to standard output: {error.strerror or error}.", always=True)
     return 1
 
 
@@ -100,7 +100,7 @@ def _report_mistake(error: Exception) -> int:
         message = f"{error.format_message()} `{_command_named()} --help` shows more."
     else:
         message = str(error)
-    say(f"pawlab: {' '.join(message.split())}")
+    say(f"pawlab: {' '.join(message.split())}", always=True)
     return 2
 
 
@@ -108,7 +108,7 @@ def _report_own_fault() -> int:
     import traceback
 
     traceback.print_exc()
-    say("pawlab: this is our own fault, not yours. Please report it with the lines above.")
+    say("pawlab: this is our own fault, not yours. Please report it with the lines above.", always=True)
     return 1
 
 

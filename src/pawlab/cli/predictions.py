@@ -12,17 +12,33 @@ from pawlab.storage import replacing_file
 
 Format = Literal["table", "json", "csv", "parquet"]
 _ENDINGS: dict[str, Format] = {".json": "json", ".csv": "csv", ".parquet": "parquet"}
+_TEXT = ".txt"  # whichever of the formats that are text
 
 
 def choose_format(asked: Format | None, out: Path | None) -> Format:
     """Return the format asked for, or else the one that the file's ending names, or else the table.
 
-    Raises OutputError where the two contradict each other.
+    Raises OutputError where the two contradict each other, where the ending names no format, or where a file stands
+    there that isn't such a table of pawlab's: a picture, most likely.
     """
-    named = None if out is None else _ENDINGS.get(out.suffix.lower())
+    suffix = "" if out is None else out.suffix.lower()
+    named = _ENDINGS.get(suffix)
+    if out is not None and named is None and suffix != _TEXT:
+        raise OutputError(f"{out} must end with {', '.join([*_ENDINGS, _TEXT])}. Choose another --out.")
     if asked and named and asked != named:
         raise OutputError(f"{out} ends as {named} does, but --format is {asked}. Choose another --out or --format.")
-    return asked or named or "table"
+    form = asked or named or "table"
+    if out is not None and out.is_file() and not _is_ours(out, form):
+        raise OutputError(f"{out} is there already and holds no predictions. Choose another --out.")
+    return form
+
+
+def _is_ours(path: Path, form: Format) -> bool:
+    """Say whether a file may be replaced: it is empty, or looks like what `write` writes in this format."""
+    with path.open("rb") as file:
+        head = file.read(200)
+    starts: dict[Format, bytes] = {"csv": b"picture,label,", "json": b'[\n{"picture":', "parquet": b"PAR1"}
+    return not head or (head.startswith(starts[form]) if form in starts else b"\0" not in head)
 
 
 def write(predictions: Iterable[Result], form: Format, top: int, out: Path) -> None:
@@ -69,12 +85,13 @@ def _table(predictions: Iterable[Result], top: int) -> Iterator[str]:
 def _answer(prediction: Result, top: int) -> str:
     if isinstance(prediction, NoPrediction):
         return "error"
-    ranked = ", ".join(f"{label} {probability:.1%}" for label, probability in prediction.top(top))
+    ranked = ", ".join(f"{_one_line(label)} {probability:.1%}" for label, probability in prediction.top(top))
     return ranked if prediction.sure else f"not sure ({ranked})"
 
 
-def _one_line(path: str) -> str:
-    return path.replace("\n", "\\n").replace("\r", "\\r")
+def _one_line(text: str) -> str:
+    """Return text with line breaks and other control characters spelt out: a terminal would obey them."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _csv_value(value: Any) -> Any:
@@ -94,16 +111,8 @@ def _json(predictions: Iterable[Result], top: int) -> Iterator[str]:
 
 
 def _document(prediction: Result, top: int) -> dict[str, Any]:
-    found = prediction.error is None
-    return {
-        "picture": prediction.picture,
-        "label": prediction.label,
-        "probability": prediction.probability if found else None,
-        "sure": prediction.sure,
-        "probabilities": dict(prediction.top(top)) if top > 1 else prediction.probabilities,
-        "error": prediction.error,
-        "reason": prediction.reason,
-    }
+    document = prediction.to_dict()
+    return document if top == 1 else {**document, "probabilities": dict(prediction.top(top))}
 
 
 def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
+_KINDS = 5  # of skipped files
 _PIPE_WIDTH = 120
 _LONG = frozenset({"model", "options", "licence", "origin", "class", "layer"})  # columns of words, which may wrap
 _RIGHT = frozenset(
@@ -106,20 +107,31 @@ def print_run(run: "Run") -> None:
     counts = {split: sum(by_class.values()) for split, by_class in metrics["counts"].items()}
     splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
     classes = len(metrics["classes"])
+    for note in metrics["notes"]:
+        print(f"Read       {note}")
     print(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
     print(f"Test       {_with_interval(metrics['test'])}")
     print(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
     for sentence in metrics["verdict"]["sentences"]:
         print(f"           {sentence}")
-    if metrics["set_aside"]:
-        files = counted(metrics["set_aside"], "file", "files")
-        print(f"Skipped    {files}; {run.folder / 'run.json'} lists them with reasons")
+    print_skipped(metrics["skipped"], f"; {run.folder / 'run.json'} lists them")
     if run.interrupted:
         print(f"Stopped    early; go on with: pawlab train --resume {quoted}")
     print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
     if run.page.is_file():
         print(f"Report     {run.page}")
     print(f"Next       pawlab predict {quoted} PICTURE")
+
+
+def print_skipped(kinds: Sequence[dict[str, Any]], rest: str = "") -> None:
+    """Print how many files were skipped, by extension and reason, the most frequent first."""
+    if not kinds:
+        return
+    print(f"Skipped    {counted(sum(kind['files'] for kind in kinds), 'file', 'files')}{rest}")
+    for kind in kinds[:_KINDS]:
+        print(f"           {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
+    if len(kinds) > _KINDS:
+        print(f"           {sum(kind['files'] for kind in kinds[_KINDS:]):,} more, for other reasons")
 
 
 def print_evaluation(scored: dict[str, Any]) -> None:
@@ -144,6 +156,8 @@ def print_exploration(found: dict[str, Any]) -> None:
     print_table(("class", *splits), [*rows, ("all", *totals)])
     print(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class)")
     print(f"Overlap    {found['overlap']} (pictures that are in two splits)")
+    for note in found["notes"]:
+        print(f"Read       {note}")
     print_findings(found["findings"])
 
 

@@ -5,12 +5,15 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from pawlab.progress import Advance, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
+
+_PAUSE = 5.0  # seconds between two lines on the same work, where there's no terminal
 
 
 def prepare_streams() -> None:
@@ -26,16 +29,50 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Level:
+    """How much is said: -q silences all but results and mistakes, -v adds what is worth knowing of each step."""
+
+    quiet = False
+    verbose = False
+
+
+def set_level(quiet: bool, verbose: bool) -> None:
+    """Set how much is said from here on."""
+    _Level.quiet, _Level.verbose = quiet, verbose and not quiet
+
+
 @contextmanager
 def bar(title: str, total: int | None, unit: str = "pictures") -> Iterator[Advance]:
-    """Show a bar with rate and time left, where standard error is a terminal; a `Progress`."""
-    if total == 0 or not sys.stderr.isatty():
+    """Show a bar with rate and time left, where standard error is a terminal, and else a line now and then; a
+    `Progress`.
+    """
+    if total == 0 or _Level.quiet:
         with silent(title, total, unit) as advance:
             yield advance
-        return
-    with _bars(unit) as bars:
-        task = bars.add_task(title, total=total)
-        yield lambda steps, note="": bars.update(task, advance=steps, description=f"{title}  {note}".rstrip())
+    elif not sys.stderr.isatty():
+        yield from _lines(title, total, unit)
+    else:
+        with _bars(unit) as bars:
+            task = bars.add_task(title, total=total)
+            yield lambda steps, note="": bars.update(task, advance=steps, description=f"{title}  {note}".rstrip())
+
+
+def _lines(title: str, total: int | None, unit: str) -> Iterator[Advance]:
+    """Print how far work is, for logs: once it has taken some seconds, and every few seconds; each epoch."""
+    begun = shown = monotonic()
+    done = 0
+
+    def advance(steps: int, note: str = "") -> None:
+        nonlocal done, shown
+        done += steps
+        now = monotonic()
+        if now - shown >= _PAUSE or (unit == "epochs" and steps and now - begun >= _PAUSE):
+            shown = now
+            say(f"{title}: {done:,}{'' if total is None else f' of {total:,}'} {unit}  {note}".rstrip())
+
+    yield advance
+    if shown > begun or _Level.verbose:
+        say(f"{title}: done, {done:,} {unit} in {monotonic() - begun:.0f} s")
 
 
 def _bars(unit: str) -> "Bars":
@@ -63,9 +100,10 @@ def _readable(number: float) -> str:
     return f"{number:.0f}"
 
 
-def say(line: str = "") -> None:
-    """Print a line for people, on standard error."""
-    print(line, file=sys.stderr)
+def say(line: str = "", always: bool = False) -> None:
+    """Print a line for people, on standard error; with -q only what must `always` be said."""
+    if always or not _Level.quiet:
+        print(line, file=sys.stderr)
 
 
 def show_json(document: Any) -> None:

@@ -24,9 +24,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from pawlab.datasets.dataset import Skipped
-from pawlab.datasets.reading import file_sha256, is_ignored, is_picture_name, printable
+from pawlab.datasets.reading import file_sha256, is_ignored, printable, why_passed_over
 from pawlab.errors import DataError, OutputError
-from pawlab.images import looks_like_picture
+from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.progress import Advance, Progress, silent
 from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time, replacing_folder
 
@@ -37,6 +37,7 @@ RATIO_FROM = 200_000_000  # bytes unpacked, below which any ratio does no harm
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _UNPACKERS: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_UTF_8 = 1 << 11  # the flag of a zip's member whose name is in UTF-8
 _CHUNK = 1 << 18
 _MAX_HEADER = 1 << 20  # bytes; tar headers with long names are far smaller, and are read into memory whole
 _ONE_DAY = 86_400  # seconds
@@ -59,21 +60,27 @@ _NAME_FAULTS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, e
 
 @dataclass(frozen=True)
 class Unpacked:
-    """Where an archive's pictures lie now, and which members were skipped."""
+    """Where an archive's pictures lie now, which members were skipped, and what is to be looked at."""
 
     folder: Path
     skipped: tuple[Skipped, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Member:
-    """One entry of an archive. `packed_end`: bytes of the archive up to its end; `open`: None for what isn't a file."""
+    """One entry of an archive.
+
+    `packed_end`: bytes of the archive up to its end; `open`: None for what isn't a file; `guessed`: whether the archive
+    doesn't say in which encoding the name is.
+    """
 
     name: str
     size: int
     packed_end: int
     open: Callable[[], IO[bytes]] | None
     is_folder: bool = False
+    guessed: bool = False
 
 
 def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
@@ -135,6 +142,7 @@ def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> 
     pictures = folder / "pictures"
     pictures.mkdir()
     skipped: list[Skipped] = []
+    guessed: list[str] = []
     size = archive.stat().st_size
     with progress(f"Unpacking {printable(archive.name)}", size, unit="bytes") as advance, _damage_explained(archive):
         members = _zip_members(archive) if kind == "zip" else _tar_members(archive)
@@ -143,7 +151,15 @@ def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> 
             reason = _unpack_member(member, pictures, archive)
             if reason:
                 skipped.append(Skipped(printable(member.name), reason))
-    _write_manifest(folder, skipped)
+            elif member.guessed:
+                guessed.append(printable(member.name))
+    doubts = []
+    if guessed:
+        doubts.append(
+            f"{printable(archive.name)} doesn't say how its names are encoded, so letters may be wrong ({guessed[0]}): "
+            "pack it anew as UTF-8, or unpack it where it was made"
+        )
+    _write_manifest(folder, skipped, doubts)
 
 
 def _unpack_member(member: _Member, folder: Path, archive: Path) -> str | None:
@@ -156,7 +172,7 @@ def _unpack_member(member: _Member, folder: Path, archive: Path) -> str | None:
     with member.open() as source:
         head = source.read(16)
         if not is_picture_name(parts[-1]) and not looks_like_picture(head):
-            return None
+            return why_passed_over(Path(parts[-1]))
         return _write(head, source, folder.joinpath(*parts))
 
 
@@ -247,7 +263,22 @@ def _zip_members(path: Path) -> Iterator[_Member]:
         for info in archive.infolist():
             done += info.compress_size
             _require_readable(path, info)
-            yield _Member(info.filename, info.file_size, done, _opener_in_zip(archive, info), info.is_dir())
+            name, guessed = _name_in_zip(info)
+            yield _Member(name, info.file_size, done, _opener_in_zip(archive, info), info.is_dir(), guessed)
+
+
+def _name_in_zip(info: zipfile.ZipInfo) -> tuple[str, bool]:
+    """Return a member's name, and whether its encoding is a guess.
+
+    Without the mark for UTF-8, Python reads cp437, the format's own; most programs mean UTF-8, or an encoding of their
+    country that nothing tells.
+    """
+    if info.flag_bits & _UTF_8 or info.filename.isascii():
+        return info.filename, False
+    try:
+        return info.filename.encode("cp437").decode("utf-8"), False
+    except ValueError:
+        return info.filename, True
 
 
 def _require_readable(path: Path, info: zipfile.ZipInfo) -> None:
@@ -326,9 +357,10 @@ def _damage_explained(archive: Path) -> Iterator[None]:
         ) from error
 
 
-def _write_manifest(folder: Path, skipped: list[Skipped]) -> None:
+def _write_manifest(folder: Path, skipped: list[Skipped], doubts: list[str]) -> None:
     files, size = _measure(folder / "pictures")
-    manifest = {"files": files, "bytes": size, "skipped": [[item.name, item.reason] for item in skipped]}
+    listed = [[item.name, item.reason] for item in skipped]
+    manifest = {"files": files, "bytes": size, "skipped": listed, "doubts": doubts}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -339,9 +371,10 @@ def _unpacked_before(target: Path) -> Unpacked | None:
         if _measure(target / "pictures") != (manifest["files"], manifest["bytes"]):
             return None
         skipped = tuple(Skipped(name, reason) for name, reason in manifest["skipped"])
+        doubts = tuple(str(doubt) for doubt in manifest["doubts"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    return Unpacked(target / "pictures", skipped)
+    return Unpacked(target / "pictures", skipped, doubts)
 
 
 def _measure(folder: Path) -> tuple[int, int]:

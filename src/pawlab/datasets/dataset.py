@@ -1,14 +1,16 @@
 """What a data set is: which pictures, what each shows, and which split each belongs to."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+NO_PICTURE = "isn't a picture"  # why a file is skipped that nobody would take for one
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Picture:
     """One labelled picture.
 
     `path` is where its bytes lie; `name` is how people see it (relative to the data's root, with forward slashes);
-    `sha256` is the hexadecimal digest of the file's bytes; `split` is None until splits are assigned.
+    `sha256` is the hexadecimal digest of the file's bytes; `split` is None until splits are assigned. Pictures of one
+    `group` (a patient, a camera, a burst) belong in one split.
     """
 
     path: Path
@@ -24,6 +27,7 @@ class Picture:
     label: str
     sha256: str
     split: Split | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,42 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A picture to predict: its name as people know it, and where its file lies."""
+
+    name: str
+    path: str
+
+
+def set_aside(skipped: Iterable[Skipped]) -> list[dict[str, str]]:
+    """Return name and reason of each entry that was to be a picture, or might have been."""
+    return [{"picture": item.name, "reason": item.reason} for item in skipped if item.reason != NO_PICTURE]
+
+
+def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
+    """Count what was skipped by extension and reason, the most frequent first."""
+    counts = Counter((Path(item.name).suffix.lower(), item.reason) for item in skipped)
+    return [
+        {"extension": extension, "reason": reason, "files": files}
+        for (extension, reason), files in counts.most_common()
+    ]
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """Pictures and `classes`, each sorted by name; a class's position is its index in every output."""
+    """Pictures and `classes`, each sorted by name; a class's position is its index in every output.
+
+    `notes`: sentences on how the data was understood and split, where that isn't plain; `doubts`: such that people
+    should look at.
+    """
 
     name: str
     root: Path
     classes: tuple[str, ...]
     pictures: tuple[Picture, ...]
     skipped: tuple[Skipped, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
+    doubts: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -69,6 +101,14 @@ class Dataset:
         for picture in self.pictures:
             digest.update(f"{picture.name}\0{picture.label}\0{picture.sha256}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
+
+    def skipped_by_kind(self) -> list[dict[str, Any]]:
+        """Count what was skipped by extension and reason, the most frequent first."""
+        counts = Counter((Path(item.name).suffix.lower(), item.reason) for item in self.skipped)
+        return [
+            {"extension": extension, "reason": reason, "files": files}
+            for (extension, reason), files in counts.most_common()
+        ]
 
     def without(self, broken: Iterable[Skipped]) -> "Dataset":
         """Return the data without these pictures, which join `skipped` as broken."""

@@ -8,13 +8,14 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.download import cached_path, download
 from pawlab.datasets.folders import folder_dataset
 from pawlab.datasets.known import is_known, known_name_like, load_known
+from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.datasets.reading import printable
 from pawlab.datasets.tables import is_table, table_dataset
 from pawlab.errors import DataError
 from pawlab.progress import Progress, silent
 
 
-def discover(data: str | Path, progress: Progress = silent) -> Dataset:
+def discover(data: str | Path, progress: Progress = silent, options: DataOptions = DEFAULT) -> Dataset:
     """Find the labelled pictures in `data` and hash their bytes; nothing is decoded.
 
     `data`: the name of a known data set (`./sample` means a folder called so, and so does a Path), an http(s) address
@@ -24,13 +25,13 @@ def discover(data: str | Path, progress: Progress = silent) -> Dataset:
     if isinstance(data, str) and is_known(data):
         return load_known(data, progress)
     if isinstance(data, str) and "://" in data:
-        return _from_address(data, progress)
+        return _from_address(data, progress, options)
     path = _existing(data)
     if path.is_dir():
-        return folder_dataset(path, _name(path), progress)
+        return folder_dataset(path, _name(path), progress, options=options)
     if is_table(path):
-        return table_dataset(path, _name(path), progress)
-    return _from_archive(path, path, progress)
+        return table_dataset(path, _name(path), progress, options)
+    return _from_archive(path, path, progress, options)
 
 
 def _existing(data: str | Path) -> Path:
@@ -44,13 +45,13 @@ def _existing(data: str | Path) -> Path:
     raise DataError(f"there's no folder or file {printable(str(data))!r}.{hint}")
 
 
-def _from_address(url: str, progress: Progress) -> Dataset:
+def _from_address(url: str, progress: Progress, options: DataOptions) -> Dataset:
     archive = download(url, progress)
     if archive_kind(archive) is None:
         _forget(url)
         raise DataError(f"what lies at {url} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz). Check the address.")
     try:
-        return _from_archive(archive, Path(archive.name), progress)
+        return _from_archive(archive, Path(archive.name), progress, options)
     except DataError:
         _forget(url)
         raise
@@ -61,10 +62,10 @@ def _forget(url: str) -> None:
     cached_path(url).unlink(missing_ok=True)
 
 
-def _from_archive(archive: Path, shown: Path, progress: Progress) -> Dataset:
+def _from_archive(archive: Path, shown: Path, progress: Progress, options: DataOptions) -> Dataset:
     unpacked = unpack(archive, progress)
-    dataset = folder_dataset(unpacked.folder, _name(shown), progress, shown=shown)
-    return replace(dataset, skipped=dataset.skipped + unpacked.skipped)
+    dataset = folder_dataset(unpacked.folder, _name(shown), progress, shown, options)
+    return replace(dataset, skipped=dataset.skipped + unpacked.skipped, doubts=unpacked.doubts + dataset.doubts)
 
 
 def _name(path: Path) -> str:

@@ -1,231 +1,342 @@
 """A folder on disk -> labelled candidates: which subfolders are classes, and which are train, validation and test.
 
-    photos/cats/1.jpg                  classes
-    photos/train/cats/1.jpg            splits, then classes
-    photos/anything/cats/1.jpg         either of these within folders that hold nothing else
+    photos/cats/1.jpg                       classes
+    photos/train/cats/1.jpg                 splits, then classes
+    photos/cats/train/1.jpg                 classes, then splits
+    photos/seg_train/seg_train/cats/1.jpg   the same, with folders in between that offer no choice
 
-All folders below a class folder belong to that class. Folders of pawlab's own results are skipped, so that training
-on the folder one works in doesn't make a class of the last run's plots.
+Splits go by many names (`split_named`). All folders below a class folder belong to that class. Where folders could be
+read in two ways, they are refused with both: no classifier is trained to tell train from test, or one year from
+another. Results of pawlab's are skipped, so that training on the folder one works in makes no class of its plots.
 """
 
-import os
-from collections.abc import Iterator
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
-from pawlab.datasets.dataset import Dataset, Skipped, Split
-from pawlab.datasets.reading import (
-    Candidate,
-    is_ignored,
-    is_picture_file,
-    is_picture_name,
-    printable,
-    read_dataset,
-)
-from pawlab.errors import DataError
+from pawlab.datasets.dataset import NO_PICTURE, Dataset, Skipped, Split
+from pawlab.datasets.options import DEFAULT, DataOptions, found_in
+from pawlab.datasets.reading import Candidate, label_text, printable, read_dataset, why_passed_over
+from pawlab.datasets.scan import Folder, scan
+from pawlab.errors import DataError, counted
 from pawlab.progress import Progress, silent
-from pawlab.storage import COMPARISON_FILE, HISTORY_FILE, RUN_FILE
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "training_set": "train",
-    "validation": "validation",
-    "validation_set": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-    "testing": "test",
-    "test_set": "test",
+Kind = Split | Literal["unlabelled"]
+
+_KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("validation", "validate", "valid", "val", "dev", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst"), "test"),
+    **dict.fromkeys(("pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled"), "unlabelled"),
 }
-_RESULTS = ((RUN_FILE, HISTORY_FILE), (COMPARISON_FILE,))  # what only a run's or a comparison's folder holds
-_MAX_DEPTH = 100  # folders within folders; nobody's pictures lie deeper, and a program's stack is finite
-
-_Identity = tuple[int, int]  # device and inode: the same for a folder and all links to it
-
-
-@dataclass(eq=False)
-class Folder:
-    """What was found in one folder. `skipped` are entries that can't be followed or read; `results` says whether it
-    holds results of pawlab's, or nothing but folders that do."""
-
-    path: Path
-    files: list[Path] = field(default_factory=list)
-    folders: list["Folder"] = field(default_factory=list)
-    skipped: list[tuple[Path, str]] = field(default_factory=list)
-    results: bool = False
-
-    @property
-    def name(self) -> str:
-        """The folder's own name."""
-        return self.path.name
-
-    @cached_property
-    def holds_pictures(self) -> bool:
-        """Whether there's a picture here or in any folder below."""
-        return bool(self.files) or any(folder.holds_pictures for folder in self.folders)
-
-    @property
-    def with_pictures(self) -> list["Folder"]:
-        """The subfolders that hold pictures."""
-        return [folder for folder in self.folders if folder.holds_pictures]
-
-    def walk(self) -> Iterator["Folder"]:
-        """Yield this folder and all below."""
-        yield self
-        for folder in self.folders:
-            yield from folder.walk()
+_AROUND = r"(?:the|my|seg|split|sets?|data|datasets?|images?|imgs?|pictures?|photos?|samples?|folder|dir|[\W_\d])*"
+_SPLIT_NAME = re.compile(rf"{_AROUND}({'|'.join(sorted(_KINDS, key=len, reverse=True))}){_AROUND}")
+_BESIDE_CLASSES = frozenset(
+    ("annotation", "annotations", "label", "labels", "mask", "masks", "segmentation", "segmentations", "trimaps",
+     "bounding_boxes", "notebook", "notebooks", "doc", "docs", "plots", "figures", "thumbnails", "screenshots")
+)  # fmt: skip
+_COVERS = 3  # so many pictures may lie beside the folder that holds all others: a cover, a screenshot, a diagram
+_NUMBERED = r"([^/\d]+?)[\W_]*\d+[^/\d]*\.\w+$"  # cat.0.jpg, american_bulldog_12.jpg
+_FEWEST_NAMED = 0.9  # of the files in a flat folder, that have to fit _NUMBERED before it is proposed
 
 
-def folder_dataset(path: Path, name: str, progress: Progress = silent, shown: Path | None = None) -> Dataset:
+@dataclass
+class _Found:
+    """Labelled files, the rest with reasons, and lines on what was understood."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    left_over: list[tuple[Path, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    def skip(self, folder: Folder, reason: str) -> None:
+        """Skip all that a folder holds."""
+        self.left_over += [(file, reason) for file in folder.all_files()]
+
+
+def folder_dataset(
+    path: Path,
+    name: str,
+    progress: Progress = silent,
+    shown: Path | None = None,
+    options: DataOptions = DEFAULT,
+) -> Dataset:
     """Read a folder of labelled pictures; `split` is set where its subfolders are train, validation or test.
 
     `shown` is what errors call the folder, where people know it by another path: that of an archive.
 
-    Pictures that belong to no class or can't be read, and class folders without pictures, are skipped, with the
-    reason. Raises DataError where there's no folder, it can't be read, or it holds no pictures in class folders.
+    Files that belong to no class or can't be read as pictures are skipped, with the reason. Raises DataError where
+    there's no folder, it can't be read, it holds no pictures in class folders, or could be read in two ways.
     """
-    found = scan(path.absolute())
-    top = _unwrap(found)
-    candidates, left_over = _sort_out(top)
-    if not candidates:
-        raise _no_candidates(found, shown or path)
-    skipped = [Skipped(_name(file, top.path), reason) for file, reason in left_over]
-    return read_dataset(name, top.path, candidates, skipped, progress)
+    scanned = scan(path.absolute())
+    top = _descend(scanned)
+    shown = (shown or path) / top.path.relative_to(scanned.path)
+    found = _by_name(top, options) if options.label_pattern else _by_folder(top, shown)
+    if not found.candidates:
+        raise _no_candidates(scanned, top, shown, options)
+    found.left_over += [(file, why_passed_over(file)) for inner in scanned.walk() for file in inner.others]
+    found.left_over += [(file, "lies beside the data's folder") for file in _beside(scanned, top)]
+    skipped = [Skipped(_name(file, top.path), reason) for file, reason in found.left_over]
+    return read_dataset(
+        name, top.path, found.candidates, skipped, progress, tuple(found.notes), options, tuple(found.doubts)
+    )
 
 
-def scan(path: Path) -> Folder:
-    """List a folder with all below it, links followed, hidden entries skipped. Raises DataError."""
-    try:
-        return _scan(path, ())
-    except OSError as error:
-        raise DataError(f"can't read the folder {printable(str(path))}: {error.strerror or error}.") from error
+def split_named(name: str) -> Kind | None:
+    """Return which split a folder's name stands for, however it is spelt: `Train`, `val_images`, `seg_test`, `test1`.
+
+    Words around it such as set, data, images and seg don't matter, nor do case, digits and separators.
+    """
+    match = _SPLIT_NAME.fullmatch(name.casefold())
+    return _KINDS[match[1]] if match else None
 
 
-def _scan(path: Path, above: tuple[_Identity, ...]) -> Folder:
-    status = path.stat()
-    here = (*above, (status.st_dev, status.st_ino))
-    folder = Folder(path)
-    with os.scandir(path) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if not is_ignored(entry.name):
-                _add(entry, folder, here)
-    folder.results = (folder.results and not folder.files and not folder.folders) or _is_result(folder.path)
+def _descend(folder: Folder) -> Folder:
+    """Go down through folders that offer no choice, as in many archives."""
+    while (inner := _only_one(folder)) and split_named(inner.name) is None and _is_wrapper(inner):
+        folder = inner
     return folder
 
 
-def _is_result(path: Path) -> bool:
-    return any(all((path / name).is_file() for name in names) for names in _RESULTS)
-
-
-def _add(entry: os.DirEntry[str], folder: Folder, here: tuple[_Identity, ...]) -> None:
-    path = folder.path / entry.name
-    try:
-        if entry.is_dir():
-            _add_folder(path, folder, here)
-        elif entry.is_file():
-            if is_picture_file(path):
-                folder.files.append(path)
-        elif is_picture_name(entry.name):
-            folder.skipped.append((path, "is a link to nothing" if entry.is_symlink() else "isn't a regular file"))
-    except OSError as error:
-        folder.skipped.append((path, f"can't be read: {error.strerror or error}"))
-
-
-def _add_folder(path: Path, folder: Folder, here: tuple[_Identity, ...]) -> None:
-    status = path.stat()
-    if (status.st_dev, status.st_ino) in here:
-        folder.skipped.append((path, "is a link to a folder that it lies in"))
-    elif len(here) >= _MAX_DEPTH:
-        folder.skipped.append((path, f"lies more than {_MAX_DEPTH} folders deep"))
-    else:
-        found = _scan(path, here)
-        if found.results:
-            folder.skipped.append((path, "holds pawlab's own results"))
-            folder.results = True
-        else:
-            folder.folders.append(found)
-
-
-def _unwrap(folder: Folder) -> Folder:
-    """Go down through folders that hold one folder and nothing else, as in many archives, to where there's a choice."""
-    while len(folder.folders) == 1 and not folder.files and _is_wrapper(folder.folders[0]):
-        folder = folder.folders[0]
-    return folder
+def _only_one(folder: Folder) -> Folder | None:
+    """Return the subfolder that holds all pictures, but for a cover and what lies in masks, docs and the like."""
+    if len(folder.files) > _COVERS:
+        return None
+    inner = folder.with_pictures
+    if len(inner) > 1:
+        inner = [one for one in inner if one.name.casefold() not in _BESIDE_CLASSES]
+        if len(inner) != 1 or len(inner[0].with_pictures) < 2:
+            return None
+    return inner[0] if inner else None
 
 
 def _is_wrapper(only: Folder) -> bool:
-    """A lone folder with pictures in it is a class, not a wrapper; and `train` alone is a split."""
-    return bool(only.folders) and not only.files and _split_of(only) is None
+    """A lone folder of pictures is a class; one that holds folders of pictures, and no more than a cover, is none."""
+    return bool(only.with_pictures) and (not only.files or (len(only.with_pictures) > 1 and len(only.files) <= _COVERS))
 
 
-def _split_of(folder: Folder) -> Split | None:
-    return SPLIT_NAMES.get(folder.name.casefold())
+def _beside(scanned: Folder, top: Folder) -> list[Path]:
+    """Return the pictures that don't lie below the folder that holds the data."""
+    below = {id(folder) for folder in top.walk()}
+    return [file for folder in scanned.walk() if id(folder) not in below for file in folder.files]
+
+
+def _by_folder(top: Folder, shown: Path) -> _Found:
+    """Take labels from folders."""
+    found = _Found()
+    splits = _split_folders(top)
+    found.left_over += [(path, reason) for folder in top.walk() for path, reason in folder.skipped]
+    if not splits:
+        _add_classes(found, top, top, None, shown)
+        return found
+    found.left_over += [(file, "lies beside the splits' folders") for file in top.files]
+    read = []
+    for folder in top.folders:
+        kind = split_named(folder.name) if folder in splits else None
+        inner = _descend_split(folder, splits)
+        if kind is None:
+            found.skip(folder, "lies beside the splits' folders")
+        elif kind == "unlabelled" or (not inner.with_pictures and inner.files):
+            _skip_unlabelled(found, folder, top)
+        elif inner.with_pictures:
+            _add_classes(found, inner, top, kind, shown / folder.name)
+            classes = counted(len(inner.with_pictures), "class", "classes")
+            read.append(f"{_name(inner.path, top.path)}/ -> {kind}, {classes}")
+        else:
+            found.left_over.append((folder.path, "is a folder without pictures"))
+    found.notes[:0] = ["; ".join(read)] if read else []
+    return found
 
 
 def _split_folders(top: Folder) -> list[Folder]:
     """Return the subfolders that are splits; none where these are classes that happen to be called so.
 
-    They are splits where nothing else holds pictures, or where two different ones hold folders of pictures. So `train`,
-    `plane` and `car`, each with pictures, are three classes.
+    They are splits where nothing else holds pictures, or where they hold folders of classes and the rest doesn't. So
+    `train`, `plane` and `car`, each with pictures, are three classes.
     """
-    named = [folder for folder in top.with_pictures if _split_of(folder)]
-    with_classes = {_split_of(folder) for folder in named if folder.with_pictures}
-    if len(named) == len(top.with_pictures) or len(with_classes) >= 2:
+    named = [folder for folder in top.with_pictures if split_named(folder.name)]
+    with_classes = [folder for folder in named if folder.with_pictures and not folder.files]
+    if len(named) == len(top.with_pictures):
         return named
-    return []
+    if len({split_named(folder.name) for folder in with_classes}) > 1:
+        return named
+    return named if any(len(folder.with_pictures) > 1 for folder in with_classes) else []
 
 
-def _sort_out(top: Folder) -> tuple[list[Candidate], list[tuple[Path, str]]]:
-    """Return the labelled pictures, and the rest with reasons."""
-    splits = _split_folders(top)
-    if not splits:
-        return _classes_of(top, top, None)
-    candidates: list[Candidate] = []
-    left_over = [*top.skipped, *((file, "lies beside the splits' folders") for file in top.files)]
-    for folder in top.folders:
-        if folder in splits:
-            found, rest = _classes_of(folder, top, _split_of(folder))
-            candidates += found
-            left_over += rest
+def _descend_split(folder: Folder, splits: Sequence[Folder]) -> Folder:
+    """Go down within a split to its class folders, as in training_set/training_set/cats."""
+    while len(folder.with_pictures) == 1 and len(folder.files) <= _COVERS:
+        inner = folder.with_pictures[0]
+        elsewhere = {one.name for other in splits if len(other.with_pictures) > 1 for one in other.with_pictures}
+        same = inner.name.casefold() == folder.name.casefold()
+        if not same and (inner.name in elsewhere or not _is_wrapper(inner)):
+            break
+        folder = inner
+    return folder
+
+
+def _skip_unlabelled(found: _Found, folder: Folder, top: Folder) -> None:
+    name = _name(folder.path, top.path)
+    found.skip(folder, f"has no label: {name}/ holds no class folders")
+    pictures = counted(len(folder.all_files()), "picture", "pictures")
+    found.notes.append(f"{name}/ holds no class folders: {pictures} skipped as unlabelled")
+
+
+def _add_classes(found: _Found, parent: Folder, top: Folder, split: Split | None, shown: Path) -> None:
+    """Take a folder's subfolders as classes; where each of them holds splits, go down once more."""
+    found.left_over += [(file, "lies in no class folder") for file in parent.files]
+    classes = _without_unlabelled(found, parent, top)
+    classes = _without_repeats(found, classes, top)
+    inverted = split is None and _hold_splits(classes)
+    if not inverted:
+        _require_one_reading(classes, shown)
+    for folder in classes:
+        label = label_text(folder.name)
+        if inverted:
+            for inner in folder.folders:
+                kind = split_named(inner.name)
+                found.candidates += _candidates(inner, top, label, None if kind == "unlabelled" else kind)
         else:
-            left_over += [(file, "lies beside the splits' folders") for file in _all_files(folder)]
-    return candidates, left_over
-
-
-def _classes_of(parent: Folder, top: Folder, split: Split | None) -> tuple[list[Candidate], list[tuple[Path, str]]]:
-    candidates: list[Candidate] = []
-    left_over = [*parent.skipped, *((file, "lies in no class folder") for file in parent.files)]
-    for folder in parent.folders:
-        label = printable(folder.name)
-        candidates += [Candidate(file, _name(file, top.path), label, split) for file in _all_files(folder)]
-        left_over += [item for inner in folder.walk() for item in inner.skipped]
+            found.candidates += _candidates(folder, top, label, split)
         if not folder.holds_pictures:
-            left_over.append((folder.path, "is a folder without pictures"))
-    return candidates, left_over
+            found.left_over.append((folder.path, "is a folder without pictures"))
+    if inverted:
+        splits = sorted({printable(inner.name) for folder in classes for inner in folder.with_pictures})
+        found.notes.append(f"{counted(len(classes), 'class', 'classes')}, each with {', '.join(splits)}")
 
 
-def _all_files(folder: Folder) -> list[Path]:
-    return [file for inner in folder.walk() for file in inner.files]
+def _candidates(folder: Folder, top: Folder, label: str, split: Split | None) -> list[Candidate]:
+    return [Candidate(file, _name(file, top.path), label, split) for file in folder.all_files()]
+
+
+def _without_unlabelled(found: _Found, parent: Folder, top: Folder) -> list[Folder]:
+    """Skip flat folders called test, val or pred among classes. A class may be called train, but for nothing else."""
+    kept = []
+    for folder in parent.folders:
+        kind = split_named(folder.name) if folder.holds_pictures else None
+        if kind is None or len(parent.with_pictures) == 1:
+            kept.append(folder)
+        elif folder.name.casefold() in ("train", "trains"):
+            kept.append(folder)
+            found.doubts.append(f"{_name(folder.path, top.path)}/ is taken for a class, as other classes lie beside it")
+        else:
+            _skip_unlabelled(found, folder, top)
+    return kept
+
+
+def _without_repeats(found: _Found, classes: list[Folder], top: Folder) -> list[Folder]:
+    """Skip a folder among the classes that holds these classes once more, as nested copies in archives do."""
+    kept = []
+    for folder in classes:
+        others = {_key(other) for other in classes if other is not folder and other.holds_pictures}
+        within = {_key(inner) for inner in folder.with_pictures}
+        if len(within & others) > 1 and not within - others and len(folder.files) <= _COVERS:
+            name = _name(folder.path, top.path)
+            found.skip(folder, f"lies in {name}/, which repeats the class folders beside it")
+            found.doubts.append(f"{name}/ repeats the class folders beside it: skipped")
+        else:
+            kept.append(folder)
+    return kept
+
+
+def _hold_splits(classes: Iterable[Folder]) -> bool:
+    """Say whether every class holds nothing but two or more splits: cats/train, cats/test, dogs/train, dogs/test."""
+    filled = [folder for folder in classes if folder.holds_pictures]
+    return bool(filled) and all(
+        not folder.files and len({split_named(inner.name) for inner in folder.with_pictures} - {None}) > 1
+        and all(split_named(inner.name) for inner in folder.with_pictures)
+        for folder in filled
+    )  # fmt: skip
+
+
+def _require_one_reading(classes: Iterable[Folder], shown: Path) -> None:
+    """Refuse folders that all hold the same subfolders: which of the two are the classes isn't to be seen."""
+    filled = [folder for folder in classes if folder.holds_pictures]
+    common = (
+        set.intersection(*({_key(inner) for inner in folder.with_pictures} for folder in filled)) if filled else set()
+    )
+    if len(filled) < 2 or len(common) < 2 or any(folder.files for folder in filled):
+        return
+    outer = " and ".join(f"{printable(folder.name)}/" for folder in filled[:2])
+    inner = ", ".join(printable(name) for name in sorted(common)[:5])
+    raise DataError(
+        f"the folders {outer} in {printable(str(shown))} hold the same subfolders ({inner}): which are the classes? "
+        "Add --label-from-name '([^/]+)/[^/]+$' for the inner ones, '([^/]+)/[^/]+/[^/]+$' for the outer ones."
+    )
+
+
+def _key(folder: Folder) -> str:
+    return unicodedata.normalize("NFC", folder.name).casefold()
+
+
+def _by_name(top: Folder, options: DataOptions) -> _Found:
+    """Take labels from the pictures' names; splits from folders where all that hold pictures are splits."""
+    pattern = options.label_pattern
+    assert pattern is not None
+    found = _Found(left_over=[item for folder in top.walk() for item in folder.skipped])
+    splits = {id(folder): split_named(folder.name) for folder in _split_folders(top)} if not top.files else {}
+    labels: Counter[tuple[str, Kind | None]] = Counter()
+    for folder in (top, *top.folders):
+        kind = splits.get(id(folder))
+        for file in folder.files if folder is top else folder.all_files():
+            label = found_in(pattern, _name(file, top.path))
+            if label is None or kind == "unlabelled":
+                found.left_over.append((file, "has no label: its name doesn't match --label-from-name"))
+            else:
+                labels[label_text(label), kind] += 1
+                found.candidates.append(Candidate(file, _name(file, top.path), label_text(label), kind))
+    classes = sorted({label for label, _ in labels})
+    found.notes.append(f"labels from names: {', '.join(classes[:5])}{', ...' if len(classes) > 5 else ''}")
+    return found
 
 
 def _name(path: Path, root: Path) -> str:
-    return printable(path.relative_to(root).as_posix())
+    """Return how people see a file: from the data's folder on, or else from the folder around it."""
+    return printable((path.relative_to(root) if path.is_relative_to(root) else Path(path.name)).as_posix())
 
 
-def _no_candidates(found: Folder, shown: Path) -> DataError:
-    unreadable = [item for inner in found.walk() for item in inner.skipped]
-    flat = next((folder for folder in found.walk() if folder.files), found)
-    place = shown / flat.path.relative_to(found.path)
+def _no_candidates(scanned: Folder, top: Folder, shown: Path, options: DataOptions) -> DataError:
+    flat = max(top.walk(), key=lambda folder: len(folder.files))
+    place = printable(str(shown / flat.path.relative_to(top.path)))
+    unreadable = [item for inner in scanned.walk() for item in inner.skipped]
+    others = [file for inner in scanned.walk() for file in inner.others]
+    if flat.files and options.label_pattern:
+        return DataError(
+            f"no picture's name in {printable(str(shown))} matches --label-from-name {options.label_from_name!r}; "
+            f"the first is {_name(flat.files[0], top.path)}."
+        )
     if flat.files:
-        count = "1 picture" if len(flat.files) == 1 else f"{len(flat.files)} pictures"
-        problem = f"holds {count} but no class folders. Move each"
+        problem = f"holds {counted(len(flat.files), 'picture', 'pictures')} but no class folders. Move each"
     elif unreadable:
         path, reason = unreadable[0]
-        problem = f"holds no pictures that can be read ({_name(path, found.path)} {reason}). Put each"
+        problem = f"holds no pictures that can be read ({_name(path, top.path)} {reason}). Put each"
+    elif others:
+        problem = f"holds no pictures, only {_kinds_of(others)}. Put each"
     else:
         problem = "holds no pictures. Put each"
     return DataError(
-        f"{printable(str(place))} {problem} into a folder named after what it shows, such as cats/ and dogs/."
+        f"{place} {problem} into a folder named after what it shows, such as cats/ and dogs/.{_proposal(flat.files)}"
     )
+
+
+def _kinds_of(files: Sequence[Path]) -> str:
+    """Return which files there are, the most frequent first: `40 .mov files (is a video)`."""
+    kinds = Counter((file.suffix.lower() or file.name, why_passed_over(file)) for file in files)
+    return ", ".join(
+        counted(count, f"{suffix} file", f"{suffix} files") + (f" ({reason})" if reason != NO_PICTURE else "")
+        for (suffix, reason), count in kinds.most_common(3)
+    )
+
+
+def _proposal(files: Sequence[Path]) -> str:
+    """Return how to take labels from names, where the names of a flat folder seem to hold some."""
+    pattern = re.compile(_NUMBERED)
+    labels = Counter(label for file in files if (label := found_in(pattern, printable(file.name))))
+    if labels.total() < _FEWEST_NAMED * len(files) or not 2 <= len(labels) <= max(2, len(files) // 3):
+        return ""
+    shown = ", ".join(sorted(labels)[:5]) + (", ..." if len(labels) > 5 else "")
+    return f" Or take labels from the names ({len(labels)} found: {shown}): --label-from-name '{_NUMBERED}'"

@@ -1,48 +1,130 @@
 """What people name when they want predictions -> the pictures that they mean."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
-from pawlab.datasets.folders import scan
+from pawlab.datasets.archives import archive_kind, unpack
+from pawlab.datasets.dataset import Named, Skipped
+from pawlab.datasets.download import download
+from pawlab.datasets.files import Files
+from pawlab.datasets.reading import is_picture_file, printable, why_passed_over
+from pawlab.datasets.scan import scan
+from pawlab.datasets.tables import is_table, table_paths
 from pawlab.errors import DataError
+from pawlab.progress import Progress, silent
 
 
-def find_pictures(named: Iterable[str], standard_input: TextIO) -> list[str]:
-    """Return paths of pictures, in the order named and sorted within each.
+@dataclass(frozen=True)
+class Inputs:
+    """The pictures found, in the order named and sorted within each, and the other files that were passed over."""
 
-    `named`: files, folders (all pictures below), globs that the shell left alone, `-` for paths on standard input, one
-    a line. A file that doesn't exist is returned too: its prediction will say so. Raises DataError for an empty name, a
-    folder or glob without pictures, or nothing on standard input.
+    pictures: list[Named]
+    passed_over: list[Skipped]
+
+
+def find_pictures(
+    named: Iterable[str | os.PathLike[str]], standard_input: BinaryIO | None = None, progress: Progress = silent
+) -> Inputs:
+    """Find the pictures that are meant by what people name.
+
+    `named`: files, folders and archives (all pictures in them), tables (their column of paths), globs, http(s)
+    addresses of pictures or archives, `-` for paths on standard input, one a line. A file that doesn't exist is
+    returned too: its prediction will say so. Raises DataError for an empty name, for a folder, archive or glob without
+    pictures, and for nothing on standard input.
     """
-    found = [path for name in named for path in _meant_by(name, standard_input)]
-    if not found:
+    finder = _Finder(standard_input, progress)
+    pictures = [picture for name in named for picture in finder.meant_by(os.fspath(name))]
+    if not pictures:
         raise DataError("standard input names no pictures. Give one path a line.")
-    return found
+    return Inputs(pictures, finder.passed_over)
 
 
-def _meant_by(name: str, standard_input: TextIO) -> list[str]:
-    if not name:  # which Path would take for the current folder
-        raise DataError("a picture's name is empty, as an unset shell variable's would be. Name a file or a folder.")
-    if name == "-":
-        return [line.rstrip("\r\n") for line in standard_input if line.strip()]
-    if Path(name).is_dir():
-        return _in_folder(name)
-    if has_magic(name) and not Path(name).exists():
-        return _matching(name)
-    return [name]
+def holds_many(name: str | os.PathLike[str]) -> bool:
+    """Say whether a name stands for any number of pictures: a folder, an archive, a table or a glob."""
+    text = os.path.expanduser(os.fspath(name))  # noqa: PTH111  (no Path of what may be an address or a glob)
+    try:
+        path = Path(text)
+        if path.is_dir() or (path.is_file() and _is_bundle(path)):
+            return True
+        return "://" not in text and has_magic(text) and not path.exists()
+    except (OSError, ValueError):
+        return False
 
 
-def _in_folder(name: str) -> list[str]:
-    paths = sorted(str(path) for folder in scan(Path(name)).walk() for path in folder.files)
-    if not paths:
-        raise DataError(f"there are no pictures in the folder {name}.")
-    return paths
+def _is_bundle(path: Path) -> bool:
+    return is_table(path) or (not is_picture_file(path) and archive_kind(path) is not None)
 
 
-def _matching(pattern: str) -> list[str]:
-    matches = sorted(glob(pattern, recursive=True))  # noqa: PTH207  (Path.glob refuses absolute patterns)
-    if not matches:
-        raise DataError(f"no file matches {pattern}.")
-    return [path for match in matches for path in (_in_folder(match) if Path(match).is_dir() else [match])]
+class _Finder:
+    def __init__(self, standard_input: BinaryIO | None, progress: Progress) -> None:
+        self._standard_input = standard_input
+        self._progress = progress
+        self.passed_over: list[Skipped] = []
+
+    def meant_by(self, name: str) -> Iterator[Named]:
+        if not name:  # which Path would take for the current folder
+            raise DataError(
+                "a picture's name is empty, as an unset shell variable's would be. Name a file or a folder."
+            )
+        if name == "-":
+            for line in _lines(self._standard_input.read() if self._standard_input else b""):
+                yield Named(line, line)
+        elif name.lower().startswith(("http://", "https://")):
+            yield from self._in_file(download(name, self._progress), name)
+        elif has_magic(name) and not _exists(name):
+            yield from self._matching(name)
+        else:
+            path = Path(name).expanduser()
+            yield from self._in_folder(path, name) if path.is_dir() else self._in_file(path, name)
+
+    def _in_folder(self, folder: Path, shown: str) -> Iterator[Named]:
+        found = scan(folder)
+        others = [file for inner in found.walk() for file in inner.others]
+        self.passed_over += [Skipped(file.name, why_passed_over(file)) for file in others]
+        files = sorted(found.all_files())
+        if not files:
+            raise DataError(f"there are no pictures in the folder {printable(shown)}.")
+        for file in files:
+            yield Named(os.path.join(shown, file.relative_to(folder)), str(file))  # noqa: PTH118
+
+    def _in_file(self, path: Path, shown: str) -> Iterator[Named]:
+        if not path.is_file() or not _is_bundle(path):
+            yield Named(shown, str(path))
+        elif is_table(path):
+            files = Files(path.absolute().parent)
+            for text in table_paths(path):
+                found = files.find(text)
+                yield Named(text.strip(), str(path.parent / text.strip()) if isinstance(found, str) else str(found))
+        else:
+            yield from self._in_folder(unpack(path, self._progress).folder, shown)
+
+    def _matching(self, pattern: str) -> Iterator[Named]:
+        matches = sorted(glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207  (absolute ones too)
+        if not matches:
+            raise DataError(f"no file matches {printable(pattern)}.")
+        for match in matches:
+            yield from (
+                self._in_folder(Path(match), match) if Path(match).is_dir() else self._in_file(Path(match), match)
+            )
+
+
+def _exists(name: str) -> bool:
+    """Say whether a name with the marks of a glob is that of a file or folder."""
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return True  # it isn't a glob either; its prediction says what's wrong
+
+
+def _lines(data: bytes) -> list[str]:
+    """Return the paths in a list, one a line: in UTF-8 or UTF-16, with quotes around them or without."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", "replace")
+    else:
+        text = data.decode("utf-8", "surrogateescape")
+    lines = (line.strip("\r") for line in text.removeprefix("\ufeff").split("\n"))
+    return [line[1:-1] if line[0] == line[-1] == '"' and len(line) > 1 else line for line in lines if line.strip()]

@@ -2,17 +2,36 @@
 
 import hashlib
 import os
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split
-from pawlab.errors import DataError
-from pawlab.images import EXTENSIONS, looks_like_picture
+from pawlab.datasets.dataset import NO_PICTURE, Dataset, Picture, Skipped, Split
+from pawlab.datasets.options import DEFAULT, DataOptions, found_in
+from pawlab.errors import DataError, counted
+from pawlab.images import is_picture_name, looks_like_picture
+from pawlab.images.formats import NEEDS_HEIC
 from pawlab.progress import Progress, silent
 
-_IGNORED = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir"})  # what systems leave beside people's files
+_IGNORED = frozenset(
+    {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "icon\r", "picasa.ini", "zbthumbnail.info"}
+    | {"$recycle.bin", "system volume information", "lost+found"}
+)  # what systems leave beside people's files
+_TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
+_OTHER_KINDS = {
+    **dict.fromkeys((".heic", ".heif", ".hif"), NEEDS_HEIC),
+    **dict.fromkeys((".mov", ".mp4", ".avi", ".mkv", ".webm", ".m4v", ".3gp", ".mpg"), "is a video"),
+    **dict.fromkeys((".svg", ".eps", ".ai"), "is a drawing without pixels. Export it as PNG"),
+    **dict.fromkeys(
+        (".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".raf", ".rw2"), "is a camera's raw file. Export it as JPEG"
+    ),
+    **dict.fromkeys((".psd", ".xcf", ".kra"), "is an editor's own format. Export it as PNG"),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "is an archive. Unpack it"),
+    **dict.fromkeys(_TABLES, "is a table. Give it instead of the folder to use its labels"),
+}
 _CHUNK = 1 << 20  # bytes read at a time, so that memory stays flat whatever the files' sizes
 _BATCH = 32  # files per task: few enough that the bar moves, many enough that threads don't wait for work
 _THREADS = min(8, 2 * (os.cpu_count() or 1))  # more than cores, since on a cold disk most time is waiting
@@ -26,16 +45,12 @@ class Candidate:
     name: str
     label: str
     split: Split | None = None
+    group: str | None = None
 
 
 def is_ignored(name: str) -> bool:
     """Say whether a file or folder of this name is no part of anyone's data: hidden, or left by a system."""
     return name.startswith(".") or name.casefold() in _IGNORED
-
-
-def is_picture_name(name: str) -> bool:
-    """Say whether a file's name has one of the extensions of pictures."""
-    return os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 (a million names: no Path for each)
 
 
 def is_picture_file(path: Path) -> bool:
@@ -49,31 +64,69 @@ def is_picture_file(path: Path) -> bool:
         return False
 
 
+def why_passed_over(path: Path) -> str:
+    """Return why a file that is no picture is skipped, as a verb phrase, by its extension."""
+    return _OTHER_KINDS.get(path.suffix.lower(), NO_PICTURE)
+
+
+def label_text(name: str) -> str:
+    """Return a label as text in one form: composed characters (NFC), as macOS takes names apart."""
+    return unicodedata.normalize("NFC", printable(name))
+
+
 def printable(name: str) -> str:
     r"""Return a file's name as text that every file and terminal takes; bytes that aren't text appear as `\udcff`."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def read_dataset(
-    name: str, root: Path, candidates: Sequence[Candidate], skipped: Iterable[Skipped], progress: Progress = silent
+    name: str,
+    root: Path,
+    candidates: Sequence[Candidate],
+    skipped: Iterable[Skipped],
+    progress: Progress = silent,
+    notes: tuple[str, ...] = (),
+    options: DataOptions = DEFAULT,
+    doubts: tuple[str, ...] = (),
 ) -> Dataset:
     """Hash every candidate and return those that can be read as a Dataset; the others join `skipped`.
 
     There's at least one candidate. Raises DataError where none can be read.
     """
+    if options.group_pattern is not None:
+        candidates = [replace(item, group=found_in(options.group_pattern, item.name)) for item in candidates]
     pictures: list[Picture] = []
     unreadable: list[Skipped] = []
     for item in _read_all(candidates, progress):
         (pictures if isinstance(item, Picture) else unreadable).append(item)  # type: ignore[arg-type]
     if not pictures:
         raise _nothing_readable(name, unreadable)
+    pictures, small = _without_small_classes(pictures, options.min_per_class)
     return Dataset(
         name=name,
         root=root,
         classes=tuple(sorted({picture.label for picture in pictures})),
         pictures=tuple(sorted(pictures, key=lambda picture: (picture.name, picture.label))),
-        skipped=(*skipped, *unreadable),
+        skipped=(*skipped, *unreadable, *small),
+        notes=notes,
+        doubts=doubts,
     )
+
+
+def _without_small_classes(pictures: list[Picture], least: int) -> tuple[list[Picture], list[Skipped]]:
+    """Take out classes of fewer distinct pictures. Raises DataError where none is left."""
+    contents: dict[str, set[str]] = defaultdict(set)
+    for picture in pictures:
+        contents[picture.label].add(picture.sha256)
+    kept = [picture for picture in pictures if len(contents[picture.label]) >= least]
+    if not kept:
+        raise DataError(f"no class has {least} different pictures. Lower --min-per-class.")
+    small = [
+        Skipped(picture.name, f"its class has only {counted(len(contents[picture.label]), 'picture', 'pictures')}")
+        for picture in pictures
+        if len(contents[picture.label]) < least
+    ]
+    return kept, small
 
 
 def _nothing_readable(name: str, unreadable: list[Skipped]) -> DataError:
@@ -108,7 +161,7 @@ def _read(candidate: Candidate) -> Picture | Skipped:
         return Skipped(candidate.name, f"can't be read: {error.strerror or error}", broken=True)
     if digest == _OF_NOTHING:
         return Skipped(candidate.name, "is empty", broken=True)
-    return Picture(candidate.path, candidate.name, candidate.label, digest, candidate.split)
+    return Picture(candidate.path, candidate.name, candidate.label, digest, candidate.split, candidate.group)
 
 
 def file_sha256(path: Path) -> str:

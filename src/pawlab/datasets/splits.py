@@ -1,60 +1,80 @@
-"""Which picture is for training, which for validation, which for testing; no content ever stands in two.
+"""Which picture is for training, which for validation, which for testing; nothing that belongs together is parted.
 
-Nothing is drawn at random. Where people give no splits, a picture's content decides: the SHA-256 of seed and content is
-read as a number from 0 to 1; below 0.8 it is for training, below 0.9 for validation, above for testing. So pictures
-that are added move none of the old ones, and copies of a picture stay together under whatever names and labels.
+Where people give no splits, each class is ranked by content and cut at its quotas: a unit's number is a hash of seed
+and content, the lowest 80% are for training, the next 10% for validation, the rest for testing. So every split has its
+share of every class, and pictures that are added move few of the old ones: only those next to a cut.
 
-One exception: a class too small to be found in every split by chance has its contents that lie nearest to the missing
-split moved there. Pictures added to such a class may make that needless.
+A unit is a picture with its copies, the pictures that show the same, and its group (`groups`). Units with pictures of
+several classes are placed first, largest first, where most is lacking; the cuts of single classes then make up for it.
 """
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped, Split
+from pawlab.datasets.groups import Pair, Unit, units_of
+from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import DataError, counted
 
-Shares = dict[Split, tuple[float, float]]
+Shares = Mapping[Split, float]
 
-ALL_THREE: Shares = {"train": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
-WITHOUT_TEST: Shares = {"train": (0.0, 0.9), "validation": (0.9, 1.0)}
+WITHOUT_TEST: Shares = {"train": 0.9, "validation": 0.1}
 EVERY = 5  # each fifth picture of validation is for testing where no test pictures are given
 FEWEST = 3  # distinct pictures per class: one for each split
+FEW = 20  # pictures of validation, below which it is said
 
 _PREFERRED: tuple[Split, ...] = ("test", "validation", "train")  # where a content stays that was given to several
+_FILLED: tuple[Split, ...] = ("train", "test", "validation")  # which split gets a picture first where there are few
 
 
-def assign_splits(dataset: Dataset, seed: int = 0) -> Dataset:
+def assign_splits(
+    dataset: Dataset,
+    seed: int = 0,
+    options: DataOptions = DEFAULT,
+    near: Sequence[Pair] = (),
+    earlier: Mapping[str, Split] | None = None,
+) -> Dataset:
     """Return the data with a split for every picture, and no content in more than one.
 
     Given train, validation and test stay as they are. Given train and validation, every fifth picture of validation,
     by class in order of name, becomes test (the last one in a class of 2 to 4). Given train and test, a tenth of train
-    becomes validation, by content. Given none, or train alone, all is split 80/10/10 by content. Copies of a content
-    that was given to several splits are skipped except in the first of test, validation, train.
+    becomes validation. Given none, or train alone, all is split by `options.split`. Copies of a content that was given
+    to several splits are skipped except in the first of test, validation, train.
+
+    `near`: pairs of contents that show the same; they stay together unless they were given apart. `earlier`: the split
+    of contents that had one before; they keep it, and pictures that would join two of them are skipped.
 
     Raises DataError where splits were given but no training pictures.
     """
+    if earlier:
+        dataset = _as_before(dataset, earlier)
+        return _told(_filled(dataset, dataset.pictures, options.shares, seed, near))
     given = {picture.split for picture in dataset.pictures}
     if given <= {None, "train"}:
-        return _by_content(dataset, ALL_THREE, seed)
+        dataset = replace(dataset, pictures=tuple(replace(picture, split=None) for picture in dataset.pictures))
+        return _told(_filled(dataset, dataset.pictures, options.shares, seed, near))
     if "train" not in given:
         raise _no_training_pictures(dataset)
     if "test" not in given:
-        dataset = _test_from_validation(dataset)
+        dataset = _noted(_test_from_validation(dataset), "test is every fifth picture of validation")
     dataset = _without_overlap(dataset)
     if "validation" not in given:
-        dataset = _by_content(dataset, WITHOUT_TEST, seed, "train")
-    return dataset
+        dataset = _noted(dataset, "validation is a tenth of train")
+        freed = [replace(picture, split=None) for picture in dataset.split("train")]
+        dataset = replace(dataset, pictures=_merged(dataset.pictures, freed))
+        dataset = _filled(dataset, freed, WITHOUT_TEST, seed, near)
+    return _told(dataset)
 
 
 def count_overlap(dataset: Dataset) -> int:
-    """Return how many distinct contents stand in more than one split."""
-    splits: dict[str, set[Split]] = defaultdict(set)
+    """Return how many distinct contents and groups stand in more than one split."""
+    splits: dict[tuple[str, str], set[Split]] = defaultdict(set)
     for picture in dataset.pictures:
         if picture.split is not None:
-            splits[picture.sha256].add(picture.split)
+            splits["content", picture.sha256].add(picture.split)
+            if picture.group is not None:
+                splits["group", picture.group].add(picture.split)
     return sum(len(found) > 1 for found in splits.values())
 
 
@@ -68,8 +88,7 @@ def require_trainable(dataset: Dataset) -> None:
     for picture in dataset.pictures:
         contents[picture.label].add(picture.sha256)
     _require_classes(dataset, [label for label in dataset.classes if contents[label]])
-    for label in dataset.classes:
-        _require_enough(dataset, label, len(contents[label]))
+    _require_enough(dataset, {label: len(found) for label, found in contents.items()})
     if all(picture.split for picture in dataset.pictures):
         _require_every_split(dataset)
 
@@ -87,13 +106,18 @@ def _require_classes(dataset: Dataset, classes: Sequence[str]) -> None:
     )
 
 
-def _require_enough(dataset: Dataset, label: str, distinct: int) -> None:
-    if distinct >= FEWEST:
+def _require_enough(dataset: Dataset, distinct: Mapping[str, int]) -> None:
+    """Name all classes that are too small, so that one run tells of all."""
+    small = {label: count for label, count in distinct.items() if count < FEWEST}
+    if not small:
         return
-    what = {0: "no picture", 1: "only 1 picture"}.get(distinct, f"only {distinct} different pictures")
+    what = "no picture", "only 1 picture", "only 2 different pictures"
+    some = ", ".join(f"'{label}' has {what[count]}" for label, count in list(small.items())[:5])
+    rest = f" and {len(small) - 5} more classes have too few" if len(small) > 5 else ""
+    remove = "remove the class" if len(small) == 1 else "remove these classes"
     raise DataError(
-        f"the class '{label}' of {dataset.name} has {what} that can be used; it takes at least {FEWEST}, to train, "
-        f"validate and test.{_broken_ones(dataset)} Add more, or remove the class."
+        f"{dataset.name}: {some}{rest}; a class takes at least {FEWEST} different pictures, to train, validate and "
+        f"test.{_broken_ones(dataset)} Add more, or {remove}: --min-per-class {FEWEST} skips them."
     )
 
 
@@ -169,66 +193,139 @@ def _homes(pictures: Iterable[Picture]) -> dict[str, Picture]:
     return homes
 
 
-def _by_content(dataset: Dataset, shares: Shares, seed: int, part: Split | None = None) -> Dataset:
-    """Split by content all pictures, or those of one split only."""
-    chosen = [picture for picture in dataset.pictures if part is None or picture.split == part]
-    contents = _Contents.of(chosen, shares, seed)
-    for label in sorted(contents.of_class):
-        contents.fill(label)
-    moved = {id(picture): replace(picture, split=contents.split[picture.sha256]) for picture in chosen}
-    return replace(dataset, pictures=tuple(moved.get(id(picture), picture) for picture in dataset.pictures))
+def _as_before(dataset: Dataset, earlier: Mapping[str, Split]) -> Dataset:
+    """Give every picture the split that its content had, and none to new ones."""
+    pictures = tuple(replace(picture, split=earlier.get(picture.sha256)) for picture in dataset.pictures)
+    return replace(dataset, pictures=pictures)
 
 
-def position(seed: int, sha256: str) -> float:
-    """Return a content's number in [0, 1), which no other picture has a say in."""
-    digest = hashlib.sha256(f"{seed}:{sha256}".encode()).digest()
-    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53  # 53 bits: as many as a float holds, so never 1.0
+def _filled(dataset: Dataset, pictures: Sequence[Picture], shares: Shares, seed: int, near: Iterable[Pair]) -> Dataset:
+    """Give a split to those of `pictures` that have none, so that each class comes nearest to its shares."""
+    plan = _Plan(shares, Counter(picture.label for picture in pictures))
+    free: list[Unit] = []
+    placed: list[Picture] = []
+    skipped: list[Skipped] = []
+    for unit in units_of(pictures, near):
+        splits = {picture.split for picture in unit.pictures if picture.split is not None}
+        if len(splits) > 1:
+            skipped += _between(unit, splits)
+            plan.count(picture for picture in unit.pictures if picture.split)
+        elif splits:
+            placed += plan.place(unit, splits.pop())
+        else:
+            free.append(unit)
+    free.sort(key=lambda unit: unit.position(seed))
+    for unit in sorted(free, key=lambda unit: -len(unit.pictures)):
+        if len(unit.labels) > 1:
+            placed += plan.place(unit, plan.most_lacking(unit))
+    by_class: dict[str, list[Unit]] = defaultdict(list)
+    for unit in free:
+        if len(unit.labels) == 1:
+            by_class[unit.pictures[0].label].append(unit)
+    for label, units in by_class.items():
+        for unit, split in zip(units, plan.cut(label, units), strict=True):
+            placed += plan.place(unit, split)
+    gone = {item.name for item in skipped}
+    kept = tuple(picture for picture in _merged(dataset.pictures, placed) if picture.name not in gone)
+    return replace(dataset, pictures=kept, skipped=dataset.skipped + tuple(skipped))
+
+
+def _between(unit: Unit, splits: Iterable[Split]) -> list[Skipped]:
+    """Skip the new pictures of a unit whose old ones stand in several splits."""
+    names = " and ".join(sorted(splits))
+    return [
+        Skipped(picture.name, f"belongs with pictures in {names}, which stay where they were")
+        for picture in unit.pictures
+        if picture.split is None
+    ]
+
+
+def _merged(pictures: Iterable[Picture], changed: Iterable[Picture]) -> tuple[Picture, ...]:
+    """Return pictures with the changed ones, by name and label, in place of the old."""
+    new = {(picture.name, picture.label): picture for picture in changed}
+    return tuple(new.get((picture.name, picture.label), picture) for picture in pictures)
 
 
 @dataclass
-class _Contents:
-    """Distinct contents: the position and split of each, and which ones a class has."""
+class _Plan:
+    """How many pictures of each class each split should have, and has."""
 
     shares: Shares
-    position: dict[str, float]
-    split: dict[str, Split]
-    of_class: dict[str, set[str]]
+    total: Counter[str]
 
-    @staticmethod
-    def of(pictures: Iterable[Picture], shares: Shares, seed: int) -> "_Contents":
-        of_class: dict[str, set[str]] = defaultdict(set)
-        for picture in pictures:
-            of_class[picture.label].add(picture.sha256)
-        positions = {sha256: position(seed, sha256) for contents in of_class.values() for sha256 in contents}
-        split = {sha256: _split_at(number, shares) for sha256, number in positions.items()}
-        return _Contents(shares, positions, split, of_class)
+    def __post_init__(self) -> None:
+        self._have: Counter[tuple[str, Split]] = Counter()
 
-    def fill(self, label: str) -> None:
-        """Give a class a picture in each split it lacks: train first, then from the end, so that order is kept."""
-        for split in ("train", *reversed(self.shares)):
-            if self._count(label, split):
-                continue
-            spare = [content for content in self.of_class[label] if self._is_spare(content)]
-            if spare:
-                self.split[self._nearest(spare, split)] = split
+    def lacking(self, label: str, split: Split) -> float:
+        """Return how many pictures of a class a split still lacks; below 0 where it has too many."""
+        return self.shares[split] * self.total[label] - self._have[label, split]
 
-    def _is_spare(self, content: str) -> bool:
-        """Whether each class that has this content has another one in its split."""
-        split = self.split[content]
-        return all(self._count(label, split) > 1 for label, contents in self.of_class.items() if content in contents)
+    def count(self, pictures: Iterable[Picture]) -> None:
+        """Count pictures that have their split."""
+        self._have.update((picture.label, picture.split) for picture in pictures if picture.split)
 
-    def _count(self, label: str, split: Split) -> int:
-        return sum(self.split[content] == split for content in self.of_class[label])
+    def place(self, unit: Unit, split: Split) -> list[Picture]:
+        """Return a unit's pictures in a split, counted."""
+        pictures = [replace(picture, split=split) for picture in unit.pictures]
+        self.count(pictures)
+        return pictures
 
-    def _nearest(self, contents: Iterable[str], split: Split) -> str:
-        low, high = self.shares[split]
+    def most_lacking(self, unit: Unit) -> Split:
+        """Return the split that lacks most of what a unit has, in proportion to its share."""
+        return max(
+            self.shares,
+            key=lambda split: sum(self.lacking(label, split) for label in unit.labels) / self.shares[split],
+        )
 
-        def distance(content: str) -> tuple[float, str]:
-            number = self.position[content]
-            return max(low - number, number - high), content
+    def cut(self, label: str, units: Sequence[Unit]) -> list[Split]:
+        """Return a split for each of a class's units, in their order: one cut after each split's quota.
 
-        return min(contents, key=distance)
+        Each cut lies next to the quota, so a split is off by half a unit at either end. Where there are enough units,
+        no split is left without one.
+        """
+        sizes = [len(unit.pictures) for unit in units]
+        lacking = {split: max(0.0, self.lacking(label, split)) for split in self.shares}
+        scale = sum(sizes) / (sum(lacking.values()) or 1.0)
+        empty = [split for split in _FILLED if split in self.shares and not self._have[label, split]]
+        needed = {split: int(split in empty[: len(units)]) for split in self.shares}
+        splits: list[Split] = []
+        done = wanted = 0.0
+        for split in self.shares:
+            wanted += lacking[split] * scale
+            left = sum(needed[later] for later in list(self.shares)[list(self.shares).index(split) + 1 :])
+            taken = 0
+            while len(splits) < len(units) - left:
+                size = sizes[len(splits)]
+                if taken >= needed[split] and abs(done + size - wanted) >= abs(done - wanted):
+                    break
+                splits.append(split)
+                done, taken = done + size, taken + 1
+        last = list(self.shares)[-1]
+        return splits + [last] * (len(units) - len(splits))
 
 
-def _split_at(number: float, shares: Shares) -> Split:
-    return next(split for split, (low, high) in shares.items() if low <= number < high)
+def missing_in_splits(dataset: Dataset) -> list[str]:
+    """Return a sentence for each split that has pictures, but none of some class."""
+    counts = Counter((picture.label, picture.split) for picture in dataset.pictures)
+    sentences = []
+    for split in SPLITS:
+        absent = [f"'{label}'" for label in dataset.classes if not counts[label, split]]
+        if absent and dataset.split(split):
+            names = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+            sentences.append(f"{split} has no pictures of {names}")
+    return sentences
+
+
+def _told(dataset: Dataset) -> Dataset:
+    """Note the classes that a split lacks, and a validation too small to choose anything by."""
+    for note in missing_in_splits(dataset):
+        dataset = _noted(dataset, note)
+    validation, train = len(dataset.split("validation")), len(dataset.split("train"))
+    if 0 < validation < max(FEW, train / 10):
+        pictures = counted(validation, "picture", "pictures")
+        dataset = _noted(dataset, f"validation has only {pictures}: what is chosen by it is uncertain")
+    return dataset
+
+
+def _noted(dataset: Dataset, note: str) -> Dataset:
+    return replace(dataset, notes=(*dataset.notes, note)) if note not in dataset.notes else dataset

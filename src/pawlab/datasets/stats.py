@@ -75,13 +75,14 @@ def baseline_accuracy(dataset: Dataset, split: Split = "test") -> float:
     """Return the accuracy, on a split's pictures, of a classifier that always answers the most frequent training class.
 
     Where no splits are assigned, all pictures stand for both. Of classes equally frequent, the first by name is taken.
+    Never less than guessing at random: one by the number of classes.
     """
     trained = Counter(picture.label for picture in dataset.split("train") or dataset.pictures)
     tested = dataset.split(split) or dataset.pictures
     if not tested:
         return 0.0
     answer = max(sorted(trained), key=trained.__getitem__)
-    return sum(picture.label == answer for picture in tested) / len(tested)
+    return max(1 / len(trained), sum(picture.label == answer for picture in tested) / len(tested))
 
 
 def _headers(pictures: Iterable[Picture], progress: Progress) -> tuple[list[PictureInfo], int]:

@@ -1,20 +1,25 @@
-"""CSV and Parquet tables that name pictures: the columns path and label, and split where there are splits.
+"""CSV and Parquet tables that name pictures and labels, and splits and groups where there are some.
 
     path,label,split
     photos/1.jpg,cats,train
 
-Paths are relative to the table's folder. CSV is UTF-8 with a comma, semicolon or tab between its fields.
+Paths are relative to the table's folder; `files` finds what they mean. Columns go by many names (`_NAMES`), or are
+given. CSV is text in UTF-8, UTF-16 or Windows-1252 with a comma, semicolon or tab between its fields. Labels stay the
+table's text.
 """
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from pawlab.datasets.dataset import Dataset, Skipped, Split
-from pawlab.datasets.folders import SPLIT_NAMES
-from pawlab.datasets.reading import Candidate, is_picture_file, printable, read_dataset
+from pawlab.datasets.files import Files
+from pawlab.datasets.folders import split_named
+from pawlab.datasets.options import DEFAULT, DataOptions, found_in
+from pawlab.datasets.reading import Candidate, label_text, printable, read_dataset
 from pawlab.errors import DataError, MissingExtraError
 from pawlab.progress import Progress, silent
 
@@ -22,6 +27,16 @@ _TEXT = frozenset({".csv", ".tsv"})
 _PARQUET = frozenset({".parquet", ".pq"})
 _DELIMITERS = (",", ";", "\t")
 _ROWS = 10_000  # Parquet rows held at a time
+_PATHS_ONLY = DataOptions(label_from_name="")  # which needs no column of labels
+_NAMES = {
+    "path": (
+        ("path", "file_name", "filename", "file", "filepath", "file_path", "image_path", "image_file", "image_name"),
+        ("image", "img", "picture", "photo", "image_id", "id"),
+    ),
+    "label": (("label",), ("class", "category", "class_name", "classname", "breed", "species", "target", "tag", "y")),
+    "split": (("split",), ("set", "subset", "partition")),
+    "group": (("group",),),
+}
 
 
 @dataclass(frozen=True)
@@ -31,31 +46,27 @@ class _Row:
     number: int
     path: str
     label: str
-    split: str
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Where in a row the fields stand."""
-
-    path: int
-    label: int
-    split: int | None
+    split: str = ""
+    group: str = ""
 
 
 def is_table(path: Path) -> bool:
-    """Say whether a file is taken as a table, by its extension."""
-    return path.suffix.lower() in _TEXT | _PARQUET
+    """Say whether a file is taken as a table, by its extension. Raises DataError for a spreadsheet's own formats."""
+    suffix = path.suffix.lower()
+    if suffix in (".xlsx", ".xls", ".xlsm", ".ods"):
+        raise DataError(f"{_shown(path)} is a spreadsheet ({suffix[1:]}). Save it as CSV in UTF-8 and give that.")
+    return suffix in _TEXT | _PARQUET
 
 
-def table_dataset(path: Path, name: str, progress: Progress = silent) -> Dataset:
+def table_dataset(path: Path, name: str, progress: Progress = silent, options: DataOptions = DEFAULT) -> Dataset:
     """Read the pictures that a table names; `Picture.name` is the path as the table gives it.
 
     Files that are missing or are no pictures, and rows that repeat another, are skipped with the reason. Raises
     DataError where the table can't be read, lacks a column, has an empty field, or names no picture that's there.
     """
-    path = path.absolute()
-    rows = list(_parquet_rows(path) if path.suffix.lower() in _PARQUET else _csv_rows(path))
+    path, doubts = path.absolute(), list[str]()
+    read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
+    rows = list(read(path, options, doubts))
     if not rows:
         raise DataError(f"{_shown(path)} has no rows. It needs one a picture, with the columns path and label.")
     _require_filled(rows, path)
@@ -66,7 +77,13 @@ def table_dataset(path: Path, name: str, progress: Progress = silent) -> Dataset
             f"none of the {len(rows)} files that {_shown(path)} names can be used; the first is {first.name}, which "
             f"{first.reason}. Paths are relative to the table's folder."
         )
-    return read_dataset(name, path.parent, candidates, skipped, progress)
+    return read_dataset(name, path.parent, candidates, skipped, progress, (), options, tuple(doubts))
+
+
+def table_paths(path: Path) -> list[str]:
+    """Return the paths that a table names, whatever else it holds. Raises DataError."""
+    read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
+    return [row.path for row in read(path.absolute(), _PATHS_ONLY, []) if row.path.strip()]
 
 
 def _shown(path: Path) -> str:
@@ -87,34 +104,24 @@ def _sort_out(rows: Sequence[_Row], table: Path) -> tuple[list[Candidate], list[
     candidates: list[Candidate] = []
     skipped: list[Skipped] = []
     seen: set[tuple[str, str, str]] = set()
+    files = Files(table.parent)
     for row in rows:
         key = (row.path, row.label, row.split)
-        file = table.parent / row.path
-        reason = f"stands in the table twice (row {row.number})" if key in seen else _unusable(file)
+        found = f"stands in the table twice (row {row.number})" if key in seen else files.find(row.path)
         seen.add(key)
-        if reason:
-            skipped.append(Skipped(printable(row.path), reason))
+        name = printable(row.path).strip()
+        if isinstance(found, str):
+            skipped.append(Skipped(name, found))
         else:
-            candidates.append(Candidate(file, printable(row.path), printable(row.label), _split(row, table)))
+            candidates.append(Candidate(found, name, label_text(row.label), _split(row, table), row.group or None))
     return candidates, skipped
-
-
-def _unusable(file: Path) -> str | None:
-    try:
-        if not file.exists():
-            return "doesn't exist"
-        if not file.is_file():
-            return "isn't a file"
-    except (OSError, ValueError) as error:
-        return f"can't be read: {getattr(error, 'strerror', None) or error}"
-    return None if is_picture_file(file) else "isn't a picture"
 
 
 def _split(row: _Row, table: Path) -> Split | None:
     if not row.split:
         return None
-    split = SPLIT_NAMES.get(row.split.casefold())
-    if split is None:
+    split = split_named(row.split)
+    if split is None or split == "unlabelled":
         raise DataError(
             f"row {row.number} of {_shown(table)} has the split {printable(row.split)!r}. "
             "Use train, validation or test."
@@ -122,63 +129,92 @@ def _split(row: _Row, table: Path) -> Split | None:
     return split
 
 
-def _find_columns(header: Sequence[str], table: Path) -> _Columns:
+def _find_columns(header: Sequence[str], table: Path, options: DataOptions) -> dict[str, int]:
+    """Return where each role's column stands. Raises DataError where path or label have none, or several."""
     names = [name.strip().casefold() for name in header]
-    missing = [name for name in ("path", "label") if name not in names]
-    if missing:
-        has = ", ".join(printable(name.strip()) for name in header) or "none"
-        raise DataError(
-            f"{_shown(table)} has no column {' and no column '.join(missing)}; its columns are: {has[:200]}. "
-            "A table needs path and label, and may have split."
-        )
-    return _Columns(names.index("path"), names.index("label"), names.index("split") if "split" in names else None)
+    given = {role: name.casefold() for role, name in options.column_names.items()}
+    columns = {}
+    for role, known in _NAMES.items():
+        if role == "label" and options.label_pattern is not None:
+            continue
+        wanted = ((given[role],),) if role in given else known
+        found = next((fits for tier in wanted if (fits := [name for name in names if name in tier])), [])
+        if len(found) == 1:
+            columns[role] = names.index(found[0])
+        elif found or role in given or role in ("path", "label"):
+            raise _no_column(role, found, [name.strip() for name in header], table, given)
+    return columns
 
 
-def _csv_rows(path: Path) -> Iterator[_Row]:
+def _no_column(role: str, found: Sequence[str], header: Sequence[str], table: Path, given: dict[str, str]) -> DataError:
+    has = printable(", ".join(name for name in header if name) or "none")[:200]
+    if found:
+        problem = f"has several columns that could be the {role} ({printable(', '.join(found))})"
+    else:
+        problem = f"has no column {printable(given.get(role, role))}; its columns are: {has}"
+    return DataError(f"{_shown(table)} {problem}. Say which hold path and label: --columns path=COLUMN,label=COLUMN")
+
+
+def _csv_rows(path: Path, options: DataOptions, doubts: list[str]) -> Iterator[_Row]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = _delimiter(file.readline())
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-            columns = _find_columns(next(reader, []), path)
-            for number, fields in enumerate(reader, start=2):
-                if any(field.strip() for field in fields):
-                    yield _row(number, fields, columns)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{_shown(path)} isn't UTF-8 text. Save it as CSV in UTF-8.") from error
+        lines = io.StringIO(_text(path, doubts), newline="")
+        first = lines.readline()
+        delimiter = first[4:5] if first.casefold().startswith("sep=") else None
+        if delimiter is None:  # not Excel's own line that names it
+            delimiter = max(_DELIMITERS, key=first.count)
+            lines.seek(0)
+        reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+        columns = _find_columns(next(reader, []), path, options)
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                yield _row(reader.line_num, fields, columns, options)
     except csv.Error as error:
         raise DataError(f"{_shown(path)} can't be read as CSV: {error}.") from error
     except OSError as error:
         raise DataError(f"can't read {printable(str(path))}: {error.strerror or error}.") from error
 
 
-def _delimiter(header: str) -> str:
-    """Return the delimiter that stands in the header most often; a comma where none does."""
-    return max(_DELIMITERS, key=header.count)
+def _text(path: Path, doubts: list[str]) -> str:
+    """Return a text file's content, whichever of the encodings that spreadsheets write it has."""
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in data:
+            raise DataError(f"{_shown(path)} isn't text. Save it as CSV in UTF-8.") from None
+        doubts.append(f"{_shown(path)} isn't UTF-8: read as Windows-1252; save it as UTF-8 if its labels look wrong")
+        return data.decode("cp1252", "replace")
 
 
-def _row(number: int, fields: Sequence[str], columns: _Columns) -> _Row:
-    def field(index: int | None) -> str:
+def _row(number: int, fields: Sequence[str], columns: dict[str, int], options: DataOptions) -> _Row:
+    def field(role: str) -> str:
+        index = columns.get(role)
         return fields[index] if index is not None and index < len(fields) else ""
 
-    return _Row(number, field(columns.path), field(columns.label).strip(), field(columns.split).strip())
+    label = field("label").strip()
+    if options.label_pattern is not None:
+        label = found_in(options.label_pattern, field("path")) or ""
+    return _Row(number, field("path"), label, field("split").strip(), field("group").strip())
 
 
-def _parquet_rows(path: Path) -> Iterator[_Row]:
+def _parquet_rows(path: Path, options: DataOptions, _: list[str]) -> Iterator[_Row]:
     """Yield the rows, a few thousand in memory at a time; whatever is no text is written out as such."""
     pyarrow = require_pyarrow(f"reading {_shown(path)}")
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            columns = _find_columns(file.schema_arrow.names, path)
-            wanted = [index for index in (columns.path, columns.label, columns.split) if index is not None]
-            names = [file.schema_arrow.names[index] for index in wanted]
+            header = file.schema_arrow.names
+            columns = _find_columns(header, path, options)
+            roles = {role: place for place, role in enumerate(columns)}
             number = 0
-            for batch in file.iter_batches(_ROWS, columns=names):
+            for batch in file.iter_batches(_ROWS, columns=[header[index] for index in columns.values()]):
                 texts = [
-                    ["" if value is None else str(value) for value in batch.column(name).to_pylist()] for name in names
+                    ["" if value is None else str(value) for value in batch.column(header[index]).to_pylist()]
+                    for index in columns.values()
                 ]
                 for number, fields in enumerate(zip(*texts, strict=True), start=number + 1):  # noqa: B020
-                    yield _row(number, fields, _Columns(0, 1, 2 if columns.split is not None else None))
+                    yield _row(number, fields, roles, options)
     except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{_shown(path)} can't be read as Parquet: {printable(reason)[:160]}.") from error

@@ -122,6 +122,7 @@ class Recipe:
         """Return the whole recipe as JSON values: what a run stores."""
         return {
             **asdict(self),
+            "preprocess": self.preprocess.to_dict(),
             "layers": [layer.to_dict() for layer in self.layers],
             "known_quirks": list(self.known_quirks),
         }

@@ -5,6 +5,7 @@ stands alone, on white paper; `to_svg` gives it for a page, in the page's own co
 """
 
 import io
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from pawlab.evaluation.metrics import wilson_interval
 from pawlab.images import Pixels
 from pawlab.report.drawing import as_element
 from pawlab.report.style import DASHES, LIGHT, SERIES
-from pawlab.storage import replacing_file
+from pawlab.storage import cache_dir, replacing_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,6 +88,7 @@ class Tile:
 @contextmanager
 def _styled() -> Iterator[None]:
     """Draw in our style whatever the user's own settings are, and without remarks about letters no font has."""
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_dir("matplotlib")))  # it writes a list of fonts
     import matplotlib.style
 
     with matplotlib.style.context(["default", {**_STYLE, "font.family": _fonts()}]), warnings.catch_warnings():

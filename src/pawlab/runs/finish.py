@@ -13,7 +13,7 @@ from pawlab import __version__
 from pawlab.audit.checks import run_checks
 from pawlab.backbones.table import find_backbone
 from pawlab.classifier import FILE_NAME, Card, Classifier, SeenPictures, save_classifier
-from pawlab.datasets.dataset import Dataset, Picture
+from pawlab.datasets.dataset import Dataset, Picture, count_skipped, set_aside
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
 from pawlab.errors import PawlabError, PictureError
@@ -93,7 +93,7 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
         run=place,
         dataset=dataset,
         stats=stats,
-        findings=run_checks(dataset),
+        findings=run_checks(replace(context.read, dataset=dataset)),
         recipe=context.recipe,
         metrics={
             **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
@@ -120,7 +120,8 @@ def _label_issues(
 
         return find_label_issues(dataset, finished.features, test, None, view, C)
     size = find_backbone(_DEFAULT_BACKBONE).image_size
-    squashed, source = Preprocess(size, size), context.source
+    squashed = Preprocess(size, size, value_range=preprocess.value_range)
+    source = context.source
     graph = source.backbone(_DEFAULT_BACKBONE, squashed)
 
     def features(pictures: Sequence[Picture], preprocess: Preprocess = squashed) -> Matrix:
@@ -226,7 +227,9 @@ def _metrics(
         "test": test.to_dict(),
         "verdict": judge(fitted.history, baseline, pictures, one_shot),
         "overlap": count_overlap(dataset),
-        "set_aside": len(dataset.skipped),
+        "set_aside": len(set_aside(dataset.skipped)),
+        "skipped": count_skipped(dataset.skipped),
+        "notes": [*dataset.doubts, *dataset.notes],
     }
 
 
@@ -244,5 +247,5 @@ def _record(context: Context, dataset: Dataset, fitted: Fitted) -> dict[str, Any
         "chosen_on_validation": fitted.choices,
         "best_epoch": fitted.best_epoch,
         "interrupted": fitted.interrupted,
-        "set_aside": [{"picture": item.name, "reason": item.reason} for item in dataset.skipped],
+        "set_aside": set_aside(dataset.skipped),
     }

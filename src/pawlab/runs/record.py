@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pawlab.classifier import FILE_NAME, Classifier
-from pawlab.datasets.dataset import Dataset
-from pawlab.errors import OutputError
+from pawlab.datasets.dataset import SPLITS, Dataset, Split
+from pawlab.errors import DataError, OutputError
 from pawlab.evaluation.history import Epoch, read_history
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
@@ -110,6 +110,18 @@ def write_split(dataset: Dataset, path: Path) -> None:
     """Write split.csv: every picture that was used."""
     rows = ((item.name, item.label, item.split, item.sha256) for item in dataset.pictures)
     write_rows(("path", "label", "split", "sha256"), rows, path)
+
+
+def read_split(folder: Path) -> dict[str, Split]:
+    """Return the split of every content of a run. Raises DataError where there is no split.csv that can be read."""
+    try:
+        with (folder / SPLIT_FILE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            rows = [(row["sha256"], row["split"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, csv.Error) as error:
+        raise DataError(
+            f"can't read {folder / SPLIT_FILE}: {error}. Give a folder that `pawlab train` made."
+        ) from error
+    return {sha256: split for sha256, name in rows for split in SPLITS if split == name}
 
 
 def read_seen(folder: Path) -> frozenset[str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import OutputError
 from pawlab.features.source import FeatureSource
 from pawlab.images import ResizeMode
@@ -35,6 +37,7 @@ class Request:
     report: bool = True
     tensorboard: bool = False
     backbone: str | None = None
+    options: DataOptions = DEFAULT
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
     directory: str = ""  # the working folder, from which relative paths count
 
@@ -65,7 +68,8 @@ class Request:
         values: Any = record.get("request", record.get("order"))  # its name until 0.1
         known = {field.name for field in fields(Request)}
         try:
-            return Request(**{_OLD_NAMES.get(name, name): value for name, value in values.items()})
+            given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
+            return Request(**{**given, "options": DataOptions(**given.get("options", {}))})
         except (AttributeError, TypeError, ValueError) as error:
             needed = ", ".join(sorted(known))
             raise OutputError(f"{path} is damaged: it should hold a request with {needed}. Train anew.") from error
@@ -113,17 +117,23 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Context:
-    """What every step of a run needs. `dataset`: its splits assigned."""
+    """What every step of a run needs. `read`: the data, its splits assigned."""
 
     request: Request
-    dataset: Dataset
+    read: Measurements
     watch: Stopwatch
     progress: Progress
 
     @cached_property
     def recipe(self) -> Recipe:
-        """Return the recipe as requested."""
-        return self.request.chosen()
+        """Return the recipe as requested, for pictures of the data's depth."""
+        recipe = self.request.chosen()
+        return replace(recipe, preprocess=replace(recipe.preprocess, value_range=self.read.value_range))
+
+    @property
+    def dataset(self) -> Dataset:
+        """Return the data."""
+        return self.read.dataset
 
     @property
     def source(self) -> FeatureSource:
@@ -139,7 +149,7 @@ class Context:
     def beginning(self) -> dict[str, Any]:
         """Return what run.json holds before anything is fitted."""
         return {
-            "request": asdict(self.request),
+            "request": {**asdict(self.request), "options": self.request.options.to_dict()},
             "seed": self.request.seed,
             "data": {
                 "given": self.request.data,

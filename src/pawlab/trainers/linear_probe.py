@@ -23,6 +23,7 @@ from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.metrics import Labels, score
 from pawlab.features.source import FeatureSource
 from pawlab.graphs.edit import add_linear_classifier
+from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
 from pawlab.trainers.fitted import Fitted, Settings
@@ -59,7 +60,13 @@ class LinearProbe:
         return result
 
 
-def choose_probe(train: Matrix, train_labels: Labels, validation: Matrix, validation_labels: Labels) -> LinearProbe:
+def choose_probe(
+    train: Matrix,
+    train_labels: Labels,
+    validation: Matrix,
+    validation_labels: Labels,
+    progress: Progress = silent,
+) -> LinearProbe:
     """Fit on `train` (n, d) with each C of C_GRID and return the probe with the smallest loss on `validation` (m, d).
 
     Labels are class positions from 0; every class must have a training picture. The same arrays give the same bits.
@@ -67,7 +74,11 @@ def choose_probe(train: Matrix, train_labels: Labels, validation: Matrix, valida
     from scipy.special import log_softmax
 
     scale = mean_and_deviation(train)
-    probes = [fit_probe(train, train_labels, C, scale) for C in C_GRID]
+    probes = []
+    with progress("Fitting", len(C_GRID), "values of C") as advance:
+        for C in C_GRID:  # noqa: N806
+            probes.append(fit_probe(train, train_labels, C, scale))
+            advance(1)
     exact, true = validation.astype(np.float64), (np.arange(len(validation)), validation_labels)
     losses = {probe.C: float(-log_softmax(probe.logits(exact), axis=1)[true].mean()) for probe in probes}
     best = min(probes, key=lambda probe: (losses[probe.C], probe.C))
@@ -129,7 +140,7 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     in_train = [len(readable.split("train"))]
     train, validation = np.split(extracted.features, in_train)
     labels, held_out = np.split(np.array(readable.class_indices(extracted.pictures)), in_train)
-    probe = choose_probe(train, labels, validation, held_out)
+    probe = choose_probe(train, labels, validation, held_out, settings.progress)
     seconds = perf_counter() - features_done
     probabilities, fitted = probe.probabilities(validation), probe.weights.size + probe.bias.size
     before, after = score(probe.probabilities(train), labels), score(probabilities, held_out)

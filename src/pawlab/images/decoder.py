@@ -4,36 +4,40 @@ Training, testing, prediction and the service all come through here, so a pictur
 """
 
 import io
+import os
 import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageChops, UnidentifiedImageError
 
 from pawlab.errors import PictureError
+from pawlab.images.depth import Range, is_deep, likely_white, said_white, to_8_bits
+from pawlab.images.formats import (
+    FORMATS,
+    NEEDS_HEIC,
+    READABLE,
+    TGA_END,
+    is_heic,
+    looks_like_picture,
+    register_heic,
+)
 
 ResizeMode = Literal["squash", "crop", "pad"]
 Pixels = NDArray[np.uint8]
-Source = str | Path | bytes | BinaryIO | Image.Image | Pixels
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | Pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # MPO, a JPEG with a second view in it, is opened as JPEG
-EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".mpo"}
-)
-DECODER_VERSION = 1  # add one whenever a change here alters any pixels: cached features are then made anew
+DECODER_VERSION = 2  # add one whenever a change here alters any pixels: cached features are then made anew
 MAX_PIXELS = 128_000_000  # a 108-megapixel phone photo passes; decoded, this is 384 MB
 MAX_BYTES = 800_000_000  # of a file: so many pixels of 16-bit RGB, uncompressed, are 768 MB
 
 _TOO_MANY = f"more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"
-
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -57,22 +61,34 @@ class Preprocess:
 
     `height`, `width`: in pixels. `resize_mode`: `squash` stretches the picture to the size, `crop` keeps its shape and
     cuts what stands over, evenly on both sides, `pad` keeps its shape and fills the rest with mid-gray (127).
+    `value_range`: black and white of pictures of more than 8 bits; None leaves it to each picture (`depth`).
     Resizing is Pillow's bilinear filter, which averages over all pixels that fall into one when it shrinks a picture.
     """
 
     height: int
     width: int
     resize_mode: ResizeMode = "squash"
+    value_range: Range | None = None
 
-    def __init__(self, height: int, width: int, resize_mode: ResizeMode = "squash", fit: ResizeMode | None = None):
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        resize_mode: ResizeMode = "squash",
+        value_range: Range | None = None,
+        fit: ResizeMode | None = None,
+    ) -> None:
         if fit is not None:
             warnings.warn("Preprocess(fit=...) is now resize_mode=...", DeprecationWarning, stacklevel=2)
-        for name, value in (("height", height), ("width", width), ("resize_mode", fit or resize_mode)):
+        values = height, width, fit or resize_mode, None if value_range is None else tuple(value_range)
+        for name, value in zip(("height", "width", "resize_mode", "value_range"), values, strict=True):
             object.__setattr__(self, name, value)
         if self.resize_mode not in get_args(ResizeMode):
             raise ValueError(f"resize_mode is one of {', '.join(get_args(ResizeMode))}, not {self.resize_mode!r}")
         if height < 1 or width < 1:
             raise ValueError(f"a picture has at least one pixel each way, not {height} x {width}")
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise ValueError(f"black must be less than white, not {self.value_range}")
 
     @property
     def fit(self) -> ResizeMode:
@@ -81,8 +97,8 @@ class Preprocess:
         return self.resize_mode
 
     def to_dict(self) -> dict[str, Any]:
-        """Return `{"height": ..., "width": ..., "resize_mode": ...}`."""
-        return asdict(self)
+        """Return `{"height": ..., "width": ..., "resize_mode": ...}`, and `value_range` where there is one."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Preprocess":
@@ -92,11 +108,15 @@ class Preprocess:
 
 @dataclass(frozen=True)
 class PictureInfo:
-    """What a picture's header says. `width`, `height`: pixels as people see it, after its orientation is applied."""
+    """What a picture's header says. `width`, `height`: pixels as people see it, after its orientation is applied.
+
+    `white`: of pictures of more than 8 bits, the value that is white; None of others, and where no pixel was read.
+    """
 
     width: int
     height: int
     format: str
+    white: float | None = None
 
 
 def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
@@ -104,7 +124,7 @@ def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
 
     `source`: a path, a file's bytes, an open binary file, a Pillow image, or an array (height, width),
     (height, width, 3) or (height, width, 4) of uint8. Without `preprocess` the picture keeps its size. Animations and
-    multi-page files give their first frame; transparency is laid on white; 16-bit gray is brought to 8 bits; colour
+    multi-page files give their first frame; transparency is laid on white; deep gray is brought to 8 bits; colour
     profiles are ignored, as they were when the pretrained networks learned.
 
     Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels or MAX_BYTES bytes.
@@ -117,10 +137,12 @@ def read(source: Source, preprocess: Preprocess | None = None) -> tuple[Pixels, 
     image = _open(source)
     info = _info(image)
     with _the_file_at_fault():
+        said = said_white(image)
         if preprocess is not None and image is not source:  # a caller's own image is left as it is
             _draft(image, preprocess)
         image.load()
-        rgb = _to_rgb(image)
+        of_file = None if said is None else (0.0, said)
+        rgb = _to_rgb(image, (preprocess and preprocess.value_range) or of_file)
     upright = _turned(rgb, _orientation(image))
     return np.asarray(upright if preprocess is None else _resized(upright, preprocess)), info
 
@@ -139,16 +161,26 @@ def _info(image: Image.Image) -> PictureInfo:
     return PictureInfo(width, height, image.format or "array")
 
 
-def looks_like_picture(head: bytes) -> bool:
-    """Say whether a file's first 16 bytes are those of a format that `decode` reads."""
-    return (
-        head.startswith(_SIGNATURES)
-        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-        or (head[:2] == b"BM" and int.from_bytes(head[14:16], "little") in _BMP_HEADER_SIZES)
-    )
+def gray_thumbnail(source: Source, side: int) -> tuple[Pixels, PictureInfo]:
+    """Return an upright picture squashed to (side, side) uint8 gray, and its header; a JPEG is decoded small.
+
+    Raises PictureError as `decode` does.
+    """
+    image = _open(source)
+    info = _info(image)
+    with _the_file_at_fault():
+        said = said_white(image)
+        if image is not source and image.format in ("JPEG", "MPO"):
+            image.draft("L", (side, side))
+        image.load()
+        if is_deep(image):
+            info = replace(info, white=said or likely_white(image))
+        gray = image if image.mode == "L" else _to_rgb(image).convert("L")
+    small = gray.resize((side, side), Image.Resampling.BILINEAR)
+    return np.asarray(_turned(small, _orientation(image))), info
 
 
-def read_file(path: str | Path) -> bytes:
+def read_file(path: str | os.PathLike[str]) -> bytes:
     """Return what a picture file holds. Raises PictureError where that can't be read or is too much.
 
     Devices and pipes are refused: some never end.
@@ -183,7 +215,10 @@ def _open(source: Source) -> Image.Image:
 
 def _from_array(array: Pixels) -> Image.Image:
     if array.dtype != np.uint8:
-        raise PictureError(f"an array of {array.dtype} was given; pictures are arrays of uint8, 0-255")
+        hint = ": multiply by 255 where it holds 0 to 1, then convert" if array.dtype.kind == "f" else ""
+        raise PictureError(f"an array of {array.dtype} was given; pictures are arrays of uint8, 0-255{hint}")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
         raise PictureError(
             f"an array of shape {array.shape} was given; pictures are (height, width[, 3 or 4 channels])"
@@ -191,18 +226,37 @@ def _from_array(array: Pixels) -> Image.Image:
     return Image.fromarray(array)
 
 
-def _from_file(source: str | Path | bytes | BinaryIO) -> Image.Image:
+def _from_file(source: Any) -> Image.Image:
     """Open a file's header. All bytes are read at once: no file stays open, and the disk is read in one go."""
-    if isinstance(source, bytes):
-        data = source
-    else:
-        data = read_file(source) if isinstance(source, str | Path) else source.read()
+    data = _bytes_of(source)
     if not data:
         raise PictureError("the file is empty")
-    if not looks_like_picture(data[:16]):
-        raise PictureError("isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF)")
+    head = data[:16]
+    if is_heic(head) and not looks_like_picture(head):
+        raise PictureError(f"isn't a picture in a format that can be read ({READABLE}): it {NEEDS_HEIC}")
+    named_tga = isinstance(source, str | os.PathLike) and os.fspath(source).lower().endswith(".tga")
+    if not looks_like_picture(head) and not named_tga and not data.endswith(TGA_END):
+        raise PictureError(f"isn't a picture in a format that can be read ({READABLE})")
+    formats: tuple[str, ...] = FORMATS
+    if is_heic(head):
+        register_heic()
+        formats = ("HEIF",)
     with _the_file_at_fault():
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=formats)
+
+
+def _bytes_of(source: Any) -> bytes:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, str | os.PathLike):
+        return read_file(source)
+    data = source.read() if hasattr(source, "read") else None
+    if isinstance(data, bytes):
+        return data
+    what = "a text file" if isinstance(data, str) else f"{type(source).__name__}"
+    raise PictureError(
+        f"{what} was given; pictures are paths, bytes, open binary files, Pillow images or uint8 arrays (RGB)"
+    )
 
 
 @contextmanager
@@ -252,28 +306,16 @@ def _smallest_useful_size(image: Image.Image, preprocess: Preprocess) -> tuple[i
     return (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        image = _to_8_bits(image)
+def _to_rgb(image: Image.Image, value_range: Range | None = None) -> Image.Image:
+    if is_deep(image):
+        image = to_8_bits(image, value_range)
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        image = ImageChops.invert(image)  # Pillow takes all for Adobe's, which are stored as negatives
     if image.has_transparency_data:
         with_alpha = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, with_alpha)
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_8_bits(image: Image.Image) -> Image.Image:
-    """Bring gray of 16 or 32 bits, or floating point, to 0-255. Pillow's own conversion would cut everything above 255.
-
-    Integers are taken as 16-bit unless they all fit in 8 bits already; floats as 0-1 unless they exceed 1.
-    """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0)
-    top = float(values.max())
-    if image.mode == "F":
-        scale = 255.0 if top <= 1.0 else 1.0
-    else:
-        scale = 255.0 / 65535.0 if image.mode.startswith("I;16") or top > 255 else 1.0
-    return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
 
 
 def _resized(image: Image.Image, preprocess: Preprocess) -> Image.Image:

@@ -1,0 +1,55 @@
+"""Pictures that belong together: copies, pictures that show the same, and groups that people name."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from pawlab.datasets.dataset import Picture
+
+Pair = tuple[str, str]  # two contents, by SHA-256, that show the same
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Pictures that stand in one split, whatever happens; mostly one."""
+
+    pictures: tuple[Picture, ...]
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """The classes that its pictures belong to."""
+        return frozenset(picture.label for picture in self.pictures)
+
+    def position(self, seed: int) -> float:
+        """Return a number in [0, 1) that depends on its first content and no other picture."""
+        return min(position(seed, picture.sha256) for picture in self.pictures)
+
+
+def position(seed: int, sha256: str) -> float:
+    """Return a content's number in [0, 1), which no other picture has a say in."""
+    digest = hashlib.sha256(f"{seed}:{sha256}".encode()).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53  # 53 bits: as many as a float holds, so never 1.0
+
+
+def units_of(pictures: Sequence[Picture], near: Iterable[Pair] = ()) -> list[Unit]:
+    """Join pictures with the same content or the same group, and those linked by a pair in `near`."""
+    leader: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while leader.setdefault(key, key) != key:
+            leader[key] = key = leader[leader[key]]
+        return key
+
+    for picture in pictures:
+        if picture.group is not None:
+            leader[find(picture.sha256)] = find(f"group {picture.group}")
+    present = {picture.sha256 for picture in pictures}
+    for first, second in near:
+        if first in present and second in present:
+            leader[find(first)] = find(second)
+    members: dict[str, list[Picture]] = defaultdict(list)
+    for picture in pictures:
+        members[find(picture.sha256)].append(picture)
+    return [Unit(tuple(pictures)) for pictures in members.values()]
