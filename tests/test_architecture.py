@@ -24,7 +24,7 @@ LAYERS = (
     "errors progress",
     "parallel storage",
     "graphs images",
-    "templates",
+    "files templates",
     "backbones datasets notebook",
     "audit classifier pictures recipes",
     "features",
@@ -41,7 +41,7 @@ LAYERS = (
 
 # What may be imported only here: a module, or a folder with all that is in it. Nowhere, where nothing stands.
 _KERAS_PLACES = "graphs.keras_runtime trainers.keras export backbones.keras_applications"
-_NETWORK_PLACES = "datasets.download serve"
+_NETWORK_PLACES = "files.download serve"
 ONLY_IN = {
     "tensorflow": _KERAS_PLACES,
     "keras": _KERAS_PLACES,

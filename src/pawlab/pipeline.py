@@ -10,10 +10,11 @@ from typing import Any, Unpack
 from pawlab.audit.checks import run_checks, why_untrainable
 from pawlab.audit.measurements import Measurements, measure
 from pawlab.classifier import Classifier, model_file
-from pawlab.datasets.dataset import Dataset, count_skipped, set_aside
+from pawlab.datasets.dataset import Dataset, count_skipped
 from pawlab.datasets.discover import discover
 from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DataKeywords, DataOptions
+from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import describe
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from pawlab.datasets import folders, reading
-from pawlab.datasets import scan as scanning
+from pawlab.datasets import folders
 from pawlab.datasets.dataset import SPLITS
 from pawlab.datasets.discover import discover
 from pawlab.datasets.known import KNOWN_DATA, get_data
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import count_pictures
 from pawlab.errors import DataError
+from pawlab.files import names
+from pawlab.files import scan as scanning
 from picture_folders import JPEG, Bar, content, layout, left_out, make, write
 
 posix_names = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="this system can't have such names")
@@ -266,7 +267,7 @@ def test_forbidden_files_and_folders_are_set_aside(tmp_path: Path) -> None:
 
 
 def test_large_files_are_hashed_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_CHUNK", 7)
+    monkeypatch.setattr(names, "_CHUNK", 7)
     make(tmp_path, "cats/a long enough name.jpg", "dogs/1.jpg")
     dataset = discover(tmp_path)
     assert dataset.pictures[0].sha256 == hashlib.sha256(content("cats/a long enough name.jpg")).hexdigest()

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-NO_PICTURE = "isn't a picture"  # why a file is skipped that nobody would take for one
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,6 @@ class Named:
 
     name: str
     path: str
-
-
-def set_aside(skipped: Iterable[Skipped]) -> list[dict[str, str]]:
-    """Return name and reason of each entry that was to be a picture, or might have been."""
-    return [{"picture": item.name, "reason": item.reason} for item in skipped if item.reason != NO_PICTURE]
 
 
 def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:

@@ -1,17 +1,18 @@
 """Whatever the user names - folder, archive, table, address or known name - becomes a Dataset here."""
 
 from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 
-from pawlab.datasets.archives import archive_kind, stem, unpack
-from pawlab.datasets.dataset import Dataset
-from pawlab.datasets.download import cached_path, download
+from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.folders import folder_dataset
 from pawlab.datasets.known import is_known, known_name_like, load_known
 from pawlab.datasets.options import DEFAULT, DataOptions
-from pawlab.datasets.reading import printable
 from pawlab.datasets.tables import is_table, table_dataset
 from pawlab.errors import DataError
+from pawlab.files.archives import archive_kind, stem, unpack
+from pawlab.files.download import cached_path, download
+from pawlab.files.names import printable
 from pawlab.progress import Progress, silent
 
 
@@ -65,7 +66,8 @@ def _forget(url: str) -> None:
 def _from_archive(archive: Path, shown: Path, progress: Progress, options: DataOptions) -> Dataset:
     unpacked = unpack(archive, progress)
     dataset = folder_dataset(unpacked.folder, _name(shown), progress, shown, options)
-    return replace(dataset, skipped=dataset.skipped + unpacked.skipped, doubts=unpacked.doubts + dataset.doubts)
+    skipped = dataset.skipped + tuple(starmap(Skipped, unpacked.skipped))
+    return replace(dataset, skipped=skipped, doubts=unpacked.doubts + dataset.doubts)
 
 
 def _name(path: Path) -> str:

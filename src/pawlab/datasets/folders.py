@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pawlab.datasets.dataset import NO_PICTURE, Dataset, Skipped, Split
+from pawlab.datasets.dataset import Dataset, Skipped, Split
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
-from pawlab.datasets.reading import Candidate, label_text, printable, read_dataset, why_passed_over
-from pawlab.datasets.scan import Folder, scan
+from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, counted
+from pawlab.files.names import NO_PICTURE, printable, why_passed_over
+from pawlab.files.scan import Folder, scan
 from pawlab.progress import Progress, silent
 
 Kind = Split | Literal["unlabelled"]

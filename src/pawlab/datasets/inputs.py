@@ -7,14 +7,14 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import BinaryIO
 
-from pawlab.datasets.archives import archive_kind, unpack
 from pawlab.datasets.dataset import Named, Skipped
-from pawlab.datasets.download import download
-from pawlab.datasets.files import Files
-from pawlab.datasets.reading import is_picture_file, printable, why_passed_over
-from pawlab.datasets.scan import scan
 from pawlab.datasets.tables import is_table, table_paths
 from pawlab.errors import DataError
+from pawlab.files.archives import archive_kind, unpack
+from pawlab.files.download import download
+from pawlab.files.find import Files
+from pawlab.files.names import is_picture_file, printable, why_passed_over
+from pawlab.files.scan import scan
 from pawlab.progress import Progress, silent
 
 

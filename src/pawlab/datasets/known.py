@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pawlab.datasets.archives import stem, unpack
 from pawlab.datasets.dataset import Dataset
-from pawlab.datasets.download import cached_path, download
 from pawlab.datasets.folders import folder_dataset
 from pawlab.datasets.sample import SAMPLE
 from pawlab.errors import DataError, did_you_mean
+from pawlab.files.archives import stem, unpack
+from pawlab.files.download import cached_path, download
 from pawlab.progress import Progress, notebook_bar, silent
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from types import ModuleType
 
 from pawlab.datasets.dataset import Dataset, Skipped, Split
-from pawlab.datasets.files import Files
 from pawlab.datasets.folders import split_named
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
-from pawlab.datasets.reading import Candidate, label_text, printable, read_dataset
+from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, MissingExtraError
+from pawlab.files.find import Files
+from pawlab.files.names import printable
 from pawlab.progress import Progress, silent
 
 _TEXT = frozenset({".csv", ".tsv"})

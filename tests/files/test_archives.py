@@ -21,10 +21,10 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from pawlab.datasets import archives
-from pawlab.datasets.archives import archive_kind, stem, unpack
 from pawlab.datasets.discover import discover
 from pawlab.errors import DataError, OutputError
+from pawlab.files import archives
+from pawlab.files.archives import archive_kind, stem, unpack
 from picture_folders import JPEG, Bar, content, layout, left_out, write
 
 NAMES = ("photos/train/cats/1.jpg", "photos/train/dogs/1.jpg", "photos/val/cats/2.jpg", "photos/val/dogs/2.jpg")
@@ -388,7 +388,7 @@ UNPACK_SLOWLY = """
 import sys, time
 from pathlib import Path
 from typing import Any
-from pawlab.datasets import archives
+from pawlab.files import archives
 write = archives._write
 def slow(*arguments):
     print("writing", flush=True)

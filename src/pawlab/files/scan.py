@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pawlab.datasets.reading import is_ignored, is_picture_file, printable
 from pawlab.errors import DataError
+from pawlab.files.names import is_ignored, is_picture_file, printable
 from pawlab.images import is_picture_name
 from pawlab.storage import COMPARISON_FILE, HISTORY_FILE, RUN_FILE
 

@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
-from pawlab.datasets.dataset import Skipped
-from pawlab.datasets.reading import file_sha256, is_ignored, printable, why_passed_over
 from pawlab.errors import DataError, OutputError
+from pawlab.files.names import file_sha256, is_ignored, printable, why_passed_over
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.progress import Advance, Progress, silent
 from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time, replacing_folder
@@ -60,10 +59,10 @@ _NAME_FAULTS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTDIR, errno.EISDIR, e
 
 @dataclass(frozen=True)
 class Unpacked:
-    """Where an archive's pictures lie now, which members were skipped, and what is to be looked at."""
+    """Where an archive's pictures lie now, which members were skipped (name, reason), and what is to be looked at."""
 
     folder: Path
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     doubts: tuple[str, ...] = ()
 
 
@@ -141,7 +140,7 @@ def _reading(archive: Path) -> Iterator[None]:
 def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> None:
     pictures = folder / "pictures"
     pictures.mkdir()
-    skipped: list[Skipped] = []
+    skipped: list[tuple[str, str]] = []
     guessed: list[str] = []
     size = archive.stat().st_size
     with progress(f"Unpacking {printable(archive.name)}", size, unit="bytes") as advance, _damage_explained(archive):
@@ -150,7 +149,7 @@ def _unpack_into(folder: Path, archive: Path, kind: str, progress: Progress) -> 
         for member in _advancing(limited, advance):
             reason = _unpack_member(member, pictures, archive)
             if reason:
-                skipped.append(Skipped(printable(member.name), reason))
+                skipped.append((printable(member.name), reason))
             elif member.guessed:
                 guessed.append(printable(member.name))
     doubts = []
@@ -357,10 +356,9 @@ def _damage_explained(archive: Path) -> Iterator[None]:
         ) from error
 
 
-def _write_manifest(folder: Path, skipped: list[Skipped], doubts: list[str]) -> None:
+def _write_manifest(folder: Path, skipped: list[tuple[str, str]], doubts: list[str]) -> None:
     files, size = _measure(folder / "pictures")
-    listed = [[item.name, item.reason] for item in skipped]
-    manifest = {"files": files, "bytes": size, "skipped": listed, "doubts": doubts}
+    manifest = {"files": files, "bytes": size, "skipped": skipped, "doubts": doubts}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -370,7 +368,7 @@ def _unpacked_before(target: Path) -> Unpacked | None:
         manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
         if _measure(target / "pictures") != (manifest["files"], manifest["bytes"]):
             return None
-        skipped = tuple(Skipped(name, reason) for name, reason in manifest["skipped"])
+        skipped = tuple((str(name), str(reason)) for name, reason in manifest["skipped"])
         doubts = tuple(str(doubt) for doubt in manifest["doubts"])
     except (OSError, ValueError, LookupError, TypeError):
         return None

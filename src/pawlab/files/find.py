@@ -6,9 +6,9 @@ from collections import defaultdict
 from functools import cached_property
 from pathlib import Path
 
-from pawlab.datasets.reading import is_picture_file
-from pawlab.datasets.scan import scan
 from pawlab.errors import DataError
+from pawlab.files.names import is_picture_file
+from pawlab.files.scan import scan
 from pawlab.images import extensions, is_picture_name
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")

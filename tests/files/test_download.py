@@ -18,12 +18,12 @@ from typing import IO, Any
 import numpy as np
 import pytest
 
-from pawlab.datasets import download as module
 from pawlab.datasets import known
 from pawlab.datasets.discover import discover
-from pawlab.datasets.download import ATTEMPTS, cached_path, download
 from pawlab.datasets.known import KNOWN_DATA, KnownData, get_data
 from pawlab.errors import DataError, OutputError
+from pawlab.files import download as module
+from pawlab.files.download import ATTEMPTS, cached_path, download
 from picture_folders import Bar, content, layout
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
@@ -389,7 +389,7 @@ def test_a_killed_download_goes_on_where_it_stopped(site: Site) -> None:
     url = f"{site.address}/photos.zip"
     site.pause = 0.05
     target = cached_path(url)
-    code = f"from pawlab.datasets.download import download; download({url!r})"
+    code = f"from pawlab.files.download import download; download({url!r})"
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and not any(file.stat().st_size for file in target.parent.glob(".*.partial")):
