@@ -198,7 +198,7 @@ def test_what_was_understood_is_noted(tmp_path: Path) -> None:
         write(tmp_path / file, content(file))
     dataset = discover(tmp_path)
     assert dataset.notes == (
-        "test_set/test_set/ -> test, 2 classes; training_set/training_set/ -> train, 2 classes",
+        "training_set/training_set/ -> train, 2 classes; test_set/test_set/ -> test, 2 classes",
         "seg_pred/ holds no class folders: 1 picture skipped as unlabelled",
     )
     assert left_out(dataset) == {"seg_pred/1.jpg": "has no label: seg_pred/ holds no class folders"}

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pawlab.datasets.dataset import Dataset, Skipped, Split
+from pawlab.datasets.dataset import SPLITS, Dataset, Skipped, Split
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, counted
@@ -146,10 +146,10 @@ def _by_folder(top: Folder, shown: Path) -> _Found:
         elif inner.with_pictures:
             _add_classes(found, inner, top, kind, shown / folder.name)
             classes = counted(len(inner.with_pictures), "class", "classes")
-            read.append(f"{_name(inner.path, top.path)}/ -> {kind}, {classes}")
+            read.append((SPLITS.index(kind), f"{_name(inner.path, top.path)}/ -> {kind}, {classes}"))
         else:
             found.left_over.append((folder.path, "is a folder without pictures"))
-    found.notes[:0] = ["; ".join(read)] if read else []
+    found.notes[:0] = ["; ".join(line for _, line in sorted(read))] if read else []
     return found
 
 

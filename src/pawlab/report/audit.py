@@ -68,7 +68,7 @@ def _variants(seen: Pixels, recipe: Recipe, seed: int) -> list[Tile]:
 
 
 def shown_findings(findings: Iterable[Finding], dataset: Dataset) -> list[ShownFinding]:
-    """Put pictures to the findings, those set aside too."""
+    """Put pictures to the findings, those that were skipped too."""
     pictures = [*dataset.pictures, *(item.picture for item in dataset.skipped if item.picture is not None)]
     by_name = {picture.name: picture for picture in pictures}
     return [_shown_finding(finding, by_name) for finding in findings]
