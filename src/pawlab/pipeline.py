@@ -125,11 +125,10 @@ def compare(
 ) -> Comparison:
     """Train each recipe on the same split and return the runs, in the order asked for.
 
-    `recipes`: names, or recipes of one's own as `train` takes them; "all" stands for the published ones. `out`: a
-    folder with one run per recipe, comparison.json and, with `report`, comparison.html; runs/DATA-compared by default.
-    A recipe that is finished there is taken as it is, one that was cut off goes on; one whose pretrained weights can't
-    be had, or whose loss diverges, is skipped, with a line in the log. `epochs` is for those that train in epochs.
-    `reading`: as `train` takes it.
+    `recipes`: names, or recipes of one's own as `train` takes them, like `reading`; "all" stands for the published
+    ones. `out`: a folder with one run per recipe, comparison.json and, with `report`, comparison.html;
+    runs/DATA-compared by default. A recipe that is finished there is taken as it is, one that was cut off goes on; one
+    whose weights can't be had, or whose loss diverges, is skipped, with a line in the log.
 
     Ctrl-C ends it; the same call goes on from there. Raises OutputError where `out` holds something else, or runs on
     other pictures, with another seed or another number of epochs; RecipeError where there is nothing to compare.

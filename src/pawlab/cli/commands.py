@@ -84,14 +84,12 @@ def train(
         _require_nothing_beside_resume(context)
         run = pipeline.resume(resume, progress=bar)
     elif data is None:
-        raise PawlabError(
-            "say which pictures to train on, as in `pawlab train photos/`; `pawlab train sample` tries it."
-        )
+        raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
     else:
         pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
-        others = {"resize_mode": resize_mode or _renamed(fit), "fit": None, "progress": bar}
         asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
-        run = pipeline.train(**{**asked, **others})  # which takes our options under their names
+        asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "progress": bar}
+        run = pipeline.train(**asked)  # which takes our options under their names
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})
     else:
