@@ -10,6 +10,7 @@ from shlex import quote
 from typing import Any
 
 from pawlab import __version__, templates
+from pawlab.datasets.dataset import count_skipped
 from pawlab.report.shown import square
 from pawlab.report.style import css_variables
 from pawlab.storage import replacing_file
@@ -30,6 +31,7 @@ def _environment() -> Any:
     environment = templates.environment(Path(__file__).parent)
     environment.globals.update(version=__version__, today=_today, css_variables=css_variables)
     environment.filters.update(
+        count_skipped=count_skipped,
         percent_or_dash=lambda share: "–" if share is None else percent(share),
         span=lambda bounds: f"{bounds[0] * 100:.1f}–{percent(bounds[1])}",
         sureness=sureness,
