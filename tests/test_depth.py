@@ -104,9 +104,10 @@ def test_heic() -> None:
     pytest.importorskip("pi_heif", reason="needs the extra 'heic'")
     assert looks_like_picture(HEIC.read_bytes()[:16])
     assert is_picture_name("IMG_0001.HEIC")
-    picture, info = read(HEIC)
-    assert info == PictureInfo(64, 32, "HEIF")
-    assert np.abs(picture.astype(int) - quadrants(64, 32)).mean() < 6
+    for file in (HEIC, HEIC.with_name("quadrants_sideways.heic")):  # the latter upright by its EXIF tag
+        picture, info = read(file)
+        assert info == PictureInfo(64, 32, "HEIF")
+        assert np.abs(picture.astype(int) - quadrants(64, 32)).mean() < 6
 
 
 def test_without_the_extra_heic_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

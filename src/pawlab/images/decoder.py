@@ -40,6 +40,7 @@ MAX_BYTES = 800_000_000  # of a file: so many pixels of 16-bit RGB, uncompressed
 _TOO_MANY = f"more than the {MAX_PIXELS // 1_000_000} million pixels that are safe to decode"
 
 _ORIENTATION_TAG = 0x0112
+_HEIC_HEADER = 1 << 16  # bytes, within which a turn of HEIC's own stands; with one, the EXIF tag doesn't count
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -242,7 +243,10 @@ def _from_file(source: Any) -> Image.Image:
         register_heic()
         formats = ("HEIF",)
     with _the_file_at_fault():
-        return Image.open(io.BytesIO(data), formats=formats)
+        image = Image.open(io.BytesIO(data), formats=formats)
+        if is_heic(head) and b"irot" not in data[:_HEIC_HEADER]:
+            image.getexif()[_ORIENTATION_TAG] = image.info.get("original_orientation") or 1
+        return image
 
 
 def _bytes_of(source: Any) -> bytes:
