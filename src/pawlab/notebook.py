@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pawlab import templates
+from pawlab.names import printable
 
 MOST_SHOWN = 60  # of a list: enough to look through, and a notebook stays light
 
@@ -47,7 +48,7 @@ def _filled(name: str, *values: Any) -> str:
     """Fill a macro of notebook.html.j2. Paths may hold bytes that aren't text; a page mayn't."""
     macros = templates.environment(Path(__file__).parent).get_template("notebook.html.j2").module
     html = re.sub(r">\s+<", "><", getattr(macros, name)(*values)).strip()
-    return html.encode("utf-8", "replace").decode("utf-8")
+    return printable(html)
 
 
 def _link(file: Path) -> str:

@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 import os
@@ -358,3 +359,34 @@ def test_export_says_the_same_where_it_is_the_same(
     form = FORMS["onnx"]
     monkeypatch.setitem(FORMS, "onnx", replace(form, answer=lambda path, pixels: form.answer(path, pixels) + 2e-4))
     assert "Checked    probabilities differ from model.onnx's by 2e-04 at most\n" in pawlab(*command).out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_names_are_never_sent_raw_to_a_terminal(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "\x1b[2J\rclass"
+    folder.mkdir(parents=True)
+    (tmp_path / "a" / "b").mkdir()
+    for number in range(6):
+        shutil.copy(warm, folder / f"\x9b{number}.png")
+        shutil.copy(warm, tmp_path / "a" / "b" / f"{number}.png")
+    for command in (
+        ("explore", tmp_path / "a"),
+        ("explore", tmp_path / "a", "--json"),
+        ("evaluate", run.folder, folder),
+    ):
+        _, out, err = pawlab(*command)
+        assert (out + err).replace("\n", "").isprintable()
+
+
+def test_csv_holds_no_formula_and_one_row_a_picture(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    names = ["=1+1.png"] if sys.platform == "win32" else ["=1+1.png", "a\rb.png", "a\udcff.png"]
+    for name in names:
+        shutil.copy(warm, tmp_path / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        assert pawlab("predict", run.folder, *names, "--out", "p.csv").code == 0
+        with Path("p.csv").open(newline="", encoding="utf-8") as file:
+            written = [row["picture"] for row in csv.DictReader(file)]
+        assert written == [f"'{names[0]}", *names[1:2], *[r"a\udcff.png"][: len(names) - 1]]
+        again = pawlab("predict", run.folder, "p.csv", "--format", "json")
+    assert [item["error"] for item in json.loads(again.out)] == [None] * len(names)

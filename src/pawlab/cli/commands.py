@@ -10,7 +10,7 @@ import typer
 
 from pawlab import __version__
 from pawlab.cli.options import levelled, takes_data
-from pawlab.cli.terminal import bar, say, show_json
+from pawlab.cli.terminal import Terminal, bar, say, show, show_json
 from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import PawlabError, counted
@@ -128,7 +128,7 @@ def compare(
     else:
         print_table(*compared.table())
         if compared.page.is_file():
-            print(f"Page       {compared.page}")
+            show(f"Page       {compared.page}")
 
 
 @app.command()
@@ -161,7 +161,7 @@ def predict(
     results = _watched(classifier.predict_each(found.pictures), count, unreadable)
     top = min(top, len(classifier.classes))
     if out is None:
-        write_text(results, form, top, sys.stdout)
+        write_text(results, form, top, Terminal())
     else:
         write(results, form, top, out)
         say(f"{counted(count, 'prediction', 'predictions')} written to {out}.")
@@ -188,8 +188,8 @@ def explain(
     classifier = Classifier.load(model)
     prediction = classifier.predict(picture)
     heat = write_explanation(classifier, picture, out, label)
-    write_text([prediction], "table", 1, sys.stdout)
-    print(f"{out} is bright where the picture speaks for {heat.label} ({heat.method}).")
+    write_text([prediction], "table", 1, Terminal())
+    show(f"{out} is bright where the picture speaks for {heat.label} ({heat.method}).")
 
 
 @app.command()
@@ -239,12 +239,13 @@ def export(
     if as_json:
         show_json(exported.to_dict())
         return
-    print(f"Export     {exported.path}, with {exported.card.name}")
+    show(f"Export     {exported.path}, with {exported.card.name}")
     at_most = f"differ from model.onnx's by {exported.difference:.0e} at most"
-    print("Checked    probabilities", at_most if exported.difference else "are the same as model.onnx's")
+    same = "are the same as model.onnx's"
+    show(f"Checked    probabilities {at_most if exported.difference else same}")
     for name in exported.missing_outputs:
-        print(f"Without    {name}, which model.onnx has")
-    print(f"Next       python {shlex.quote(str(exported.example))} PICTURE")
+        show(f"Without    {name}, which model.onnx has")
+    show(f"Next       python {shlex.quote(str(exported.example))} PICTURE")
 
 
 @app.command()
@@ -268,7 +269,7 @@ def explore(
     else:
         print_exploration(found)
         if out is not None:
-            print(f"Page       {out / 'explore.html'}")
+            show(f"Page       {out / 'explore.html'}")
 
 
 @app.command()
@@ -345,7 +346,7 @@ def data_get(
     """Fetch a known data set and print where it lies."""
     from pawlab.datasets.known import get_data
 
-    print(get_data(name, bar))
+    show(str(get_data(name, bar)))
 
 
 @app.callback(invoke_without_command=True)

@@ -11,6 +11,7 @@ import typer
 from pawlab.cli.commands import app
 from pawlab.cli.terminal import drop_output, prepare_streams, say
 from pawlab.errors import PawlabError
+from pawlab.names import on_terminal
 
 _INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
@@ -66,7 +67,12 @@ def _messages() -> Iterator[None]:
     """Show pawlab's own messages as they are, whatever other libraries do with logging meanwhile."""
     import logging
 
+    class Plain(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return on_terminal(super().format(record), "\n")
+
     log, handler = logging.getLogger("pawlab"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Plain())
     log.addHandler(handler)
     log.propagate = False
     try:

@@ -1,13 +1,13 @@
 """Predictions as a table for people, as JSON, as CSV or as Parquet."""
 
-import csv
-import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 from pawlab.classifier import NoPrediction, Result
 from pawlab.errors import OutputError
+from pawlab.names import Output, json_text, on_terminal, printable, write_csv
 from pawlab.storage import replacing_file
 
 Format = Literal["table", "json", "csv", "parquet"]
@@ -47,16 +47,15 @@ def write(predictions: Iterable[Result], form: Format, top: int, out: Path) -> N
         if form == "parquet":
             _write_parquet([_row(prediction, top) for prediction in predictions], columns(top), partial)
         else:
-            with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
                 write_text(predictions, form, top, file)
 
 
-def write_text(predictions: Iterable[Result], form: Format, top: int, file: TextIO) -> None:
+def write_text(predictions: Iterable[Result], form: Format, top: int, file: Output) -> None:
     """Write the answers, one by one as they come. Not for Parquet, which isn't text."""
     if form == "csv":
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns(top))
-        writer.writerows(map(_csv_value, _row(prediction, top)) for prediction in predictions)
+        rows = (map(_csv_value, _row(prediction, top)) for prediction in predictions)
+        write_csv(chain([columns(top)], rows), file)
         return
     for line in _json(predictions, top) if form == "json" else _table(predictions, top):
         file.write(line)
@@ -71,7 +70,8 @@ def columns(top: int) -> tuple[str, ...]:
 def _row(prediction: Result, top: int) -> tuple[Any, ...]:
     label, probability = (prediction.label, prediction.probability) if prediction.error is None else (None, None)
     others: list[Any] = [value for pair in prediction.top(top)[1:] for value in pair]
-    row = (prediction.picture, label, probability, prediction.sure, prediction.error, prediction.reason, *others)
+    picture = printable(prediction.picture)
+    row = (picture, label, probability, prediction.sure, prediction.error, prediction.reason, *others)
     return row + (None,) * (len(columns(top)) - len(row))
 
 
@@ -79,19 +79,14 @@ def _table(predictions: Iterable[Result], top: int) -> Iterator[str]:
     """Yield a line per picture: the prediction first, so that the eye finds it whatever the paths' lengths."""
     for prediction in predictions:
         why = prediction.error or prediction.reason
-        yield f"{_answer(prediction, top):<24}  {_one_line(prediction.picture)}{f': {why}' if why else ''}\n"
+        yield f"{_answer(prediction, top):<24}  {on_terminal(prediction.picture)}{f': {why}' if why else ''}\n"
 
 
 def _answer(prediction: Result, top: int) -> str:
     if isinstance(prediction, NoPrediction):
         return "error"
-    ranked = ", ".join(f"{_one_line(label)} {probability:.1%}" for label, probability in prediction.top(top))
+    ranked = ", ".join(f"{on_terminal(label)} {probability:.1%}" for label, probability in prediction.top(top))
     return ranked if prediction.sure else f"not sure ({ranked})"
-
-
-def _one_line(text: str) -> str:
-    """Return text with line breaks and other control characters spelt out: a terminal would obey them."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _csv_value(value: Any) -> Any:
@@ -105,13 +100,13 @@ def _json(predictions: Iterable[Result], top: int) -> Iterator[str]:
     """Yield one JSON array, an element a line."""
     separator = "[\n"
     for prediction in predictions:
-        yield separator + json.dumps(_document(prediction, top), ensure_ascii=False)
+        yield separator + json_text(_document(prediction, top))
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
 
 
 def _document(prediction: Result, top: int) -> dict[str, Any]:
-    document = prediction.to_dict()
+    document = {**prediction.to_dict(), "picture": printable(prediction.picture)}
     return document if top == 1 else {**document, "probabilities": dict(prediction.top(top))}
 
 

@@ -8,7 +8,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pawlab.cli.terminal import show
 from pawlab.errors import counted
+from pawlab.names import on_terminal
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 
@@ -33,7 +35,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(on_terminal, row))
     console = _console()
     (console if console.is_terminal else _console(width=_PIPE_WIDTH)).print(table)
 
@@ -108,38 +110,38 @@ def print_run(run: "Run") -> None:
     splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
     classes = len(metrics["classes"])
     for note in metrics["notes"]:
-        print(f"Read       {note}")
-    print(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
-    print(f"Test       {_with_interval(metrics['test'])}")
-    print(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
+        show(f"Read       {note}")
+    show(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
+    show(f"Test       {_with_interval(metrics['test'])}")
+    show(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
     for sentence in metrics["verdict"]["sentences"]:
-        print(f"           {sentence}")
+        show(f"           {sentence}")
     print_skipped(metrics["skipped"], f"; {run.folder / 'run.json'} lists them")
     if run.interrupted:
-        print(f"Stopped    early; go on with: pawlab train --resume {quoted}")
-    print(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
+        show(f"Stopped    early; go on with: pawlab train --resume {quoted}")
+    show(f"Results    {run.folder}, after {metrics['seconds']['total']:.0f} s")
     if run.page.is_file():
-        print(f"Report     {run.page}")
-    print(f"Next       pawlab predict {quoted} PICTURE")
+        show(f"Report     {run.page}")
+    show(f"Next       pawlab predict {quoted} PICTURE")
 
 
 def print_skipped(kinds: Sequence[dict[str, Any]], rest: str = "") -> None:
     """Print how many files were skipped, by extension and reason, the most frequent first."""
     if not kinds:
         return
-    print(f"Skipped    {counted(sum(kind['files'] for kind in kinds), 'file', 'files')}{rest}")
+    show(f"Skipped    {counted(sum(kind['files'] for kind in kinds), 'file', 'files')}{rest}")
     for kind in kinds[:_KINDS]:
-        print(f"           {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
+        show(f"           {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
     if len(kinds) > _KINDS:
-        print(f"           {sum(kind['files'] for kind in kinds[_KINDS:]):,} more, for other reasons")
+        show(f"           {sum(kind['files'] for kind in kinds[_KINDS:]):,} more, for other reasons")
 
 
 def print_evaluation(scored: dict[str, Any]) -> None:
     """Print a score, and each class's recall."""
-    print(f"Test       {_with_interval(scored)}")
+    show(f"Test       {_with_interval(scored)}")
     for name, values in scored["by_class"].items():
         recall = f"recall {values['recall']:.1%} of {values['pictures']:,}" if values["pictures"] else "no pictures"
-        print(f"           {name}: {recall}")
+        show(f"           {name}: {recall}")
 
 
 def _with_interval(score: dict[str, Any]) -> str:
@@ -154,10 +156,10 @@ def print_exploration(found: dict[str, Any]) -> None:
     rows = [(name, *(f"{found['counts'][split].get(name, 0):,}" for split in splits)) for name in found["classes"]]
     totals = (f"{sum(found['counts'][split].values()):,}" for split in splits)
     print_table(("class", *splits), [*rows, ("all", *totals)])
-    print(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class)")
-    print(f"Overlap    {found['overlap']} (pictures that are in two splits)")
+    show(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class)")
+    show(f"Overlap    {found['overlap']} (pictures that are in two splits)")
     for note in found["notes"]:
-        print(f"Read       {note}")
+        show(f"Read       {note}")
     print_findings(found["findings"])
 
 
@@ -169,7 +171,7 @@ def print_findings(findings: Sequence[dict[str, Any]]) -> None:
     for finding in findings:
         style = _STYLES[finding["severity"]]
         console.print(f"\n{finding['severity'].capitalize()}: {finding['check']}", style=style)
-        console.print(finding["sentence"])
+        console.print(on_terminal(finding["sentence"]))
         for group in finding["groups"][:_SHOWN]:
             console.print(f"  {' = '.join(map(_mention, group))}", soft_wrap=True)
         more = len(finding["groups"]) - _SHOWN
@@ -178,7 +180,7 @@ def print_findings(findings: Sequence[dict[str, Any]]) -> None:
 
 
 def _mention(mention: dict[str, str]) -> str:
-    return f"{mention['picture']} ({mention['detail']})" if mention["detail"] else mention["picture"]
+    return on_terminal(f"{mention['picture']} ({mention['detail']})" if mention["detail"] else mention["picture"])
 
 
 def _size(recipe: Recipe) -> str:

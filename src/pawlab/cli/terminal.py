@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pawlab.names import json_text, on_terminal
 from pawlab.progress import Advance, silent
 
 if TYPE_CHECKING:
@@ -103,11 +104,22 @@ def _readable(number: float) -> str:
 def say(line: str = "", always: bool = False) -> None:
     """Print a line for people, on standard error; with -q only what must `always` be said."""
     if always or not _Level.quiet:
-        print(line, file=sys.stderr)
+        print(on_terminal(line), file=sys.stderr)
+
+
+def show(line: str) -> None:
+    """Print a line of the result, on standard output."""
+    print(on_terminal(line))
 
 
 def show_json(document: Any) -> None:
     """Print one JSON document on standard output."""
-    import json
+    print(json_text(document, indent=2))
 
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+class Terminal:
+    """Standard output as a text file. A terminal gets characters that it would obey spelt out; a pipe gets all."""
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        return sys.stdout.write(on_terminal(text, "\n") if sys.stdout.isatty() else text)

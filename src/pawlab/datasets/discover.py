@@ -12,7 +12,7 @@ from pawlab.datasets.tables import is_table, table_dataset
 from pawlab.errors import DataError
 from pawlab.files.archives import archive_kind, stem, unpack
 from pawlab.files.download import cached_path, download
-from pawlab.files.names import printable
+from pawlab.names import printable
 from pawlab.progress import Progress, silent
 
 

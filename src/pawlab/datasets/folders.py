@@ -22,8 +22,9 @@ from pawlab.datasets.dataset import SPLITS, Dataset, Skipped, Split
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, counted
-from pawlab.files.names import NO_PICTURE, printable, why_passed_over
+from pawlab.files.names import NO_PICTURE, why_passed_over
 from pawlab.files.scan import Folder, scan
+from pawlab.names import printable
 from pawlab.progress import Progress, silent
 
 Kind = Split | Literal["unlabelled"]

@@ -13,8 +13,9 @@ from pawlab.errors import DataError
 from pawlab.files.archives import archive_kind, unpack
 from pawlab.files.download import download
 from pawlab.files.find import Files
-from pawlab.files.names import is_picture_file, printable, why_passed_over
+from pawlab.files.names import is_picture_file, why_passed_over
 from pawlab.files.scan import scan
+from pawlab.names import printable
 from pawlab.progress import Progress, silent
 
 

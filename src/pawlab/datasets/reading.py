@@ -12,7 +12,8 @@ from pathlib import Path
 from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.errors import DataError, counted
-from pawlab.files.names import NO_PICTURE, file_sha256, printable
+from pawlab.files.names import NO_PICTURE, file_sha256
+from pawlab.names import printable
 from pawlab.progress import Progress, silent
 
 _BATCH = 32  # files per task: few enough that the bar moves, many enough that threads don't wait for work

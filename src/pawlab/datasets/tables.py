@@ -21,7 +21,7 @@ from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, MissingExtraError
 from pawlab.files.find import Files
-from pawlab.files.names import printable
+from pawlab.names import from_csv, printable
 from pawlab.progress import Progress, silent
 
 _TEXT = frozenset({".csv", ".tsv"})
@@ -192,7 +192,7 @@ def _text(path: Path, doubts: list[str]) -> str:
 def _row(number: int, fields: Sequence[str], columns: dict[str, int], options: DataOptions) -> _Row:
     def field(role: str) -> str:
         index = columns.get(role)
-        return fields[index] if index is not None and index < len(fields) else ""
+        return from_csv(fields[index]) if index is not None and index < len(fields) else ""
 
     label = field("label").strip()
     if options.label_pattern is not None:

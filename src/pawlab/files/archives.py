@@ -24,8 +24,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from pawlab.errors import DataError, OutputError
-from pawlab.files.names import file_sha256, is_ignored, printable, why_passed_over
+from pawlab.files.names import file_sha256, is_ignored, why_passed_over
 from pawlab.images import is_picture_name, looks_like_picture
+from pawlab.names import printable
 from pawlab.progress import Advance, Progress, silent
 from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time, replacing_folder
 

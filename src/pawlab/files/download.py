@@ -32,7 +32,8 @@ from urllib.request import (
 from pawlab import __version__
 from pawlab.errors import DataError
 from pawlab.files.archives import MAX_BYTES
-from pawlab.files.names import file_sha256, printable
+from pawlab.files.names import file_sha256
+from pawlab.names import printable
 from pawlab.progress import Advance, Progress, silent
 from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time
 

@@ -10,6 +10,7 @@ from pawlab.errors import DataError
 from pawlab.files.names import is_picture_file
 from pawlab.files.scan import scan
 from pawlab.images import extensions, is_picture_name
+from pawlab.names import from_printable
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
@@ -65,7 +66,8 @@ class Files:
 
 def _forms(text: str) -> list[str]:
     slashed = _slashed(text)
-    return list(dict.fromkeys((text, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))))
+    composed = (unicodedata.normalize(form, slashed) for form in ("NFC", "NFD"))
+    return list(dict.fromkeys((text, from_printable(text), slashed, *composed)))
 
 
 def _slashed(text: str) -> str:

@@ -47,11 +47,6 @@ def why_passed_over(path: Path) -> str:
     return _OTHER_KINDS.get(path.suffix.lower(), NO_PICTURE)
 
 
-def printable(name: str) -> str:
-    r"""Return a file's name as text that every file and terminal takes; bytes that aren't text appear as `\udcff`."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def file_sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes. Raises OSError."""
     digest = hashlib.sha256()

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from pawlab.errors import DataError
-from pawlab.files.names import is_ignored, is_picture_file, printable
+from pawlab.files.names import is_ignored, is_picture_file
 from pawlab.images import is_picture_name
+from pawlab.names import printable
 from pawlab.storage import COMPARISON_FILE, HISTORY_FILE, RUN_FILE
 
 _RESULTS = ((RUN_FILE, HISTORY_FILE), (COMPARISON_FILE,))  # what only a run's or a comparison's folder holds

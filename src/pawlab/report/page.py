@@ -20,10 +20,10 @@ _NO_OPTIONS = frozenset({"kind", "output_shape", "parameters", "trainable"})
 
 
 def write_page(path: Path, template: str, **values: Any) -> None:
-    """Fill a template of this folder and write it; names that aren't valid Unicode get question marks."""
+    """Fill a template of this folder and write it; bytes in names that aren't UTF-8 appear as in `names.printable`."""
     page = _environment().get_template(template).render(values)
     with replacing_file(path) as partial:
-        partial.write_text(page, encoding="utf-8", errors="replace", newline="\n")
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 @cache

@@ -15,6 +15,7 @@ from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.datasets.dataset import SPLITS, Dataset, Split
 from pawlab.errors import DataError, OutputError
 from pawlab.evaluation.history import Epoch, read_history
+from pawlab.names import json_text, write_csv
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
 from pawlab.storage import HISTORY_FILE as HISTORY_FILE
@@ -92,18 +93,13 @@ class Run:
 def write_json(values: dict[str, Any], path: Path) -> None:
     """Write a JSON file for people and programs."""
     with replacing_file(path) as partial:
-        partial.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json_text(values, indent=2) + "\n", encoding="utf-8")
 
 
 def write_rows(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]], path: Path) -> None:
-    """Write a CSV file. Names that aren't valid Unicode keep their bytes."""
-    with (
-        replacing_file(path) as partial,
-        partial.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    """Write a CSV file, by the rules of `pawlab.names`."""
+    with replacing_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        write_csv([header, *rows], file)
 
 
 def write_split(dataset: Dataset, path: Path) -> None:
