@@ -9,6 +9,7 @@ from PIL import Image
 
 import pawlab
 from pawlab.classifier import NoPrediction, Prediction, Predictions
+from pawlab.names import printable
 from pawlab.notebook import MOST_SHOWN
 from pawlab.runs.record import Run, write_json
 

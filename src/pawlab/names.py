@@ -8,6 +8,7 @@ r"""How names stand in what we write and print, whatever bytes and characters th
 
 import csv
 import json
+import os
 import re
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -37,6 +38,11 @@ def from_printable(text: str) -> str:
     Who reads a path tries the text as it stands first: a name may hold the letters `\udcff` themselves.
     """
     return _SPELT.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def as_path(text: str) -> str:
+    """Return the path for which `printable` gave this text; where a file is called as the text is, that one."""
+    return text if os.path.exists(text) else from_printable(text)  # noqa: PTH110
 
 
 def on_terminal(text: str, kept: str = "") -> str:

@@ -15,7 +15,9 @@ import pytest
 from pawlab import cli
 from pawlab import pipeline as workflow
 from pawlab.export.forms import FORMS
+from pawlab.names import printable
 from pawlab.runs.record import Run
+from pawlab.runs.request import Request
 
 
 class Outcome(NamedTuple):
@@ -390,3 +392,29 @@ def test_csv_holds_no_formula_and_one_row_a_picture(pawlab: Any, run: Run, warm:
         assert written == [f"'{names[0]}", *names[1:2], *[r"a\udcff.png"][: len(names) - 1]]
         again = pawlab("predict", run.folder, "p.csv", "--format", "json")
     assert [item["error"] for item in json.loads(again.out)] == [None] * len(names)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_data_run_and_model_may_lie_where_names_are_no_text(
+    pawlab: Any, learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "h\udcffre"
+    shutil.copytree(learnable_folder, here / "d\udce9ta")
+    (here / "d\udce9ta" / "warm-circles" / "00.png").rename(here / "d\udce9ta" / "warm-circles" / "\udc80.png")
+    monkeypatch.chdir(here)
+    code, out, err = pawlab("train", "d\udce9ta", "--out", "r\udcffn", "--json")
+    assert (code, json.loads(out)["run"]) == (0, r"r\udcffn"), err
+    record = json.loads(Path("r\udcffn", "run.json").read_text(encoding="utf-8"))
+    assert record["request"]["data"] == r"d\udce9ta"
+    assert Request.from_record(record, Path("run.json")).data == "d\udce9ta"
+    assert r"h\udcffre" in record["request"]["directory"]
+    assert r"r\udcffn" in Path("r\udcffn", "report.html").read_text(encoding="utf-8")
+    assert r"warm-circles/\udc80.png" in Path("r\udcffn", "split.csv").read_text(encoding="utf-8")
+    picture = Path("d\udce9ta", "warm-circles", "\udc80.png")
+    for form in ("json", "csv", "parquet"):
+        assert pawlab("predict", "r\udcffn", picture, "--out", f"p.{form}").code == 0
+    assert json.loads(Path("p.json").read_text(encoding="utf-8"))[0]["picture"] == printable(str(picture))
+    for table in ("p.csv", "p.parquet"):
+        assert '"error": null' in pawlab("predict", "r\udcffn", table, "--format", "json").out
+    assert pawlab("explain", "r\udcffn", picture, "--out", "h\udcffat.png").code == 0
+    assert pawlab("export", "r\udcffn", "--to", "onnx", "--out", "m\udcff.onnx").code == 0

@@ -117,4 +117,5 @@ def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Pa
     kinds = {"probability": pyarrow.float64(), "sure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name.split("_")[0], pyarrow.string())) for name in names])
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    pyarrow.parquet.write_table(pyarrow.table(columns, schema), path)
+    with path.open("wb") as file:  # since pyarrow takes no path that isn't UTF-8
+        pyarrow.parquet.write_table(pyarrow.table(columns, schema), file)

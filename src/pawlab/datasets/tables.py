@@ -204,7 +204,7 @@ def _parquet_rows(path: Path, options: DataOptions, _: list[str]) -> Iterator[_R
     """Yield the rows, a few thousand in memory at a time; whatever is no text is written out as such."""
     pyarrow = require_pyarrow(f"reading {_shown(path)}")
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
             header = file.schema_arrow.names
             columns = _find_columns(header, path, options)
             roles = {role: place for place, role in enumerate(columns)}

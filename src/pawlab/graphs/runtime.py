@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.errors import PawlabError
+from pawlab.names import printable
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -55,8 +56,14 @@ def open_graph(graph: Path | bytes, *, provider: str = CPU, threads: int = 1, ba
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # its warnings are for developers of graphs, and would reach the user's terminal
-    given = graph if isinstance(graph, bytes) else str(graph)
+    given = graph if isinstance(graph, bytes) else _path_or_content(graph)
     return Graph(onnxruntime.InferenceSession(given, options, providers=[provider]), batch_size)
+
+
+def _path_or_content(path: Path) -> str | bytes:
+    """Return the path, or the file's bytes where ONNX Runtime can't open it: its paths are text in UTF-8."""
+    text = str(path)
+    return text if printable(text) == text else path.read_bytes()
 
 
 def _onnxruntime() -> Any:

@@ -15,12 +15,14 @@ from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import OutputError
 from pawlab.features.source import FeatureSource
 from pawlab.images import ResizeMode
+from pawlab.names import as_path
 from pawlab.progress import Progress
 from pawlab.recipes import RECIPES, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import machine, versions
 from pawlab.trainers.fitted import Settings
 
+_PATHS = ("data", "weights", "directory")
 _OLD_NAMES = {"fit": "resize_mode"}
 
 
@@ -69,6 +71,7 @@ class Request:
         known = {field.name for field in fields(Request)}
         try:
             given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
+            given |= {name: as_path(given[name]) for name in _PATHS if given.get(name)}
             return Request(**{**given, "options": DataOptions(**given.get("options", {}))})
         except (AttributeError, TypeError, ValueError) as error:
             needed = ", ".join(sorted(known))
