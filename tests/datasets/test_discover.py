@@ -2,6 +2,7 @@ import hashlib
 import os
 import sys
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pawlab.datasets import folders
 from pawlab.datasets.dataset import SPLITS
 from pawlab.datasets.discover import discover
 from pawlab.datasets.known import KNOWN_DATA, get_data
+from pawlab.datasets.scan import scan
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import count_pictures
 from pawlab.errors import DataError
@@ -214,7 +216,7 @@ def test_links_are_followed_and_cycles_end(tmp_path: Path) -> None:
         "dogs/4.jpg": ("dogs", None),
     }
     reasons = left_out(dataset)
-    assert reasons["cats/round"] == "is a link to a folder that it lies in"
+    assert reasons["cats/round"] == "is a link to a folder that is read already"
     assert reasons["dogs/gone.jpg"] == "is a link to nothing"
     assert set(reasons) == {"cats/round", "dogs/gone.jpg", "dogs/self.jpg"}
 
@@ -423,3 +425,57 @@ def test_an_unknown_data_set() -> None:
     assert str(caught.value).startswith(
         "there's no known data set 'cats_and_dogs'. Did you mean 'cats-and-dogs'? These are known: "
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such files there")
+def test_pipes_devices_and_sockets_are_neither_data_nor_pictures(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name in ("cats/1.jpg", "dogs/1.jpg"):
+        (data / name).parent.mkdir(parents=True)
+        (data / name).write_bytes(JPEG + name.encode())
+    os.mkfifo(data / "cats/pipe.jpg")
+    os.mkfifo(data / "cats/pipe")
+    (data / "cats/zero.jpg").symlink_to("/dev/zero")
+    (data / "dogs/gone.jpg").symlink_to(tmp_path / "nowhere")
+    reasons = {item.name: item.reason for item in discover(data).skipped}
+    irregular = "isn't a regular file"
+    assert reasons == {
+        "cats/pipe.jpg": irregular,
+        "cats/zero.jpg": irregular,
+        "dogs/gone.jpg": "is a link to nothing",
+    }
+    for place in (data / "cats/pipe", Path("/dev/zero"), data / "cats/zero.jpg"):
+        with pytest.raises(DataError) as caught:
+            discover(place)
+        assert str(caught.value).startswith(f"{place} is a pipe, a device or a socket. Give a folder, ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_fan_of_links_is_read_once(tmp_path: Path) -> None:
+    """Each of forty folders holds two links to the next: a million million ways lead to the last."""
+    folders = [tmp_path / "data", *(tmp_path / f"level{number}" for number in range(40))]
+    for folder in folders:
+        folder.mkdir()
+    for folder, inner in pairwise(folders):
+        for name in ("a", "b"):
+            (folder / name).symlink_to(inner)
+    (folders[-1] / "1.jpg").write_bytes(JPEG)
+    assert len(scan(tmp_path / "data").all_files()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_folder_comes_before_links_to_it(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    (tmp_path / "cats/1.jpg").write_bytes(JPEG)
+    (tmp_path / "a link").symlink_to(tmp_path / "cats")
+    found = scan(tmp_path)
+    assert [folder.name for folder in found.with_pictures] == ["cats"]
+    assert found.skipped == [(tmp_path / "a link", "is a link to a folder that is read already")]
+
+
+def test_too_many_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr("pawlab.datasets.scan._MAX_FOLDERS", 3)
+    with pytest.raises(DataError, match=r"^more than 3 folders lie around .*c\. Name a smaller one\.$"):
+        scan(tmp_path)

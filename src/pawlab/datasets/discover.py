@@ -39,11 +39,21 @@ def _existing(data: str | Path) -> Path:
     try:
         path = Path(data).expanduser()
         if str(data) and path.exists():
+            _require_place(path)
             return path
     except (OSError, ValueError, RuntimeError):  # a name too long for any file, with a NUL in it, or of nobody's home
         pass
     hint = known_name_like(str(data)) or " Check the path, or try 'sample'."
     raise DataError(f"there's no folder or file {printable(str(data))!r}.{hint}")
+
+
+def _require_place(path: Path) -> None:
+    """Refuse pipes, devices and sockets: some never end, and none can be read twice."""
+    if not path.is_dir() and not path.is_file():
+        raise DataError(
+            f"{printable(str(path))} is a pipe, a device or a socket. Give a folder, an archive or a table; "
+            "what comes through a pipe can be kept in a file first."
+        )
 
 
 def _from_address(url: str, progress: Progress, options: DataOptions) -> Dataset:

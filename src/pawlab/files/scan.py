@@ -14,6 +14,7 @@ from pawlab.storage import COMPARISON_FILE, HISTORY_FILE, RUN_FILE
 
 _RESULTS = ((RUN_FILE, HISTORY_FILE), (COMPARISON_FILE,))  # what only a run's or a comparison's folder holds
 _MAX_DEPTH = 100  # folders within folders; nobody's pictures lie deeper, and a program's stack is finite
+_MAX_FOLDERS = 1_000_000
 
 _Identity = tuple[int, int]  # device and inode: the same for a folder and all links to it
 
@@ -60,21 +61,29 @@ class Folder:
 
 
 def scan(path: Path) -> Folder:
-    """List a folder with all below it, links followed, hidden entries skipped. Raises DataError."""
+    """List a folder with all below it, links followed, hidden entries skipped; each real folder is read once.
+
+    Raises DataError where it can't be read, or more than 1,000,000 folders lie below it.
+    """
     try:
-        return _scan(path, ())
+        return _scan(path, 0, {_identity(path)})
     except OSError as error:
         raise DataError(f"can't read the folder {printable(str(path))}: {error.strerror or error}.") from error
 
 
-def _scan(path: Path, above: tuple[_Identity, ...]) -> Folder:
+def _identity(path: Path) -> _Identity:
     status = path.stat()
-    here = (*above, (status.st_dev, status.st_ino))
+    return status.st_dev, status.st_ino
+
+
+def _scan(path: Path, depth: int, read: set[_Identity]) -> Folder:
     folder = Folder(path)
     with os.scandir(path) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
+        for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):  # what lies here comes first
             if not is_ignored(entry.name):
-                _add(entry, folder, here)
+                _add(entry, folder, depth, read)
+    folder.files.sort()
+    folder.folders.sort(key=lambda inner: inner.name)
     folder.results = (folder.results and not folder.files and not folder.folders) or _is_result(folder.path)
     return folder
 
@@ -83,27 +92,30 @@ def _is_result(path: Path) -> bool:
     return any(all((path / name).is_file() for name in names) for names in _RESULTS)
 
 
-def _add(entry: os.DirEntry[str], folder: Folder, here: tuple[_Identity, ...]) -> None:
+def _add(entry: os.DirEntry[str], folder: Folder, depth: int, read: set[_Identity]) -> None:
     path = folder.path / entry.name
     try:
         if entry.is_dir():
-            _add_folder(path, folder, here)
+            _add_folder(path, folder, depth, read)
         elif entry.is_file():
             (folder.files if is_picture_file(path) else folder.others).append(path)
         elif is_picture_name(entry.name):
-            folder.skipped.append((path, "is a link to nothing" if entry.is_symlink() else "isn't a regular file"))
+            folder.skipped.append((path, "isn't a regular file" if path.exists() else "is a link to nothing"))
     except OSError as error:
         folder.skipped.append((path, f"can't be read: {error.strerror or error}"))
 
 
-def _add_folder(path: Path, folder: Folder, here: tuple[_Identity, ...]) -> None:
-    status = path.stat()
-    if (status.st_dev, status.st_ino) in here:
-        folder.skipped.append((path, "is a link to a folder that it lies in"))
-    elif len(here) >= _MAX_DEPTH:
+def _add_folder(path: Path, folder: Folder, depth: int, read: set[_Identity]) -> None:
+    identity = _identity(path)
+    if identity in read:
+        folder.skipped.append((path, "is a link to a folder that is read already"))
+    elif depth + 1 >= _MAX_DEPTH:
         folder.skipped.append((path, f"lies more than {_MAX_DEPTH} folders deep"))
+    elif len(read) >= _MAX_FOLDERS:
+        raise DataError(f"more than {_MAX_FOLDERS:,} folders lie around {printable(str(path))}. Name a smaller one.")
     else:
-        found = _scan(path, here)
+        read.add(identity)
+        found = _scan(path, depth + 1, read)
         if found.results:
             folder.skipped.append((path, "holds pawlab's own results"))
             folder.results = True
