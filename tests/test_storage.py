@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pawlab.errors import OutputError
-from pawlab.storage import cache_dir, replacing_file, replacing_folder
+from pawlab.storage import cache_dir, replacing_file, replacing_folder, sweep
 
 Replacing = Callable[[Path], AbstractContextManager[Path]]
 BOTH = pytest.mark.parametrize("replacing", [replacing_file, replacing_folder])
@@ -339,3 +339,55 @@ def test_a_cache_named_from_a_home_that_nobody_has(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PAWLAB_CACHE_DIR", "~nobody-of-this-name/cache")
     with pytest.raises(OutputError, match=r"can't make the cache folder ~nobody.*\. Set PAWLAB_CACHE_DIR to a folder"):
         cache_dir()
+
+
+def partials(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix == ".partial"]
+
+
+@BOTH
+@pytest.mark.parametrize("other_cache", [False, True])
+def test_what_a_killed_process_left_goes_when_another_works_there(
+    tmp_path: Path, replacing: Replacing, other_cache: bool
+) -> None:
+    """What was made with another cache may be of a process that lives: it stays for a day."""
+    writer_code = KILLED_HALF_WAY
+    environment = os.environ | ({"PAWLAB_CACHE_DIR": str(tmp_path / "cache")} if other_cache else {})
+    place = tmp_path / "place"
+    command = [sys.executable, "-c", writer_code, replacing.__name__, str(place / "target")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "half-way\n"
+        (left,) = partials(place)
+        sweep.cache_clear()
+        with replacing_file(place / "a"):
+            assert left.exists(), "its process lives"
+        writer.kill()
+    sweep.cache_clear()
+    with replacing_folder(place / "b"):
+        assert left.exists() == other_cache
+    if other_cache:
+        os.utime(left, (0, 0))
+        sweep.cache_clear()
+        with replacing_folder(place / "c"):
+            assert not left.exists()
+
+
+def test_a_process_that_ends_leaves_no_lock(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from pawlab.storage import replacing_file as r\n"
+    code += "with r(Path(sys.argv[1])): pass"
+    environment = os.environ | {"PAWLAB_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "file")], env=environment, check=True)
+    assert names(tmp_path / "cache" / "locks") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the place differs by system")
+def test_a_temporary_cache_of_a_killed_process_goes_with_the_next(tmp_path: Path) -> None:
+    code = "import os; from pawlab.storage import cache_dir, replacing_file\n"
+    code += "with replacing_file(cache_dir() / 'x'): print(cache_dir(), flush=True); "
+    environment = {**os.environ, "HOME": "/proc/nowhere", "TMPDIR": str(tmp_path)}
+    for name in ("PAWLAB_CACHE_DIR", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    for end in ("os._exit(1)", "pass"):
+        subprocess.run([sys.executable, "-c", code + end], env=environment, stderr=subprocess.PIPE, check=False)
+        assert len(names(tmp_path)) == (1 if end != "pass" else 0)

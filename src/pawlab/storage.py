@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tomllib
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from pawlab.errors import OutputError
@@ -22,6 +24,10 @@ RUN_FILE = "run.json"
 HISTORY_FILE = "history.csv"
 COMPARISON_FILE = "comparison.json"
 
+_PROCESS = "process-"  # how the locks of living processes begin
+_TEMPORARY = "pawlab-cache-"
+_UNFINISHED = re.compile(r"\..*\.([0-9a-f]{8})[0-9a-f]{8}\.partial", re.DOTALL)
+_ONE_DAY = 86_400  # seconds
 _NOT_UTF_8 = "it isn't text in UTF-8. Save it as UTF-8."
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
@@ -64,12 +70,24 @@ def _temporary_cache() -> Path:
     import logging
     import tempfile
 
-    folder = Path(tempfile.mkdtemp(prefix="pawlab-cache-"))
+    for left in Path(tempfile.gettempdir()).glob(f"{_TEMPORARY}*"):
+        if _is_left(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     logging.getLogger("pawlab").warning(
         "pawlab: the user's cache folder can't be written: nothing is kept for the next run. Set PAWLAB_CACHE_DIR."
     )
     return folder
+
+
+def _is_left(temporary: Path) -> bool:
+    """Say whether a temporary cache is of this user's, and of processes that were all killed."""
+    with suppress(OSError):
+        if temporary.lstat().st_uid == getattr(os, "getuid", int)():
+            held = [_is_held(file) for file in temporary.glob(f"locks/{_PROCESS}*")]
+            return bool(held) and not any(held)
+    return False
 
 
 def one_at_a_time(target: Path) -> "FileLock":
@@ -115,7 +133,8 @@ def replacing_folder(target: Path) -> AbstractContextManager[Path]:
 @contextmanager
 def _replacing(target: Path, folder: bool) -> Iterator[Path]:
     real = target.resolve()  # what a link points to is replaced, not the link
-    partial = real.with_name(f".{real.name[:40]}.{os.urandom(6).hex()}.partial")
+    sweep(real.parent)
+    partial = real.with_name(f".{real.name[:40]}.{_mark()}{os.urandom(4).hex()}.partial")
     parents_to_make = [parent for parent in real.parents if not parent.exists()]
     _check_kind(target, real, folder)
     try:
@@ -181,6 +200,72 @@ def remove_empty(folders: Iterable[Path]) -> None:
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()
+
+
+@cache
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder; once per process.
+
+    Whether the process of a file lives is told by its lock in the cache; what was made with another cache is removed
+    once it has not been touched for a day.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            found = _UNFINISHED.fullmatch(path.name)
+            if found and _is_dead(found[1], path):
+                _remove(path)
+
+
+def _is_dead(mark: str, path: Path) -> bool:
+    if mark == _mark():
+        return False
+    held = _is_held(_locks() / f"{_PROCESS}{mark}")
+    return time() - path.stat().st_mtime > _ONE_DAY if held is None else not held
+
+
+def _is_held(file: Path) -> bool | None:
+    """Say whether a process holds a lock; None where there is no such lock."""
+    from filelock import FileLock, Timeout
+
+    if not file.is_file():
+        return None
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _mark() -> str:
+    """Return what marks the unfinished files of this process. Without a cache nobody can tell that it lives."""
+    try:
+        return _mark_in(_locks())
+    except (OSError, OutputError, NotImplementedError):
+        return "0" * 8
+
+
+@cache
+def _mark_in(locks: Path) -> str:
+    """Take a lock that is held as long as this process lives, and return its mark."""
+    import atexit
+
+    from filelock import FileLock
+
+    mark = os.urandom(4).hex()
+    file = locks / f"{_PROCESS}{mark}"
+    lock = FileLock(file, timeout=0)
+    lock.acquire()
+    atexit.register(_give_up, lock, file)
+    return mark
+
+
+def _give_up(lock: "FileLock", file: Path) -> None:
+    lock.release(force=True)
+    _remove(file)
+
+
+def _locks() -> Path:
+    return cache_dir("locks")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -434,12 +434,12 @@ def test_two_at_once_unpack_one_archive_once(tmp_path: Path, cache: Path, monkey
 
 
 def test_what_killed_runs_left_is_removed_after_a_day(tmp_path: Path, cache: Path) -> None:
-    for name, age in ((".old.partial", 90_000), (".young.partial", 10)):
+    for name, age in ((".old.0123456789abcdef.partial", 90_000), (".young.0123456789abcdef.partial", 10)):
         partial = cache / "archives" / name
         write(partial / "pictures/cats/1.jpg", JPEG)
         os.utime(partial, (time.time() - age,) * 2)
     discover(zip_of(tmp_path / "photos.zip", *NAMES))
-    assert [path.name for path in (cache / "archives").glob(".*")] == [".young.partial"]
+    assert [path.name for path in (cache / "archives").glob(".*")] == [".young.0123456789abcdef.partial"]
 
 
 def test_a_damaged_manifest_is_not_trusted(tmp_path: Path, cache: Path) -> None:

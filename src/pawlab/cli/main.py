@@ -1,6 +1,7 @@
 """The entry point: runs a command, and turns errors into one line and an exit code."""
 
 import errno
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def main() -> None:
 def _exit_code() -> int:
     """Run the command, report what goes wrong, and return the exit code."""
     try:
-        with _messages(), _former_names():
+        with _messages(), _former_names(), _ending_as_by_ctrl_c():
             code = app(prog_name="pawlab", standalone_mode=False)
     except (PawlabError, typer.TyperException) as error:
         code = _report_mistake(error)
@@ -60,6 +61,16 @@ def _report_unwritten(error: Any) -> int:
         return 0
     say(f"pawlab: can't write to standard output: {error.strerror or error}.", always=True)
     return 1
+
+
+@contextmanager
+def _ending_as_by_ctrl_c() -> Iterator[None]:
+    """Let what a supervisor sends to end a program, SIGTERM, do what Ctrl-C does: what is half-written vanishes."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

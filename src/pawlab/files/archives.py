@@ -11,10 +11,8 @@ import gzip
 import json
 import lzma
 import os
-import shutil
 import stat
 import tarfile
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -40,7 +38,6 @@ _UNPACKERS: dict[bytes, Callable[[Any], Any]] = {b"\x1f\x8b": gzip.open, b"BZh":
 _UTF_8 = 1 << 11  # the flag of a zip's member whose name is in UTF-8
 _CHUNK = 1 << 18
 _MAX_HEADER = 1 << 20  # bytes; tar headers with long names are far smaller, and are read into memory whole
-_ONE_DAY = 86_400  # seconds
 
 # What the readers raise on files that are damaged, or made to harm.
 _DAMAGE = (
@@ -99,7 +96,6 @@ def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
         target = cache_dir("archives") / file_sha256(archive)[:32]
     with one_at_a_time(target):
         if _unpacked_before(target) is None:
-            _remove_leavings(target.parent)
             with replacing_folder(target) as partial:
                 _unpack_into(partial, archive, kind, progress)
         unpacked = _unpacked_before(target)
@@ -384,13 +380,3 @@ def _measure(folder: Path) -> tuple[int, int]:
         for name in names
     ]
     return len(sizes), sum(sizes)
-
-
-def _remove_leavings(folder: Path) -> None:
-    """Remove what killed runs left half-unpacked more than a day ago."""
-    for partial in folder.glob(".*.partial"):
-        try:
-            if time.time() - partial.stat().st_mtime > _ONE_DAY:
-                shutil.rmtree(partial, ignore_errors=True)
-        except OSError:
-            continue

@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 
 from pawlab.errors import OutputError
 from pawlab.runs.record import HISTORY_FILE, METRICS_FILE, RUN_FILE, Run
-from pawlab.storage import is_free, one_at_a_time, remove_empty, replacing_folder
+from pawlab.storage import is_free, one_at_a_time, remove_empty, replacing_folder, sweep
 
 _PUT_ASIDE = ".previous"  # how the hidden name ends of what a run is to replace
 
@@ -116,6 +116,7 @@ def _require_writable(folder: Path) -> None:
     existing = folder.absolute()
     while not existing.exists():
         existing = existing.parent
+    sweep(existing)
     try:
         Path(mkdtemp(dir=existing, prefix=".pawlab-")).rmdir()
     except OSError as error:
