@@ -262,7 +262,9 @@ def test_a_full_disk_is_the_users_to_mend_other_errors_are_ours(tmp_path: Path, 
     target = tmp_path / "target"
     with pytest.raises(OutputError) as caught, replacing(target):
         raise OSError(errno.ENOSPC, "No space left on device")
-    assert str(caught.value) == f"can't write {target}: No space left on device. Choose a place you can write."
+    assert (
+        str(caught.value) == f"can't write {target}: No space left on device. Free some space, or choose another disk."
+    )
     with pytest.raises(FileNotFoundError), replacing(target):
         Path("absent").read_bytes()
     assert names(tmp_path) == []

@@ -3,6 +3,7 @@
 The command line ends with exit code 2 for a PawlabError; everything else that is raised is our own fault: exit code 1.
 """
 
+import errno
 from difflib import get_close_matches
 
 
@@ -45,6 +46,36 @@ def did_you_mean(given: str, known: list[str]) -> str:
     """Return ` Did you mean 'x'?` (with a leading space) for the nearest known name, or an empty string."""
     nearest = get_close_matches(given.lower(), known, n=1)
     return f" Did you mean '{nearest[0]}'?" if nearest else ""
+
+
+_HINTS = {
+    errno.EFBIG: "Allow larger files (`ulimit -f` shows the limit), or choose another disk.",
+    errno.EMFILE: "Allow more open files (`ulimit -n` shows the limit).",
+    errno.ENFILE: "Close other programs.",
+    errno.ENOSPC: "Free some space, or choose another disk.",
+    errno.EDQUOT: "Free some space, or choose another disk.",
+    errno.EROFS: "Choose a place you can write.",
+    errno.EIO: "Check the disk or the connection to it.",
+    errno.ESTALE: "Mount the network drive again.",
+    errno.ENAMETOOLONG: "Choose shorter names.",
+    errno.ENOMEM: "Close other programs, or raise the memory limit.",
+}
+_NO_MEMORY = ("llocate memory", "failed to map segment", "start new thread", "bad allocation")
+
+
+def system_hint(error: OSError) -> str | None:
+    """Return how to fix what the system says; None where that isn't known to be beyond the program."""
+    return _HINTS.get(error.errno or 0)
+
+
+def system_sentence(error: BaseException) -> str | None:
+    """Return one line on an error that is the system's, not ours, such as too little memory; None for any other."""
+    if isinstance(error, OSError) and (hint := system_hint(error)):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}. {hint}"
+    if isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY):
+        return f"there isn't enough memory. {_HINTS[errno.ENOMEM]}"
+    return None
 
 
 def counted(number: int, one: str, many: str) -> str:

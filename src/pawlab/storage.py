@@ -14,7 +14,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from pawlab.errors import OutputError
+from pawlab.errors import OutputError, system_hint
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -29,7 +29,6 @@ _TEMPORARY = "pawlab-cache-"
 _UNFINISHED = re.compile(r"\..*\.([0-9a-f]{8})[0-9a-f]{8}\.partial", re.DOTALL)
 _ONE_DAY = 86_400  # seconds
 _NOT_UTF_8 = "it isn't text in UTF-8. Save it as UTF-8."
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _IN_THE_WAY = (errno.ENOTEMPTY, errno.EEXIST)
 
 
@@ -141,7 +140,7 @@ def _replacing(target: Path, folder: bool) -> Iterator[Path]:
         with _told(target):
             real.parent.mkdir(parents=True, exist_ok=True)
             partial.mkdir() if folder else partial.touch(exist_ok=False)
-        with _told(target, only=_DISK_FULL):
+        with _told(target, any_number=False):
             yield partial
         with _told(target):
             _swap_in(partial, real) if folder else partial.replace(real)
@@ -162,14 +161,16 @@ def _check_kind(target: Path, real: Path, folder: bool) -> None:
 
 
 @contextmanager
-def _told(target: Path, only: tuple[int, ...] | None = None) -> Iterator[None]:
-    """Turn the system's errors, or `only` those of these numbers, into an OutputError that names the target."""
+def _told(target: Path, any_number: bool = True) -> Iterator[None]:
+    """Turn errors of the system, any or those that can't be ours, into an OutputError that names the target."""
     try:
         yield
     except OSError as error:
-        if only is not None and error.errno not in only:
+        hint = system_hint(error)
+        if hint is None and not any_number:
             raise
-        raise OutputError(f"can't write {target}: {error.strerror or error}. Choose a place you can write.") from error
+        hint = hint or "Choose a place you can write."
+        raise OutputError(f"can't write {target}: {error.strerror or error}. {hint}") from error
 
 
 def _swap_in(partial: Path, target: Path) -> None:
@@ -209,7 +210,7 @@ def sweep(folder: Path) -> None:
     Whether the process of a file lives is told by its lock in the cache; what was made with another cache is removed
     once it has not been touched for a day.
     """
-    with suppress(OSError):
+    with suppress(OSError, OutputError, NotImplementedError):
         for path in folder.iterdir():
             found = _UNFINISHED.fullmatch(path.name)
             if found and _is_dead(found[1], path):

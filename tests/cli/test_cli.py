@@ -1,8 +1,11 @@
 import csv
+import errno
 import io
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -418,3 +421,83 @@ def test_data_run_and_model_may_lie_where_names_are_no_text(
         assert '"error": null' in pawlab("predict", "r\udcffn", table, "--format", "json").out
     assert pawlab("explain", "r\udcffn", picture, "--out", "h\udcffat.png").code == 0
     assert pawlab("export", "r\udcffn", "--to", "onnx", "--out", "m\udcff.onnx").code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_sigterm_ends_as_ctrl_c_does(pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow, "explore", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            OSError(errno.EMFILE, "Too many open files", "a"),
+            "a: Too many open files. Allow more open files (",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "a"), "a: File name too long. Choose shorter names."),
+        (
+            OSError(errno.EIO, "Input/output error", "a"),
+            "a: Input/output error. Check the disk or the connection",
+        ),
+        (OSError(errno.ESTALE, "Stale file handle", "a"), "a: Stale file handle. Mount the network drive again."),
+        (MemoryError(), "there isn't enough memory. Close other programs, or raise the memory limit."),
+        (ImportError("x.so: failed to map segment from shared object"), "there isn't enough memory. Close other"),
+        (RuntimeError("can't start new thread"), "there isn't enough memory. Close other programs"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(workflow, "explore", refused)
+    code, out, err = pawlab("explore", learnable_folder)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"pawlab: {sentence}")
+
+
+def in_shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    script = script.replace("pawlab", f"{sys.executable} -m pawlab")
+    return subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, check=False)
+
+
+ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such shell")
+
+
+@ON_POSIX
+def test_without_a_working_folder(tmp_path: Path) -> None:
+    done = in_shell("mkdir gone; cd gone; rmdir ../gone; pawlab explore sample", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pawlab: the working folder is gone. Change to one that exists, as with `cd ~`.\n"
+
+
+@ON_POSIX
+def test_with_closed_streams(run: Run, warm: Path, tmp_path: Path) -> None:
+    done = in_shell(f"pawlab predict {run.folder} - <&-", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr == "pawlab: standard input names no pictures. Give one path a line.\n"
+    done = in_shell(f"pawlab predict {run.folder} {warm} --out a.csv <&- >&- 2>&-", tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8").startswith("picture,label,")
+    assert "written" not in (tmp_path / "a.csv").read_text(encoding="utf-8")
+
+
+@ON_POSIX
+def test_with_a_limit_on_the_size_of_files(learnable_folder: Path, tmp_path: Path) -> None:
+    done = in_shell(f"ulimit -f 200; pawlab train {learnable_folder} --out run --no-report", tmp_path)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "File too large. Allow larger files (`ulimit -f` shows the limit)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_it_is_imported_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-m", "pawlab"], env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, b"")

@@ -5,15 +5,17 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from pawlab.cli.commands import app
 from pawlab.cli.terminal import drop_output, prepare_streams, say
-from pawlab.errors import PawlabError
+from pawlab.errors import PawlabError, system_sentence
 from pawlab.names import on_terminal
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 
@@ -34,6 +36,7 @@ def _exit_code() -> int:
     """Run the command, report what goes wrong, and return the exit code."""
     try:
         with _messages(), _former_names(), _ending_as_by_ctrl_c():
+            _require_working_folder()
             code = app(prog_name="pawlab", standalone_mode=False)
     except (PawlabError, typer.TyperException) as error:
         code = _report_mistake(error)
@@ -44,15 +47,29 @@ def _exit_code() -> int:
             raise
         code = 0  # Typer and rich end a program whose output nobody reads any further
     except Exception as error:
-        code = _report_unwritten(error) if _is_of_output(error) else _report_own_fault()
+        code = _report_failure(error)
     if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
         say("pawlab: stopped.", always=True)
     return code if isinstance(code, int) else 0
 
 
+def _report_failure(error: Exception) -> int:
+    if _is_of_output(error):
+        return _report_unwritten(error)
+    sentence = system_sentence(error)
+    return _report_own_fault() if sentence is None else _report_mistake(PawlabError(sentence))
+
+
+def _require_working_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise PawlabError("the working folder is gone. Change to one that exists, as with `cd ~`.") from error
+
+
 def _is_of_output(error: Exception) -> bool:
     """Whether a full disk lies behind standard output: for files, that is an OutputError."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None
+    return isinstance(error, OSError) and error.errno in _FULL and error.filename is None
 
 
 def _report_unwritten(error: Any) -> int:

@@ -18,7 +18,12 @@ _PAUSE = 5.0  # seconds between two lines on the same work, where there's no ter
 
 
 def prepare_streams() -> None:
-    """Let unusual file names and closed streams, as in `pawlab ... >&-`, end no run."""
+    """Let unusual file names and closed streams, as in `pawlab ... >&-`, end no run and spoil no file."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # else the next file that is opened would get the number, and what is printed
+            os.open(os.devnull, os.O_RDWR)
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
