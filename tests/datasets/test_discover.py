@@ -11,12 +11,12 @@ from pawlab.datasets import folders
 from pawlab.datasets.dataset import SPLITS
 from pawlab.datasets.discover import discover
 from pawlab.datasets.known import KNOWN_DATA, get_data
-from pawlab.datasets.scan import scan
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import count_pictures
 from pawlab.errors import DataError
 from pawlab.files import names
 from pawlab.files import scan as scanning
+from pawlab.files.scan import scan
 from picture_folders import JPEG, Bar, content, layout, left_out, make, write
 
 posix_names = pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="this system can't have such names")
@@ -476,6 +476,6 @@ def test_a_folder_comes_before_links_to_it(tmp_path: Path) -> None:
 def test_too_many_folders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         (tmp_path / name).mkdir()
-    monkeypatch.setattr("pawlab.datasets.scan._MAX_FOLDERS", 3)
+    monkeypatch.setattr("pawlab.files.scan._MAX_FOLDERS", 3)
     with pytest.raises(DataError, match=r"^more than 3 folders lie around .*c\. Name a smaller one\.$"):
         scan(tmp_path)
