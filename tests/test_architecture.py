@@ -23,6 +23,7 @@ PACKAGE = ROOT / "src" / "pawlab"
 LAYERS = (
     "errors names progress",
     "parallel storage",
+    "cache",
     "graphs images",
     "files templates",
     "backbones datasets notebook",

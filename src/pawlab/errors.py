@@ -60,7 +60,7 @@ _HINTS = {
     errno.ENAMETOOLONG: "Choose shorter names.",
     errno.ENOMEM: "Close other programs, or raise the memory limit.",
 }
-_NO_MEMORY = ("llocate memory", "failed to map segment", "start new thread", "bad allocation")
+_NO_MEMORY = ("llocate memory", "failed to map segment", "start new thread", "bad allocation", "bad_alloc")
 
 
 def system_hint(error: OSError) -> str | None:
@@ -73,6 +73,11 @@ def system_sentence(error: BaseException) -> str | None:
     if isinstance(error, OSError) and (hint := system_hint(error)):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}. {hint}"
+    return lack_of_memory(error)
+
+
+def lack_of_memory(error: BaseException | None) -> str | None:
+    """Return one line where too little memory is behind an error, however a library says so; None otherwise."""
     if isinstance(error, MemoryError) or any(text in str(error) for text in _NO_MEMORY):
         return f"there isn't enough memory. {_HINTS[errno.ENOMEM]}"
     return None

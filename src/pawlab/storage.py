@@ -24,6 +24,7 @@ RUN_FILE = "run.json"
 HISTORY_FILE = "history.csv"
 COMPARISON_FILE = "comparison.json"
 
+_LOCKS = ("locks",)
 _PROCESS = "process-"  # how the locks of living processes begin
 _TEMPORARY = "pawlab-cache-"
 _UNFINISHED = re.compile(r"\..*\.([0-9a-f]{8})[0-9a-f]{8}\.partial", re.DOTALL)
@@ -43,6 +44,8 @@ def cache_dir(*parts: str) -> Path:
     try:
         folder = folder.expanduser()
         folder.mkdir(parents=True, exist_ok=True)
+        if parts != _LOCKS:
+            _mark()  # from now on others know that the cache is in use
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise OutputError(
@@ -97,7 +100,7 @@ def one_at_a_time(target: Path) -> "FileLock":
     from filelock import FileLock
 
     name = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
-    return FileLock(cache_dir("locks") / name, thread_local=False)
+    return FileLock(cache_dir(*_LOCKS) / name, thread_local=False)
 
 
 def is_free(place: Path) -> bool:
@@ -145,7 +148,7 @@ def _replacing(target: Path, folder: bool) -> Iterator[Path]:
         with _told(target):
             _swap_in(partial, real) if folder else partial.replace(real)
     finally:
-        _remove(partial)
+        remove(partial)
         remove_empty(parents_to_make)
 
 
@@ -185,10 +188,11 @@ def _swap_in(partial: Path, target: Path) -> None:
             previous.replace(target)
             raise
         # Another writer's folder, whole, came in between: as if ours had come just before it.
-    _remove(previous)
+    remove(previous)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all in it, where that can be done."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -214,7 +218,7 @@ def sweep(folder: Path) -> None:
         for path in folder.iterdir():
             found = _UNFINISHED.fullmatch(path.name)
             if found and _is_dead(found[1], path):
-                _remove(path)
+                remove(path)
 
 
 def _is_dead(mark: str, path: Path) -> bool:
@@ -262,11 +266,23 @@ def _mark_in(locks: Path) -> str:
 
 def _give_up(lock: "FileLock", file: Path) -> None:
     lock.release(force=True)
-    _remove(file)
+    remove(file)
+
+
+def is_in_use() -> bool:
+    """Say whether another process that lives has used the cache."""
+    own = f"{_PROCESS}{_mark()}"
+    return any(_is_held(file) for file in _locks().glob(f"{_PROCESS}*") if file.name != own)
+
+
+def mark_used(path: Path) -> None:
+    """Note that something in the cache is used now: what wasn't for longest is removed first."""
+    with suppress(OSError):
+        os.utime(path)
 
 
 def _locks() -> Path:
-    return cache_dir("locks")
+    return cache_dir(*_LOCKS)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -501,3 +501,24 @@ def test_ctrl_c_while_it_is_imported_ends_it_quietly(tmp_path: Path) -> None:
         [sys.executable, "-m", "pawlab"], env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_the_cache_is_shown_and_cleared(pawlab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path))
+    (tmp_path / "backbones").mkdir()
+    (tmp_path / "backbones" / "a.onnx").write_bytes(bytes(2_500_000))
+    code, out, _ = pawlab("cache")
+    assert (code, "pretrained network" in out, "2.5 MB" in out, "0 hours ago" in out) == (0, True, True, True)
+    (space,) = json.loads(pawlab("cache", "--json").out)
+    assert (space["bytes"], space["path"]) == (2_500_000, str(tmp_path / "backbones" / "a.onnx"))
+    assert pawlab("cache", "clear").out == "2.5 MB removed.\n"
+    assert json.loads(pawlab("cache", "--json").out) == []
+
+
+def test_a_command_leaves_the_cache_within_its_limit(
+    pawlab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("PAWLAB_CACHE_MB", "0")
+    assert pawlab("explore", "sample").code == 0
+    assert json.loads(pawlab("cache", "--json").out) == []

@@ -16,7 +16,7 @@ from pawlab.backbones.table import Backbone, find_backbone, is_file
 from pawlab.errors import RecipeError
 from pawlab.graphs.runtime import open_graph
 from pawlab.progress import Progress, silent
-from pawlab.storage import cache_dir, replacing_file
+from pawlab.storage import cache_dir, mark_used, replacing_file
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -133,6 +133,7 @@ def _cached(stem: str, name: str, build: Callable[[], "ModelProto"], progress: P
     folder = cache_dir("backbones")
     for path in sorted(folder.glob(f"{stem}-*.onnx")):
         if _is_whole(path):
+            mark_used(path)
             return path
         with suppress(OSError):  # it may be in use by another process; then it is just passed over
             path.unlink()

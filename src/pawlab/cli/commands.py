@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Known data sets.")
 app.add_typer(data_app, name="data")
+cache_app = typer.Typer(help="What pawlab keeps to save time; PAWLAB_CACHE_MB limits it.")
+app.add_typer(cache_app, name="cache")
 
 _DATA_HELP = (
     "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its URL; "
@@ -347,6 +349,30 @@ def data_get(
     from pawlab.datasets.known import get_data
 
     show(str(get_data(name, bar)))
+
+
+@cache_app.callback(invoke_without_command=True)
+def show_cache(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what the cache holds: size, time since it was last used, and what it is. Without it, work takes longer."""
+    from pawlab.cache import spaces
+    from pawlab.cli.tables import print_cache
+
+    if context.invoked_subcommand is not None:
+        return
+    found = spaces()
+    if as_json:
+        show_json([space.to_dict() for space in found])
+    else:
+        print_cache(found)
+
+
+@cache_app.command("clear")
+@levelled
+def clear_cache() -> None:
+    """Remove all that the cache holds, unless another process uses it."""
+    from pawlab.cache import clear
+
+    show(f"{clear() / 1e6:,.1f} MB removed.")
 
 
 @app.callback(invoke_without_command=True)

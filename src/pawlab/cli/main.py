@@ -10,9 +10,10 @@ from typing import Any
 
 import typer
 
+from pawlab.cache import trim
 from pawlab.cli.commands import app
 from pawlab.cli.terminal import drop_output, prepare_streams, say
-from pawlab.errors import PawlabError, system_sentence
+from pawlab.errors import PawlabError, lack_of_memory, system_sentence
 from pawlab.names import on_terminal
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -37,9 +38,12 @@ def _exit_code() -> int:
     try:
         with _messages(), _former_names(), _ending_as_by_ctrl_c():
             _require_working_folder()
+            trim()  # a wrong limit is said before the work
             code = app(prog_name="pawlab", standalone_mode=False)
+            trim()
     except (PawlabError, typer.TyperException) as error:
-        code = _report_mistake(error)
+        lack = lack_of_memory(error.__cause__)
+        code = _report_mistake(error if lack is None else PawlabError(lack))
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except SystemExit as end:

@@ -15,6 +15,7 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 
 if TYPE_CHECKING:
+    from pawlab.cache import Space
     from pawlab.datasets.known import KnownData
     from pawlab.runs.record import Run
 
@@ -101,6 +102,18 @@ def print_known_data(known: Iterable["KnownData"]) -> None:
     """Print a line per data set."""
     rows = [(item.name, f"{item.pictures:,}", item.licence, item.origin) for item in known]
     print_table(("name", "pictures", "licence", "origin"), rows)
+
+
+def print_cache(spaces: "Sequence[Space]") -> None:
+    """Print a line for each thing in the cache, and what they take in all."""
+    rows = [(space.what, f"{space.size / 1e6:,.1f} MB", _age(space.age), str(space.path)) for space in spaces]
+    print_table(("what", "size", "last used", "path"), rows)
+    show(f"In all     {sum(space.size for space in spaces) / 1e6:,.1f} MB; `pawlab cache clear` removes it")
+
+
+def _age(seconds: float) -> str:
+    hours = max(0, int(seconds / 3600))
+    return counted(hours // 24, "day ago", "days ago") if hours >= 24 else counted(hours, "hour ago", "hours ago")
 
 
 def print_run(run: "Run") -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pawlab.graphs.runtime import runtime_version
 from pawlab.images import DECODER_VERSION, PictureInfo, Preprocess
-from pawlab.storage import cache_dir
+from pawlab.storage import cache_dir, mark_used
 
 Features = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -99,6 +99,7 @@ class FeatureStore:
 
     def open(self) -> Snapshot:
         """Return what is there: nothing where the files can't be read."""
+        mark_used(self.folder)
         try:
             records = np.fromfile(self._index, _RECORD)
             count = self._rows.stat().st_size // (4 * self.width)

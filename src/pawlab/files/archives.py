@@ -26,7 +26,7 @@ from pawlab.files.names import file_sha256, is_ignored, why_passed_over
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.names import printable
 from pawlab.progress import Advance, Progress, silent
-from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time, replacing_folder
+from pawlab.storage import cache_dir, mark_used, no_room_in_cache, one_at_a_time, replacing_folder
 
 MAX_BYTES = 20_000_000_000  # unpacked
 MAX_FILES = 1_000_000
@@ -99,6 +99,7 @@ def unpack(archive: Path, progress: Progress = silent) -> Unpacked:
             with replacing_folder(target) as partial:
                 _unpack_into(partial, archive, kind, progress)
         unpacked = _unpacked_before(target)
+        mark_used(target)
     if unpacked is None:
         raise OutputError(f"the unpacked pictures vanished from {target}. Is something clearing the cache folder?")
     return unpacked

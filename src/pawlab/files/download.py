@@ -35,7 +35,7 @@ from pawlab.files.archives import MAX_BYTES
 from pawlab.files.names import file_sha256
 from pawlab.names import printable
 from pawlab.progress import Advance, Progress, silent
-from pawlab.storage import cache_dir, no_room_in_cache, one_at_a_time
+from pawlab.storage import cache_dir, mark_used, no_room_in_cache, one_at_a_time
 
 ATTEMPTS = 5
 PAUSE = 1.0  # seconds before the second attempt; twice as long before each further one
@@ -74,6 +74,7 @@ def download(url: str, progress: Progress = silent, sha256: str | None = None) -
         with one_at_a_time(target):
             if not target.exists():
                 _fetch(_clean(url), target, progress, sha256)
+    mark_used(target.parent)
     return target
 
 
