@@ -23,7 +23,9 @@ _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
 _KINDS = 5  # of skipped files
 _PIPE_WIDTH = 120
-_LONG = frozenset({"model", "options", "licence", "origin", "class", "layer"})  # columns of words, which may wrap
+_LONG = frozenset(
+    {"model", "path", "options", "licence", "origin", "class", "layer"}
+)  # columns of words, which may wrap
 _RIGHT = frozenset(
     {"pictures", "parameters", "trainable", "size", "features", "ms", "train", "validation", "test", "seconds"}
 )
