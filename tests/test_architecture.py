@@ -25,7 +25,7 @@ LAYERS = (
     "parallel storage",
     "graphs images",
     "files templates",
-    "backbones datasets notebook",
+    "backbones card datasets notebook",
     "audit classifier pictures recipes",
     "features",
     "evaluation",

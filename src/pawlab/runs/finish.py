@@ -12,7 +12,8 @@ import numpy as np
 from pawlab import __version__
 from pawlab.audit.checks import run_checks
 from pawlab.backbones.table import find_backbone
-from pawlab.classifier import FILE_NAME, Card, Classifier, SeenPictures, save_classifier
+from pawlab.card import Card, SeenPictures
+from pawlab.classifier import FILE_NAME, Classifier, save_classifier
 from pawlab.datasets.dataset import Dataset, Picture, count_skipped
 from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import count_overlap
