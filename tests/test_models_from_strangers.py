@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pawlab.classifier import Classifier, save_classifier
 from pawlab.errors import ModelError, OutputError
 from pawlab.graphs.checksum import checksum_holds, with_checksum
+from pawlab.graphs.entry import to_our_opset
 from pawlab.runs.record import Run, write_json
 from test_classifier import CARD, colour_graph
 
@@ -211,6 +212,21 @@ def test_a_graph_that_does_more_than_classify_is_refused(
     harm(model.graph)
     found = refusal(with_card(CARD.to_json(), model), tmp_path)
     assert found.startswith(f"can't be used: {said}")
+
+
+def test_a_file_larger_than_ONNX_allows_is_not_read(tmp_path: Path) -> None:  # noqa: N802
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(2**31)
+    with pytest.raises(ModelError, match="huge.onnx is larger than an ONNX file can be"):
+        Classifier.load(tmp_path / "huge.onnx")
+
+
+@pytest.mark.parametrize("harm", [add_loop, add_if])
+def test_a_backbone_with_control_flow_is_refused_before_training(harm: Callable[[Any], None]) -> None:
+    model = colour_graph()
+    harm(model.graph)
+    with pytest.raises(ValueError, match="its graph has control flow"):
+        to_our_opset(model)
 
 
 def test_a_graph_with_functions_is_refused(tmp_path: Path) -> None:

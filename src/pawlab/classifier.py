@@ -33,6 +33,7 @@ UNLIKE_TRAINING = "unlike the training pictures"
 _KEY = "pawlab"
 _NEARLY = 0.5  # of the first class's probability
 _MOST_METADATA = 2_000_000  # bytes
+_MOST_BYTES = 2**31 - 1  # that protobuf reads
 _DAMAGED = "Copy it again, or train anew."
 
 
@@ -286,6 +287,8 @@ def save_classifier(graph: "ModelProto", card: Card, path: Path) -> None:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ModelError(f"{path} is larger than an ONNX file can be, {_MOST_BYTES:,} bytes. {_DAMAGED}")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror or error}. {_DAMAGED}") from error
@@ -295,7 +298,7 @@ def _read(path: Path) -> bytes:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except PawlabError:
+    except (PawlabError, MemoryError):
         raise
     except Exception as error:  # protobuf and ONNX Runtime have a class of their own for each kind of bad file
         raise ModelError(

@@ -22,7 +22,7 @@ def require_harmless(model: "ModelProto") -> None:
     file, no tensor of more than MOST_VALUES as far as shapes can be inferred, and our inputs and outputs. The model
     loses its large constants on the way.
     """
-    _require_plain_nodes(model)
+    require_plain_nodes(model)
     _require_our_ends(model)
     for tensor in _constants(model):
         if tensor.external_data or tensor.data_location:
@@ -35,15 +35,16 @@ def require_harmless(model: "ModelProto") -> None:
         _require_moderate(value.name, lengths)
 
 
-def _require_plain_nodes(model: "ModelProto") -> None:
+def require_plain_nodes(model: "ModelProto") -> None:
+    """Raise ValueError, with the reason, where a graph has control flow or operators that aren't ONNX's own."""
     if model.functions or model.graph.sparse_initializer:
-        raise ValueError("its graph has functions or sparse tensors, which pawlab's have not")
+        raise ValueError("its graph has functions or sparse tensors, which pawlab doesn't take")
     for node in model.graph.node:
         if node.domain not in STANDARD_DOMAINS:
             raise ValueError(f"it uses the operator '{node.op_type:.40}' of '{node.domain:.40}', not one of ONNX's own")
         inner = any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
         if inner or node.op_type in _CONTROL_FLOW:
-            raise ValueError(f"its graph has control flow ({node.op_type:.40}), which pawlab's have not")
+            raise ValueError(f"its graph has control flow ({node.op_type:.40}), which pawlab doesn't take")
 
 
 def _require_our_ends(model: "ModelProto") -> None:
