@@ -139,8 +139,10 @@ def add_loop(graph: Any) -> None:
 
 
 def add_if(graph: Any) -> None:
-    branch = helper.make_graph([], "nothing", [], [])
-    graph.node.insert(0, helper.make_node("If", ["yes"], [], then_branch=branch, else_branch=branch))
+    one = numpy_helper.from_array(np.ones(1, np.float32))
+    made = helper.make_tensor_value_info("v", TensorProto.FLOAT, [1])
+    branch = helper.make_graph([helper.make_node("Constant", [], ["v"], value=one)], "one", [], [made])
+    graph.node.insert(0, helper.make_node("If", ["yes"], ["w"], then_branch=branch, else_branch=branch))
     graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
 
 
@@ -217,15 +219,14 @@ def test_a_graph_that_does_more_than_classify_is_refused(
 def test_a_file_larger_than_ONNX_allows_is_not_read(tmp_path: Path) -> None:  # noqa: N802
     with (tmp_path / "huge.onnx").open("wb") as file:
         file.truncate(2**31)
-    with pytest.raises(ModelError, match="huge.onnx is larger than an ONNX file can be"):
+    with pytest.raises(ModelError, match=r"huge\.onnx is larger than an ONNX file can be"):
         Classifier.load(tmp_path / "huge.onnx")
 
 
-@pytest.mark.parametrize("harm", [add_loop, add_if])
-def test_a_backbone_with_control_flow_is_refused_before_training(harm: Callable[[Any], None]) -> None:
+def test_a_backbone_with_control_flow_is_refused_before_training() -> None:
     model = colour_graph()
-    harm(model.graph)
-    with pytest.raises(ValueError, match="its graph has control flow"):
+    add_if(model.graph)
+    with pytest.raises(ValueError, match=r"^its graph has control flow \(If\)"):
         to_our_opset(model)
 
 

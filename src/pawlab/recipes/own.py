@@ -90,7 +90,7 @@ def _parse(path: Path) -> Values:
 
 
 def _run(path: Path) -> Values:
-    """Run the user's file, and say so. What it raises is the file's mistake, and said with its line; so is `sys.exit`."""
+    """Run the user's file, and say so. What it raises is its own mistake, and said with its line; so is `sys.exit`."""
     _log.warning("pawlab: %s is a program and is RUN, with all your rights. Use none that you haven't read.", path)
     try:
         recipe = runpy.run_path(str(path)).get("RECIPE")
