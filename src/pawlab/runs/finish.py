@@ -25,6 +25,7 @@ from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.evaluation.metrics import Logits, Score
 from pawlab.evaluation.verdict import judge
+from pawlab.graphs.anatomy import find_anatomy
 from pawlab.images import Preprocess
 from pawlab.progress import Progress
 from pawlab.recipes.recipe import Recipe
@@ -52,6 +53,7 @@ _PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
 _LABEL_ISSUE_COLUMNS = ("path", "split", "label", "suggested", "score")
 _LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file predicts
 _COMPARED_PICTURES = 16
+_EXACT_FROM = 1e-37  # float32 has all its digits above
 _DEFAULT_BACKBONE = "efficientnet_lite0"  # the only one that is always at hand
 _DEFAULT_C = 0.01  # where fitting chose none
 
@@ -88,7 +90,7 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
     finished = finish_model(fitted, dataset, context.recipe.preprocess, context.progress)
     classifier = _save(fitted, finished, context.recipe, dataset, folder / FILE_NAME)
     test = evaluate(classifier, dataset.split("test"), context.progress)
-    test_logits = logits_of_pictures(fitted.graph, test.pictures, context.recipe.preprocess, context.progress)
+    test_logits = _test_logits(context, fitted, finished, test)
     label_issues = _label_issues(context, fitted, finished, dataset, test)
     dataset = dataset.without(test.skipped)
     stats = describe(dataset, infos={**fitted.infos, **test.infos})
@@ -136,6 +138,17 @@ def _label_issues(
     trained = features(dataset.split("train") + dataset.split("validation"))
     view = partial(features, preprocess=second_view(squashed))
     return find_label_issues(dataset, trained, test, features(test.pictures), view, C)
+
+
+def _test_logits(context: Context, fitted: Fitted, finished: Finished, test: Evaluation) -> Logits:
+    """Return the logits of the test pictures, before the temperature.
+
+    A softmax's logarithms are its logits but for a constant per picture, where no probability is too small for float32;
+    else all pictures go through the graph once more.
+    """
+    if not find_anatomy(fitted.graph).sigmoid and test.probabilities.min() > _EXACT_FROM:
+        return np.asarray(np.log(test.probabilities) * finished.temperature)
+    return logits_of_pictures(fitted.graph, test.pictures, context.recipe.preprocess, context.progress)
 
 
 def _finish_metrics(finished: Finished, test: Evaluation, test_logits: Logits) -> dict[str, Any]:
