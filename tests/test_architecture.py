@@ -23,10 +23,9 @@ PACKAGE = ROOT / "src" / "pawlab"
 LAYERS = (
     "errors names progress",
     "parallel storage",
-    "cache",
     "graphs images",
     "files templates",
-    "backbones datasets notebook",
+    "backbones card datasets notebook",
     "audit classifier pictures recipes",
     "features",
     "evaluation",

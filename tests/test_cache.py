@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from pawlab.storage.cache import clear, spaces, trim
 
-from pawlab.cache import clear, spaces, trim
 from pawlab.errors import OutputError
 from pawlab.storage import cache_dir, mark_used
 

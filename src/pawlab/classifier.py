@@ -3,12 +3,10 @@
 ONNX Runtime, NumPy and Pillow only: no training framework is needed to predict.
 """
 
-import json
 import os
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -16,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pawlab.card import Card
 from pawlab.datasets.dataset import Named
 from pawlab.errors import DataError, ModelError, PawlabError, PictureError
+from pawlab.graphs.checksum import checksum_holds, with_checksum
 from pawlab.graphs.runtime import Graph, open_graph
-from pawlab.images import PictureInfo, Pixels, Preprocess, Source, is_picture_name, read
+from pawlab.graphs.untrusted import require_harmless
+from pawlab.images import PictureInfo, Pixels, Source, is_picture_name, read
 from pawlab.notebook import predictions_html
 from pawlab.parallel import map_in_threads
 from pawlab.storage import replacing_file
@@ -29,103 +30,11 @@ if TYPE_CHECKING:
 
 FILE_NAME = "model.onnx"
 UNLIKE_TRAINING = "unlike the training pictures"
-FORMAT = 2  # of the metadata; a reader refuses what is newer than itself
 _KEY = "pawlab"
 _NEARLY = 0.5  # of the first class's probability
-_MOST_SEEN = 100_000
-_PREFIX = 8  # bytes of a SHA-256: enough to distinguish a million pictures
-
-
-@dataclass(frozen=True)
-class SeenPictures:
-    """Which pictures were used in training and validation, by the first 8 bytes of their SHA-256.
-
-    `count`: how many different ones; `prefixes`: sorted, one behind the other; empty beyond 100,000 pictures, where
-    `complete` is False.
-    """
-
-    count: int
-    prefixes: bytes = field(repr=False)
-
-    @staticmethod
-    def of(contents: Iterable[str]) -> "SeenPictures":
-        """Take the pictures' SHA-256 in hexadecimal."""
-        found = sorted({bytes.fromhex(content)[:_PREFIX] for content in contents})
-        return SeenPictures(len(found), b"".join(found) if len(found) <= _MOST_SEEN else b"")
-
-    @property
-    def complete(self) -> bool:
-        """Say whether every picture is known."""
-        return len(self.prefixes) == self.count * _PREFIX
-
-    @cached_property
-    def _set(self) -> frozenset[bytes]:
-        starts = range(0, len(self.prefixes), _PREFIX)
-        return frozenset(self.prefixes[start : start + _PREFIX] for start in starts)
-
-    def __contains__(self, content: str) -> bool:
-        return bytes.fromhex(content)[:_PREFIX] in self._set
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"count": self.count, "prefixes": b64encode(self.prefixes).decode("ascii")}
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "SeenPictures":
-        """Read back what `to_dict` gave."""
-        return SeenPictures(int(values["count"]), b64decode(values["prefixes"]))
-
-
-@dataclass(frozen=True)
-class Card:
-    """What the file says of itself, in its metadata.
-
-    `classes`: in the order of the outputs. `threshold`: below this probability a prediction counts as "not sure".
-    `version`: of pawlab, when it was made. `ood_threshold`: the same above this `ood_score`, 0 to 2; None where the
-    graph doesn't give one. `seen`: which pictures were used in training and validation; None in older files.
-    """
-
-    classes: tuple[str, ...]
-    preprocess: Preprocess
-    recipe: str
-    version: str
-    threshold: float
-    ood_threshold: float | None = None
-    seen: SeenPictures | None = field(default=None, repr=False)
-
-    def to_json(self) -> str:
-        """Return what stands under the metadata key `pawlab`."""
-        return json.dumps(
-            {
-                "format": FORMAT,
-                "classes": self.classes,
-                "preprocess": self.preprocess.to_dict(),
-                "recipe": self.recipe,
-                "version": self.version,
-                "threshold": self.threshold,
-                "ood_threshold": self.ood_threshold,
-                "seen": None if self.seen is None else self.seen.to_dict(),
-            }
-        )
-
-    @staticmethod
-    def from_json(text: str) -> "Card":
-        """Read it back, in this format or an older one. Raises ValueError, KeyError or TypeError where it isn't
-        whole.
-        """
-        values = json.loads(text)
-        if values["format"] > FORMAT:
-            raise ValueError(f"it was made by a newer pawlab ({values['version']})")
-        limit = values.get("ood_threshold", values.get("unfamiliarity_threshold"))  # the latter in format 1
-        return Card(
-            classes=tuple(values["classes"]),
-            preprocess=Preprocess.from_dict(values["preprocess"]),
-            recipe=values["recipe"],
-            version=values["version"],
-            threshold=float(values["threshold"]),
-            ood_threshold=None if limit is None else float(limit),
-            seen=None if values.get("seen") is None else SeenPictures.from_dict(values["seen"]),
-        )
+_MOST_METADATA = 2_000_000  # bytes
+_MOST_BYTES = 2**31 - 1  # that protobuf reads
+_DAMAGED = "Copy it again, or train anew."
 
 
 @dataclass(frozen=True)
@@ -239,18 +148,17 @@ class Classifier:
 
     @staticmethod
     def load(model: str | Path) -> "Classifier":
-        """Open a run's folder or its model.onnx. Raises ModelError where that isn't a whole classifier of ours."""
+        """Open a run's folder or its model.onnx.
+
+        Raises ModelError where that isn't a whole classifier of ours, with the bits that it was saved with, whose graph
+        and card do nothing but classify pictures.
+        """
         path = model_file(model)
-        try:
-            graph = open_graph(path)
-        except PawlabError:
-            raise
-        except Exception as error:  # ONNX Runtime has a class of its own for each kind of bad file
-            raise ModelError(
-                f"{path} isn't a model file that can be read: it is damaged, cut off or something else. "
-                "Copy it again, or train anew."
-            ) from error
-        return Classifier(graph, _read_card(graph, path), path)
+        data = _read(path)
+        card = _checked_card(data, path)
+        with _reading(path):
+            graph = open_graph(data)
+        return Classifier(graph, card, path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Classifier.load, (str(self.path.absolute()),)
@@ -369,28 +277,74 @@ def model_file(model: str | Path) -> Path:
 
 
 def save_classifier(graph: "ModelProto", card: Card, path: Path) -> None:
-    """Write a graph from `pictures` to `probabilities`, with the card in its metadata, to `path`."""
+    """Write a graph from `pictures` to `probabilities`, with the card and a checksum in its metadata, to `path`."""
     del graph.metadata_props[:]
     entry = graph.metadata_props.add()
     entry.key, entry.value = _KEY, card.to_json()
     with replacing_file(path) as partial:
-        partial.write_bytes(graph.SerializeToString(deterministic=True))
+        partial.write_bytes(with_checksum(graph.SerializeToString(deterministic=True)))
 
 
-def _read_card(graph: Graph, path: Path) -> Card:
-    text = graph.metadata.get(_KEY)
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ModelError(f"{path} is larger than an ONNX file can be, {_MOST_BYTES:,} bytes. {_DAMAGED}")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"can't read {path}: {error.strerror or error}. {_DAMAGED}") from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (PawlabError, MemoryError):
+        raise
+    except Exception as error:  # protobuf and ONNX Runtime have a class of their own for each kind of bad file
+        raise ModelError(
+            f"{path} isn't a model file that can be read: it is damaged, cut off or something else. {_DAMAGED}"
+        ) from error
+
+
+def _checked_card(data: bytes, path: Path) -> Card:
+    """Return a file's card where file, card and graph are sound and fit each other. Raises ModelError."""
+    import onnx
+
+    whole = checksum_holds(data)
+    if whole is False:
+        raise ModelError(f"{path} is damaged: its checksum doesn't match its content. {_DAMAGED}")
+    with _reading(path):
+        model = onnx.load_from_string(data)
+    text = next((entry.value for entry in model.metadata_props if entry.key == _KEY), None)
     if text is None:
         raise ModelError(
             f"{path} is an ONNX file, but not one of pawlab's: it doesn't name its classes. "
             f"Give a folder that `pawlab train` made, or its {FILE_NAME}."
         )
     try:
+        if sum(entry.ByteSize() for entry in model.metadata_props) > _MOST_METADATA:
+            raise ValueError(f"its metadata is of more than {_MOST_METADATA:,} bytes")
         card = Card.from_json(text)
-    except (ValueError, KeyError, TypeError) as error:
+        require_harmless(model)
+    except ValueError as error:
         raise ModelError(f"{path} can't be used: {error}. Update pawlab, or train anew.") from error
-    outputs = graph.outputs
-    if outputs.get("probabilities", [None])[-1] != len(card.classes):
-        raise ModelError(f"{path} is damaged: its outputs don't match its class names. Copy it again, or train anew.")
-    if card.ood_threshold is not None and outputs.keys().isdisjoint({"ood_score", "unfamiliarity"}):
-        raise ModelError(f"{path} is damaged: it lacks the output 'ood_score'. Copy it again, or train anew.")
+    problem = _misfit(card, model, whole)
+    if problem:
+        raise ModelError(f"{path} is damaged: {problem}. {_DAMAGED}")
     return card
+
+
+def _misfit(card: Card, model: "ModelProto", whole: bool | None) -> str | None:
+    """Say in what a card and its graph contradict each other."""
+    outputs = {output.name: output.type.tensor_type.shape.dim for output in model.graph.output}
+    sides = model.graph.input[0].type.tensor_type.shape.dim[1:]
+    size = card.preprocess.height, card.preprocess.width, 3
+    if card.checksum and whole is None:
+        return "it has lost its checksum"
+    if outputs["probabilities"][1].dim_value != len(card.classes):
+        return "its outputs don't match its class names"
+    if any(dim.dim_value not in (0, length) for dim, length in zip(sides, size, strict=True)):
+        return "its input doesn't match its picture size"
+    if card.ood_threshold is not None and outputs.keys().isdisjoint({"ood_score", "unfamiliarity"}):
+        return "it lacks the output 'ood_score'"
+    return None

@@ -179,7 +179,7 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
             probe = choose_probe(train, labels, held_out, held_out_labels)
         else:
             probe = fit_probe(train, labels, self.C)
-        self.temperature_ = fit_temperature(probe.probabilities(held_out), held_out_labels)
+        self.temperature_ = fit_temperature(probe.logits(held_out.astype(np.float64)), held_out_labels)
         return probe
 
     def predict(self, X: Iterable[Source]) -> Labels:  # noqa: N803

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -283,6 +285,27 @@ def mark_used(path: Path) -> None:
 
 def _locks() -> Path:
     return cache_dir(*_LOCKS)
+
+
+def strict_json(text: str) -> Any:
+    """Return what a JSON text holds. Raises ValueError where it isn't JSON, as NaN isn't, or too deeply nested."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}, which JSON doesn't know")
+
+
+def finite(values: Any) -> Any:
+    """Return JSON values with None for every number that JSON doesn't know: NaN and infinity."""
+    if isinstance(values, dict):
+        return {name: finite(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [finite(value) for value in values]
+    return None if isinstance(values, float) and not isfinite(values) else values
 
 
 def read_toml(path: Path) -> dict[str, Any]:

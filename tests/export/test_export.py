@@ -6,6 +6,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from PIL import Image
 
 import pawlab
 from own_networks import cells_network
-from pawlab.classifier import Classifier
+from pawlab.classifier import Classifier, save_classifier
 from pawlab.errors import ModelError, OutputError, PawlabError
 from pawlab.export.export import export_classifier
 from pawlab.export.forms import FORMS, Form, Name
@@ -112,11 +113,9 @@ def test_what_a_program_must_know_lies_beside(run: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
 def test_the_example_prepares_pictures_as_pawlab_does(fit: ResizeMode, run: Path, tmp_path: Path) -> None:
     """Orientation, transparency, gray, and every way to the right shape: the answers agree to a thousandth."""
-    model = onnx.load(run / "model.onnx")
-    card = json.loads(model.metadata_props[0].value)
-    model.metadata_props[0].value = json.dumps({**card, "preprocess": Preprocess(64, 48, fit).to_dict()})
+    card = replace(Classifier.load(run).card, preprocess=Preprocess(64, 48, fit))
     (tmp_path / "run").mkdir()
-    onnx.save(model, tmp_path / "run" / "model.onnx")
+    save_classifier(onnx.load(run / "model.onnx"), card, tmp_path / "run" / "model.onnx")
     exported = export_classifier(tmp_path / "run", "onnx", tmp_path / 'it\'s "x".onnx')
     ramp = np.indices((90, 150)).sum(axis=0)
     colours = np.stack([ramp, 239 - ramp, ramp // 2], axis=-1).astype(np.uint8)

@@ -59,7 +59,7 @@ def test_a_finished_graph_takes_the_temperature_into_itself(ending: str) -> None
     model = graph(ending)
     plain, name, nodes = run(model, logits), find_anatomy(model).logits, len(model.graph.node)
     apply_temperature(model, 1.7)
-    np.testing.assert_allclose(run(model, logits), tempered(plain, 1.7), atol=1e-6)
+    np.testing.assert_allclose(run(model, logits), tempered(np.log(plain), 1.7), atol=1e-6)
     assert len(model.graph.node) == nodes + 1
     assert find_anatomy(model).logits == name  # the logits before the temperature are still to be had
 

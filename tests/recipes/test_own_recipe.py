@@ -490,3 +490,15 @@ def test_only_files_named_by_the_user_are_run(tmp_path: Path) -> None:
     assert not touched.exists()
     record: Any = find_recipe("fast").to_dict()
     assert Recipe.from_dict(record) == find_recipe("fast")
+
+
+def test_a_program_is_said_to_be_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    choose_recipe(written(tmp_path, TOML))
+    assert not caplog.messages
+    path = written(
+        tmp_path, FROM_A1 + 'RECIPE = replace(find_recipe("a1"), name="mine", published={}, measured={})', "mine.py"
+    )
+    choose_recipe(path)
+    assert caplog.messages == [
+        f"pawlab: {path} is a program and is RUN, with all your rights. Use none that you haven't read."
+    ]

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from pawlab.classifier import Card, Classifier, save_classifier
+from pawlab.card import Card
+from pawlab.classifier import Classifier, save_classifier
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits

@@ -354,8 +354,8 @@ def data_get(
 @cache_app.callback(invoke_without_command=True)
 def show_cache(context: typer.Context, as_json: AsJson = False) -> None:
     """Show what the cache holds: size, time since it was last used, and what it is. Without it, work takes longer."""
-    from pawlab.cache import spaces
     from pawlab.cli.tables import print_cache
+    from pawlab.storage.cache import spaces
 
     if context.invoked_subcommand is not None:
         return
@@ -370,7 +370,7 @@ def show_cache(context: typer.Context, as_json: AsJson = False) -> None:
 @levelled
 def clear_cache() -> None:
     """Remove all that the cache holds, unless another process uses it."""
-    from pawlab.cache import clear
+    from pawlab.storage.cache import clear
 
     show(f"{clear() / 1e6:,.1f} MB removed.")
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import typer
 
-from pawlab.cache import trim
 from pawlab.cli.commands import app
 from pawlab.cli.terminal import drop_output, prepare_streams, say
 from pawlab.errors import PawlabError, lack_of_memory, system_sentence
 from pawlab.names import on_terminal
+from pawlab.storage.cache import trim
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _INTERRUPTED = 130  # as shells have it: 128 + SIGINT

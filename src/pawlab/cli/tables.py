@@ -15,9 +15,9 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 
 if TYPE_CHECKING:
-    from pawlab.cache import Space
     from pawlab.datasets.known import KnownData
     from pawlab.runs.record import Run
+    from pawlab.storage.cache import Space
 
 _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant

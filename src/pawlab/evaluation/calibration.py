@@ -9,11 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.evaluation.metrics import Labels, Probabilities
+from pawlab.evaluation.metrics import Labels, Logits, Probabilities
 
 BINS = 15  # of equal width, as in Guo et al.
-
-_SMALLEST = 1e-12  # stands for a probability that float32 has rounded to 0
 
 
 @dataclass(frozen=True)
@@ -25,16 +23,14 @@ class Bin:
     accuracy: float
 
 
-def log_probabilities(probabilities: Probabilities) -> NDArray[np.float64]:
-    """Return the logits behind probabilities (n, classes), but for a constant per picture, which is arbitrary."""
-    return np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST))
+def tempered(logits: Logits, temperature: float = 1.0) -> NDArray[np.float32]:
+    """Return the probabilities (n, classes), rows summing to 1, that logits (n, classes) give at a temperature above 0.
 
-
-def tempered(probabilities: Probabilities, temperature: float) -> NDArray[np.float32]:
-    """Return the probabilities (n, classes) that the same logits give at another temperature; 1 / T undoes T."""
+    It takes logits because they can't be had back from probabilities: float32 rounds 1 - 1e-9 to 1.
+    """
     from scipy.special import softmax
 
-    result: NDArray[np.float32] = softmax(log_probabilities(probabilities) / temperature, axis=1).astype(np.float32)
+    result: NDArray[np.float32] = softmax(logits.astype(np.float64) / temperature, axis=1).astype(np.float32)
     return result
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Probabilities = NDArray[np.floating[Any]]
+Logits = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 _Z_975 = 1.959963984540054

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pawlab.classifier import FILE_NAME, Card, Classifier
+from pawlab.card import Card
+from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.datasets.sample import sample_files
 from pawlab.errors import OutputError, PawlabError, did_you_mean
 from pawlab.export.example import example

@@ -69,6 +69,20 @@ def with_outputs(model: "ModelProto", names: list[str]) -> "ModelProto":
     return copy
 
 
+def after(model: "ModelProto", tensor: str, width: int, output: str) -> "ModelProto":
+    """Return the part of a graph that leads from `tensor`, float32 (n, width), to `output`."""
+    from onnx import helper
+
+    part = with_outputs(model, [output])
+    makers = [node for node in part.graph.node if tensor in node.output]
+    for node in makers:
+        part.graph.node.remove(node)
+    del part.graph.input[:]
+    part.graph.input.append(helper.make_tensor_value_info(tensor, FLOAT32, ["n", width]))
+    drop_unused(part.graph)
+    return part
+
+
 def features_of(model: "ModelProto") -> str | None:
     """Return the tensor that is a pretrained network's features, or what they are the mean of; None without one."""
     names = {name for node in model.graph.node for name in node.output}

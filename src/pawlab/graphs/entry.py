@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING
 
 from pawlab.graphs.builder import IR_VERSION, OPSET
+from pawlab.graphs.untrusted import require_plain_nodes
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
 
 def to_our_opset(model: "ModelProto") -> "ModelProto":
-    """Return the graph with its local functions written out, at OPSET and IR_VERSION, checked.
+    """Return the graph with its local functions written out, at OPSET and IR_VERSION, checked; without control flow.
 
     Raises ValueError, with the reason, where it can't be converted.
     """
@@ -41,6 +42,7 @@ def to_our_opset(model: "ModelProto") -> "ModelProto":
         checker.check_model(converted, full_check=True)
     except Exception as error:
         raise ValueError(f"it can't be converted from ONNX opset {opset} to {OPSET}: {_reason(error)}") from error
+    require_plain_nodes(converted)
     return converted
 
 

@@ -4,6 +4,7 @@ The layers and their options are those of `recipes.layers`; the rest has the nam
 default. All mistakes are reported together. A Python file is run: it can do whatever the user can.
 """
 
+import logging
 import runpy
 import traceback
 import warnings
@@ -23,6 +24,8 @@ from pawlab.storage import read_toml
 _MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
 
 Values = dict[str, Any]
+
+_log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
 _PROBE_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
 
@@ -87,7 +90,8 @@ def _parse(path: Path) -> Values:
 
 
 def _run(path: Path) -> Values:
-    """Run the user's file. Whatever it raises is the file's mistake, and said with its line; so is `sys.exit`."""
+    """Run the user's file, and say so. What it raises is its own mistake, and said with its line; so is `sys.exit`."""
+    _log.warning("pawlab: %s is a program and is RUN, with all your rights. Use none that you haven't read.", path)
     try:
         recipe = runpy.run_path(str(path)).get("RECIPE")
     except (Exception, SystemExit) as error:

@@ -12,7 +12,8 @@ import numpy as np
 from pawlab import __version__
 from pawlab.audit.checks import run_checks
 from pawlab.backbones.table import find_backbone
-from pawlab.classifier import FILE_NAME, Card, Classifier, SeenPictures, save_classifier
+from pawlab.card import Card, SeenPictures
+from pawlab.classifier import FILE_NAME, Classifier, save_classifier
 from pawlab.datasets.dataset import Dataset, Picture, count_skipped
 from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import count_overlap
@@ -22,8 +23,9 @@ from pawlab.evaluation.calibration import BINS, calibration_error, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue
-from pawlab.evaluation.metrics import Score
+from pawlab.evaluation.metrics import Logits, Score
 from pawlab.evaluation.verdict import judge
+from pawlab.graphs.anatomy import find_anatomy
 from pawlab.images import Preprocess
 from pawlab.progress import Progress
 from pawlab.recipes.recipe import Recipe
@@ -41,16 +43,17 @@ from pawlab.runs.record import (
     write_split,
 )
 from pawlab.runs.request import Context
-from pawlab.trainers.centres import picture_features
 from pawlab.trainers.cross_validation import find_label_issues, second_view
 from pawlab.trainers.finish import Finished, finish_model
 from pawlab.trainers.fitted import Fitted
+from pawlab.trainers.graph_outputs import logits_of_pictures, picture_features
 from pawlab.trainers.linear_probe import Matrix
 
 _PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
 _LABEL_ISSUE_COLUMNS = ("path", "split", "label", "suggested", "score")
 _LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file predicts
 _COMPARED_PICTURES = 16
+_EXACT_FROM = 1e-37  # float32 has all its digits above
 _DEFAULT_BACKBONE = "efficientnet_lite0"  # the only one that is always at hand
 _DEFAULT_C = 0.01  # where fitting chose none
 
@@ -87,6 +90,7 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
     finished = finish_model(fitted, dataset, context.recipe.preprocess, context.progress)
     classifier = _save(fitted, finished, context.recipe, dataset, folder / FILE_NAME)
     test = evaluate(classifier, dataset.split("test"), context.progress)
+    test_logits = _test_logits(context, fitted, finished, test)
     label_issues = _label_issues(context, fitted, finished, dataset, test)
     dataset = dataset.without(test.skipped)
     stats = describe(dataset, infos={**fitted.infos, **test.infos})
@@ -98,7 +102,7 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
         recipe=context.recipe,
         metrics={
             **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
-            **_finish_metrics(finished, test),
+            **_finish_metrics(finished, test, test_logits),
             "label_issues": len(label_issues),
         },
         record=_record(context, dataset, fitted),
@@ -136,14 +140,26 @@ def _label_issues(
     return find_label_issues(dataset, trained, test, features(test.pictures), view, C)
 
 
-def _finish_metrics(finished: Finished, test: Evaluation) -> dict[str, Any]:
+def _test_logits(context: Context, fitted: Fitted, finished: Finished, test: Evaluation) -> Logits:
+    """Return the logits of the test pictures, before the temperature.
+
+    A softmax's logarithms are its logits but for a constant per picture, where no probability is too small for float32;
+    else all pictures go through the graph once more.
+    """
+    if not find_anatomy(fitted.graph).sigmoid and test.probabilities.min() > _EXACT_FROM:
+        return np.asarray(np.log(test.probabilities) * finished.temperature)
+    return logits_of_pictures(fitted.graph, test.pictures, context.recipe.preprocess, context.progress)
+
+
+def _finish_metrics(finished: Finished, test: Evaluation, test_logits: Logits) -> dict[str, Any]:
     """Return calibration errors before and after, and how many predictions are sure."""
     both = {"validation": finished.validation, "test": test}
+    logits = {"validation": finished.logits, "test": test_logits}
     return {
         "calibration": {
             "temperature": finished.temperature,
             "bins": BINS,
-            **{name: _calibration_errors(one, finished.temperature) for name, one in both.items()},
+            **{name: _calibration_errors(one, logits[name]) for name, one in both.items()},
         },
         "sure": {
             "threshold": finished.threshold,
@@ -153,10 +169,9 @@ def _finish_metrics(finished: Finished, test: Evaluation) -> dict[str, Any]:
     }
 
 
-def _calibration_errors(predicted: Evaluation, temperature: float) -> dict[str, float]:
-    before = tempered(predicted.probabilities, 1 / temperature)
+def _calibration_errors(predicted: Evaluation, logits: Logits) -> dict[str, float]:
     return {
-        "before": round(calibration_error(before, predicted.labels), 6),
+        "before": round(calibration_error(tempered(logits), predicted.labels), 6),
         "after": round(calibration_error(predicted.probabilities, predicted.labels), 6),
     }
 
@@ -194,20 +209,16 @@ def _save(fitted: Fitted, finished: Finished, recipe: Recipe, dataset: Dataset, 
     )
     save_classifier(finished.graph, card, path)
     classifier = Classifier.load(path)
-    _require_same_predictions(classifier, fitted, finished)
+    _require_same_predictions(classifier, finished.validation)
     return classifier
 
 
-def _require_same_predictions(classifier: Classifier, fitted: Fitted, finished: Finished) -> None:
-    """Compare the file with what was fitted, from the picture's bytes to the probabilities, its temperature undone.
-
-    Undone, because a probability of 1 - 1e-9 counts as 1 in float32, and what it is at another temperature is lost.
-    """
+def _require_same_predictions(classifier: Classifier, validation: Evaluation) -> None:
+    """Compare the file with what is written of it, from the picture's bytes to the probabilities."""
     some = slice(_COMPARED_PICTURES)
-    again = evaluate(classifier, finished.validation.pictures[some])
-    given = tempered(again.probabilities, 1 / finished.temperature)
-    difference = float(np.abs(given - fitted.validation[some]).max())
-    if difference > _LARGEST_DIFFERENCE:
+    again = evaluate(classifier, validation.pictures[some])
+    difference = float(np.abs(again.probabilities - validation.probabilities[some]).max())
+    if not difference <= _LARGEST_DIFFERENCE:
         raise RuntimeError(f"the saved classifier predicts otherwise than what was fitted, by {difference:.2g}")
 
 

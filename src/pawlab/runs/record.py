@@ -1,7 +1,6 @@
 """A run: its folder's files, and what they hold."""
 
 import csv
-import json
 import platform
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,7 +19,7 @@ from pawlab.notebook import run_html
 from pawlab.parallel import cores
 from pawlab.storage import HISTORY_FILE as HISTORY_FILE
 from pawlab.storage import RUN_FILE as RUN_FILE
-from pawlab.storage import replacing_file
+from pawlab.storage import finite, replacing_file, strict_json
 
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.csv"
@@ -91,9 +90,9 @@ class Run:
 
 
 def write_json(values: dict[str, Any], path: Path) -> None:
-    """Write a JSON file for people and programs."""
+    """Write a JSON file for people and programs; a number that isn't finite becomes null."""
     with replacing_file(path) as partial:
-        partial.write_text(json_text(values, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json_text(finite(values), indent=2) + "\n", encoding="utf-8")
 
 
 def write_rows(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]], path: Path) -> None:
@@ -155,7 +154,7 @@ def _processor() -> str:
 def _read_json(path: Path) -> dict[str, Any]:
     """Read a run's file. Raises OutputError where it isn't there or isn't whole."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = strict_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         hint = "Give the folder of a run that `pawlab train` made."
         raise OutputError(f"can't read {path}: {error.strerror or error}. {hint}") from error

@@ -5,22 +5,12 @@ and Modha 2001), or the pictures themselves where there are no more. The limit k
 centres haven't seen.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.datasets.dataset import Picture
 from pawlab.evaluation.out_of_distribution import Features, directions, ood_score
-from pawlab.graphs.edit import with_outputs
-from pawlab.graphs.runtime import open_graph
-from pawlab.images import Preprocess, decode
-from pawlab.parallel import map_in_threads
-from pawlab.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
 
 KEPT_SHARE = 0.995  # of the pictures that the centres haven't seen which count as like the training pictures
 
@@ -47,27 +37,6 @@ def fit_centres(train: Features, validation: Features) -> tuple[Features, float]
         if len(scores) < _ENOUGH:
             scores = np.concatenate([scores, _held_out(distinct)])
     return centres, float(np.quantile(scores, KEPT_SHARE, method="higher")) + _ROUNDING
-
-
-def picture_features(
-    model: "ModelProto", pictures: Sequence[Picture], preprocess: Preprocess, progress: Progress = silent
-) -> Features:
-    """Return features (n, d) for pictures that can be decoded, as a finished graph computes them.
-
-    Raises ValueError where the graph holds no pretrained network.
-    """
-    graph = open_graph(with_outputs(model, ["features"]).SerializeToString())
-
-    def features_of(picture: Picture) -> Features:
-        features: Features = graph.run(["features"], decode(picture.path, preprocess)[np.newaxis])[0][0]
-        return features
-
-    with progress("Computing features", len(pictures)) as advance:
-        rows = []
-        for row in map_in_threads(features_of, pictures):
-            rows.append(row)
-            advance(1)
-    return np.stack(rows)
 
 
 def _distinct(rows: Features) -> Features:

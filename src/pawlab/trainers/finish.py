@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pawlab.datasets.dataset import Dataset
-from pawlab.evaluation.calibration import log_probabilities, tempered
+from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.evaluate import Evaluation
-from pawlab.evaluation.metrics import Labels, Probabilities
+from pawlab.evaluation.metrics import Labels, Logits, Probabilities
 from pawlab.evaluation.out_of_distribution import Features, ood_score
-from pawlab.graphs.edit import add_ood_score, apply_temperature, features_of
+from pawlab.graphs.anatomy import find_anatomy
+from pawlab.graphs.edit import FEATURES, add_ood_score, apply_temperature, features_of
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
-from pawlab.trainers.centres import fit_centres, picture_features
+from pawlab.trainers.centres import fit_centres
 from pawlab.trainers.fitted import Fitted
+from pawlab.trainers.graph_outputs import logits_of_features, logits_of_pictures, outputs_of_pictures, per_class
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -34,6 +36,7 @@ _HIGHEST = 0.9  # few validation pictures, all easy, must not make a classifier 
 _PRIOR_PREDICTIONS = 10
 _PRIOR = 0.5  # standard deviation of log T before any picture is seen
 _BOUNDS = (-2.5, 2.5)  # of log T
+_LARGEST_DIFFERENCE = 1e-4  # between probabilities as fitted and by the graph
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Finished:
 
     `graph`: as fitted, but with calibrated `probabilities` and, where it holds a pretrained network, a second output,
     `ood_score`. `temperature`: what its logits are divided by. `threshold` and `ood_threshold`: beyond which a
-    prediction isn't sure. `validation`: the calibrated predictions. `features`: float32 (n, d), the pretrained
+    prediction isn't sure. `validation`: the calibrated predictions; `logits`: (n, classes), theirs before the
+    temperature. `features`: float32 (n, d), the pretrained
     network's, of training and validation pictures in this order; None without one, like `ood_threshold`.
     """
 
@@ -51,43 +55,67 @@ class Finished:
     threshold: float
     ood_threshold: float | None
     validation: Evaluation
+    logits: Logits
     features: Features | None
 
 
 def finish_model(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress = silent) -> Finished:
-    """Calibrate a fitted model, and set when it isn't sure, on `dataset`'s training and validation pictures alone."""
+    """Calibrate a fitted model, and set when it isn't sure, on `dataset`'s training and validation pictures alone.
+
+    All is computed by the graph, as its file will. Raises RuntimeError where that isn't what was fitted.
+    """
     pictures = dataset.split("validation")
     labels = np.array(dataset.class_indices(pictures))
-    temperature = fit_temperature(fitted.validation, labels)
-    probabilities = tempered(fitted.validation, temperature)
+    logits, features = _logits_and_features(fitted, dataset, preprocess, progress)
+    _require_same(tempered(logits), fitted.validation)
+    temperature = fit_temperature(logits, labels)
+    probabilities = tempered(logits, temperature)
     threshold = confidence_threshold(probabilities, labels)
     graph = deepcopy(fitted.graph)
     apply_temperature(graph, temperature)
-    sure, features = probabilities.max(axis=1) >= threshold, fitted.features
+    sure = probabilities.max(axis=1) >= threshold
     limit: float | None = None
-    if features is None and features_of(fitted.graph) is not None:
-        features = picture_features(fitted.graph, dataset.split("train") + pictures, preprocess, progress)
     if features is not None:
         train, validation = np.split(features, [len(features) - len(pictures)])
         centres, limit = fit_centres(train, validation)
         add_ood_score(graph, centres)
         sure &= ood_score(validation, centres) <= limit
     predicted = Evaluation(dataset.classes, pictures, labels, probabilities, (), sure)
-    return Finished(graph, temperature, threshold, limit, predicted, features)
+    return Finished(graph, temperature, threshold, limit, predicted, logits, features)
 
 
-def fit_temperature(probabilities: Probabilities, labels: Labels) -> float:
-    """Return the most probable temperature, given probabilities (n, classes) for validation pictures, and labels (n,).
+def _logits_and_features(
+    fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress
+) -> tuple[Logits, Features | None]:
+    """Return the graph's logits for validation pictures, and its features for training and validation pictures."""
+    graph, held_out = fitted.graph, dataset.split("validation")
+    if fitted.features is not None:
+        return logits_of_features(graph, fitted.features[-len(held_out) :]), fitted.features
+    if features_of(graph) is None:
+        return logits_of_pictures(graph, held_out, preprocess, progress), None
+    names, pictures = [FEATURES, find_anatomy(graph).logits], dataset.split("train") + held_out
+    features, logits = outputs_of_pictures(graph, names, pictures, preprocess, progress)
+    return per_class(graph, logits[-len(held_out) :]), features
+
+
+def _require_same(given: Probabilities, expected: Probabilities) -> None:
+    difference = float(np.abs(given - expected).max())
+    if not difference <= _LARGEST_DIFFERENCE:
+        raise RuntimeError(f"the classifier's graph predicts otherwise than what was fitted, by {difference:.2g}")
+
+
+def fit_temperature(logits: Logits, labels: Labels) -> float:
+    """Return the most probable temperature, given logits (n, classes) for validation pictures, and labels (n,).
 
     Above 1 makes predictions less confident, below 1 more; 1 where nothing speaks for a change. From 0.08 to 12.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    logs, true = log_probabilities(probabilities), (np.arange(len(labels)), labels)
+    exact, true = logits.astype(np.float64), (np.arange(len(labels)), labels)
 
     def cost(log_temperature: float) -> float:
-        likelihood = log_softmax(logs / np.exp(log_temperature), axis=1)[true].sum()
+        likelihood = log_softmax(exact / np.exp(log_temperature), axis=1)[true].sum()
         return float(log_temperature**2 / (2 * _PRIOR**2) - likelihood)
 
     return float(np.exp(minimize_scalar(cost, bounds=_BOUNDS, method="bounded", options={"xatol": 1e-6}).x))
