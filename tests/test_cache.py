@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from pawlab.storage.cache import clear, spaces, trim
 
 from pawlab.errors import OutputError
 from pawlab.storage import cache_dir, mark_used
+from pawlab.storage.cache import clear, spaces, trim
 
 
 @pytest.fixture
