@@ -1,6 +1,7 @@
 """The entry point: runs a command, and turns errors into one line and an exit code."""
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from pawlab.cli.commands import app
 from pawlab.cli.terminal import drop_output, prepare_streams, say
 from pawlab.errors import PawlabError, lack_of_memory, system_sentence
 from pawlab.names import on_terminal
-from pawlab.storage.cache import trim
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -33,14 +33,22 @@ def main() -> None:
     sys.exit(code)
 
 
+def _trim() -> None:
+    """Keep the cache to its limit, where there is one."""
+    if "PAWLAB_CACHE_MB" in os.environ:
+        from pawlab.storage.cache import trim
+
+        trim()
+
+
 def _exit_code() -> int:
     """Run the command, report what goes wrong, and return the exit code."""
     try:
         with _messages(), _former_names(), _ending_as_by_ctrl_c():
             _require_working_folder()
-            trim()  # a wrong limit is said before the work
+            _trim()  # a wrong limit is said before the work
             code = app(prog_name="pawlab", standalone_mode=False)
-            trim()
+            _trim()
     except (PawlabError, typer.TyperException) as error:
         lack = lack_of_memory(error.__cause__)
         code = _report_mistake(error if lack is None else PawlabError(lack))

@@ -1,6 +1,5 @@
 """What a data set is: which pictures, what each shows, and which split each belongs to."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -91,6 +90,8 @@ class Dataset:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over every picture's name, label and content: the same for the same pictures wherever they lie."""
+        import hashlib  # which most that know of data sets don't need
+
         digest = hashlib.sha256()
         for picture in self.pictures:
             digest.update(f"{picture.name}\0{picture.label}\0{picture.sha256}\n".encode("utf-8", "surrogateescape"))

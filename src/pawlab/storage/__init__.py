@@ -1,7 +1,6 @@
 """Where pawlab keeps things, and how it writes them: beside the target, then renamed, so nothing is half-written."""
 
 import errno
-import hashlib
 import json
 import os
 import re
@@ -99,6 +98,8 @@ def one_at_a_time(target: Path) -> "FileLock":
 
     It lies in the cache, where it is no litter beside the target.
     """
+    import hashlib
+
     from filelock import FileLock
 
     name = hashlib.sha256(os.fsencode(target)).hexdigest()[:16]
