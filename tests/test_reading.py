@@ -81,6 +81,19 @@ def test_deep_pictures_are_seen_by_one_range(tmp_path: Path) -> None:
     assert Classifier.load(other.folder).card.preprocess.value_range == (0, 1000)
 
 
+def test_a_range_that_is_hardly_used_is_warned_of(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for number in range(24):
+        values = random.integers(0, 100, (80, 80)).astype(np.uint16)
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(path)
+    for value_range, warned in (("0,65535", True), (None, False)):
+        found = pawlab.explore(tmp_path / "photos", value_range=value_range)
+        sentences = [finding["sentence"] for finding in found["findings"] if finding["check"] == "doubtful reading"]
+        assert [("of 65535: give --value-range" in sentence) for sentence in sentences] == [True] * warned
+
+
 def test_what_is_skipped_stands_in_the_metrics(drawings: Path, tmp_path: Path) -> None:
     (drawings / "cats/clip.mov").write_bytes(b"x")
     (drawings / "cats/cut.jpg").write_bytes((drawings / "cats/00.jpg").read_bytes()[:3000])

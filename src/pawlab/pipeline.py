@@ -38,6 +38,8 @@ from pawlab.storage import COMPARISON_FILE
 from pawlab.trainers.keras.checkpoint import clear
 from pawlab.trainers.table import TRAINERS
 
+_HARDLY_USED = 0.01  # of the values from black to white
+
 _log = logging.getLogger("pawlab")
 
 
@@ -298,6 +300,9 @@ def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: 
         black, white = value_range
         note = f"pictures of more than 8 bits: {black:g} is black, {white:g} is white; --value-range takes others"
         dataset = replace(dataset, notes=(*dataset.notes, note))
+        if small.brightest < white * _HARDLY_USED:
+            doubt = f"the brightest value is about {small.brightest:g} of {white:g}: give --value-range, or all is dark"
+            dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
     return Measurements(dataset, near=near, value_range=value_range)
 
 

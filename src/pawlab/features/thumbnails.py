@@ -43,6 +43,12 @@ class Thumbnails:
         whites = [info.white for info in self.infos if info.white is not None]
         return (0.0, max(whites)) if whites else None
 
+    @property
+    def brightest(self) -> float:
+        """The largest value, nearly, that any picture of more than 8 bits has; 0 where none is deeper."""
+        deep = ((row.max() * info.white / 255) for row, info in zip(self.pixels, self.infos, strict=True) if info.white)
+        return float(max(deep, default=0.0))
+
     def near_duplicates(self, progress: Progress = silent) -> tuple[NearPair, ...]:
         """Return every pair of contents that show the same."""
         large: NDArray[np.bool_] = np.array([min(info.width, info.height) >= THUMBNAIL for info in self.infos], bool)
