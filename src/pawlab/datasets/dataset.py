@@ -59,6 +59,14 @@ def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:
     ]
 
 
+def contents_by_class(pictures: Iterable[Picture]) -> dict[str, set[str]]:
+    """Return the distinct contents of each class that has pictures."""
+    contents: dict[str, set[str]] = {}
+    for picture in pictures:
+        contents.setdefault(picture.label, set()).add(picture.sha256)
+    return contents
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Pictures and `classes`, each sorted by name; a class's position is its index in every output.

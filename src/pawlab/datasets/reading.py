@@ -3,13 +3,12 @@
 import hashlib
 import os
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split
+from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split, contents_by_class
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.errors import DataError, counted
 from pawlab.files.names import NO_PICTURE, file_sha256
@@ -77,9 +76,7 @@ def read_dataset(
 
 def _without_small_classes(pictures: list[Picture], least: int) -> tuple[list[Picture], list[Skipped]]:
     """Take out classes of fewer distinct pictures. Raises DataError where none is left."""
-    contents: dict[str, set[str]] = defaultdict(set)
-    for picture in pictures:
-        contents[picture.label].add(picture.sha256)
+    contents = contents_by_class(pictures)
     kept = [picture for picture in pictures if len(contents[picture.label]) >= least]
     if not kept:
         raise DataError(f"no class has {least} different pictures. Lower --min-per-class.")

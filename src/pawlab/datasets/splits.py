@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped, Split
+from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped, Split, contents_by_class
 from pawlab.datasets.groups import Pair, Unit, units_of
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import DataError, counted
@@ -84,11 +84,9 @@ def require_trainable(dataset: Dataset) -> None:
     It takes two classes, three different pictures in each, and, once splits are assigned, training pictures of every
     class and at least one picture each for validation and test.
     """
-    contents: dict[str, set[str]] = {label: set() for label in dataset.classes}
-    for picture in dataset.pictures:
-        contents[picture.label].add(picture.sha256)
-    _require_classes(dataset, [label for label in dataset.classes if contents[label]])
-    _require_enough(dataset, {label: len(found) for label, found in contents.items()})
+    contents = contents_by_class(dataset.pictures)
+    _require_classes(dataset, [label for label in dataset.classes if label in contents])
+    _require_enough(dataset, {label: len(contents.get(label, ())) for label in dataset.classes})
     if all(picture.split for picture in dataset.pictures):
         _require_every_split(dataset)
 
