@@ -6,6 +6,7 @@ import multiprocessing
 import pickle
 import re
 import sys
+import zipfile
 from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -18,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from pawlab.card import Card, SeenPictures
-from pawlab.classifier import Classifier, NoPrediction, save_classifier
+from pawlab.classifier import Classifier, NoPrediction, Predictions, save_classifier
 from pawlab.errors import ModelError, PawlabError, PictureError
 from pawlab.images import Preprocess, decode
 from pawlab.images.formats import READABLE
@@ -310,3 +311,21 @@ class PathLike:
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+
+def test_an_address_is_one_picture_or_an_archive_of_many(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(quadrants(64, 64)).save(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for name in ("x/1.png", "x/2.png"):
+            archive.write(tmp_path / "a.png", name)
+    monkeypatch.setattr("pawlab.datasets.inputs.download", lambda url, _: tmp_path / url.rpartition("/")[2])
+    classifier, site = Classifier.load(model), "http://127.0.0.1"
+    one: Any = classifier.predict(f"{site}/a.png")
+    two: Any = classifier.predict(f"{site}/two.zip")
+    assert one.picture == f"{site}/a.png"
+    assert isinstance(two, Predictions)
+    assert [(item.picture, item.label) for item in two] == [
+        (f"{site}/two.zip/x/{number}.png", one.label) for number in (1, 2)
+    ]

@@ -243,11 +243,18 @@ def _several(pictures: Any) -> Iterable[Any] | None:
     if isinstance(pictures, str | os.PathLike):
         from pawlab.datasets.inputs import find_pictures, holds_many  # which a picture in memory doesn't need
 
-        return find_pictures([pictures]).pictures if holds_many(pictures) else None
+        if not holds_many(pictures) and not _is_address(os.fspath(pictures)):
+            return None
+        found = find_pictures([pictures]).pictures
+        return None if [item.name for item in found] == [os.fspath(pictures)] else found
     if isinstance(pictures, np.ndarray):
         return pictures if pictures.ndim == 4 or pictures.dtype.kind in "OUS" else None
     one = isinstance(pictures, _ONE) or hasattr(pictures, "read") or not isinstance(pictures, Iterable)
     return None if one else pictures
+
+
+def _is_address(text: str) -> bool:
+    return text.lower().startswith(("http://", "https://"))
 
 
 def _local(source: Any) -> Any:
@@ -255,7 +262,7 @@ def _local(source: Any) -> Any:
     if not isinstance(source, str | os.PathLike):
         return source
     text = os.fspath(source)
-    if text.lower().startswith(("http://", "https://")):
+    if _is_address(text):
         from pawlab.datasets.inputs import find_pictures
 
         return find_pictures([text]).pictures[0].path
