@@ -1,3 +1,4 @@
+import hashlib
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,9 @@ from pawlab.estimators import PictureClassifier, PictureFeatures
 from pawlab.features import extract
 from pawlab.features.extract import extract_features
 from pawlab.images import Preprocess
-from pawlab.trainers.linear_probe import choose_probe, fit_probe, mean_and_deviation
+from pawlab.trainers.cross_validation import assign_folds, cross_validate
+from pawlab.trainers.finish import fit_temperature
+from pawlab.trainers.probe import fit_probe, mean_and_deviation
 from picture_folders import labelled
 
 SMALL = 64  # pixels: quick, and enough to tell warm circles from cold squares
@@ -107,27 +110,17 @@ def test_with_three_pictures_per_class_it_is_no_weaker_than_a_run(shapes: Labell
     np.testing.assert_array_equal(classifier.probe_.weights, probe.weights)
 
 
-def test_auto_takes_the_C_that_does_best_on_a_fifth_by_content(  # noqa: N802
-    shapes: Labelled, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Copies stay together: a picture that is among those held out isn't among those fitted on, under no label."""
+def test_auto_takes_the_C_with_the_smallest_out_of_fold_loss_by_content(shapes: Labelled) -> None:  # noqa: N802
+    """Copies stay together: a picture isn't predicted by a probe that was fitted on it."""
     paths, labels = [*shapes[0], *shapes[0][::-1]], [*shapes[1], *shapes[1][::-1]]
-    chosen = []
-    choose = choose_probe
-
-    def watched(*arrays: Any) -> Any:
-        chosen.append(arrays)
-        return choose(*arrays)
-
-    monkeypatch.setattr("pawlab.estimators.choose_probe", watched)
     classifier = PictureClassifier(image_size=SMALL).fit(paths, labels)
-    ((train, _, held_out, _),) = chosen
-    assert (len(train), len(held_out)) == (48, 12)
-    assert len(np.unique(train, axis=0)) + len(np.unique(held_out, axis=0)) == 30
-    again = fit_probe(
-        features_of(paths, Preprocess(SMALL, SMALL)), np.searchsorted(classifier.classes_, labels), classifier.C_
-    )
-    np.testing.assert_array_equal(classifier.probe_.weights, again.weights)
+    features, positions = features_of(paths, Preprocess(SMALL, SMALL)), np.searchsorted(classifier.classes_, labels)
+    folds = assign_folds(positions, [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths])
+    assert (folds[:30] == folds[30:][::-1]).all()
+    found = cross_validate(features, positions, folds, 2)
+    assert classifier.C_ == found.probe.C
+    np.testing.assert_array_equal(classifier.probe_.weights, found.probe.weights)
+    assert classifier.temperature_ == fit_temperature(found.out_of_fold.logits, positions)
 
 
 def test_the_former_name_of_resize_mode_works_with_a_warning(shapes: Labelled) -> None:

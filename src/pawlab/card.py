@@ -3,15 +3,19 @@
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import cached_property
 from math import inf
 from typing import Any
 
+from pawlab.errors import ModelError
 from pawlab.images import Preprocess
 from pawlab.storage import strict_json
 
 FORMAT = 2  # of the card; a reader refuses what is newer than itself
+CONFIDENCE = 0.95  # in what a classifier promises
+_LEAST_ANSWERS = 3  # over the share that may be wrong: without a mistake, 95% confidence takes as many
+_TRIED = tuple(share / 100 for share in range(50, 100))
 _LONGEST = 1000  # characters
 _LONGEST_SIDE = 10_000  # pixels, as in recipes
 _MOST_SEEN = 100_000
@@ -63,10 +67,46 @@ class SeenPictures:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A threshold that promises something: it answers `coverage`, `pictures`, of those that the curve was read off.
+
+    `promised`: with 95% confidence, the accuracy of what it answers is at least this; `accuracy`: what it was.
+    """
+
+    threshold: float
+    promised: float
+    coverage: float
+    accuracy: float
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What can be promised, from the most answers to the most certain: each point promises more than those before."""
+
+    points: tuple[Point, ...] = ()
+
+    def at(self, target: float) -> Point | None:
+        """Return the point that answers most and keeps a target, above 0 and below 1; None where none does."""
+        enough = _LEAST_ANSWERS / (1 - target) - 1e-6
+        return next((point for point in self.points if point.promised >= target and point.pictures >= enough), None)
+
+    @staticmethod
+    def from_list(rows: Any) -> "Curve":
+        """Read it from lists of a point's fields. Raises ValueError where it isn't one."""
+        if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == 5 for row in rows):
+            raise ValueError("in its card, 'curve' isn't made as pawlab's are")
+        names = [item.name for item in fields(Point)]
+        return Curve(tuple(_point(_Values(dict(zip(names, row, strict=True)))) for row in rows))
+
+
+@dataclass(frozen=True)
 class Card:
     """What the file says of itself, in its metadata.
 
     `classes`: in the order of the outputs. `threshold`: below this probability a prediction counts as "not sure".
+    `target`: how often predictions that are sure are right, at least; None where that isn't promised. `curve`: what
+    else could be.
     `version`: of pawlab, when it was made. `ood_threshold`: the same above this `ood_score`, 0 to 2; None where the
     graph doesn't give one. `seen`: which pictures were used in training and validation; None in older files.
     `checksum`: whether the file ends in one; older files have none.
@@ -78,8 +118,28 @@ class Card:
     version: str
     threshold: float
     ood_threshold: float | None = None
+    target: float | None = None
+    curve: Curve = field(default=Curve(), repr=False)
     seen: SeenPictures | None = field(default=None, repr=False)
     checksum: bool = field(default=True, repr=False)
+
+    def sure_at(self, target: float) -> "Card":
+        """Return the card with another promise. Raises ModelError where it can't be kept."""
+        if not 0 < target < 1:
+            raise ModelError(f"a classifier can be sure at a share between 0 and 1, as in 0.95, not at {target:g}")
+        point = self.curve.at(target)
+        if point is None:
+            raise ModelError(f"this classifier can't promise {target:g}{self._most()}")
+        return replace(self, target=target, threshold=point.threshold)
+
+    def _most(self) -> str:
+        """Say what could be promised instead."""
+        kept = [target for target in _TRIED if self.curve.at(target) is not None]
+        if not kept:
+            return ", nor anything else: it saw too few pictures, or gets too many wrong. Leave --sure-at out."
+        point = self.curve.at(kept[-1])
+        share = 0.0 if point is None else point.coverage
+        return f". The most it can is {kept[-1]:g}, for {share:.0%} of pictures like those it was trained on."
 
     def to_json(self) -> str:
         """Return what stands under the metadata key `pawlab`."""
@@ -92,6 +152,8 @@ class Card:
                 "version": self.version,
                 "threshold": self.threshold,
                 "ood_threshold": self.ood_threshold,
+                "target": self.target,
+                "curve": [astuple(point) for point in self.curve.points],
                 "seen": None if self.seen is None else self.seen.to_dict(),
                 "checksum": self.checksum,
             },
@@ -118,6 +180,8 @@ class Card:
             version=version,
             threshold=values.number("threshold", 0, 1),
             ood_threshold=None if values.get(limit) is None else values.number(limit, 0, 3),
+            target=None if values.get("target") is None else values.number("target", 0, 1),
+            curve=Curve.from_list(values.get("curve", [])),
             seen=None if seen is None else SeenPictures.from_dict(seen),
             checksum=bool(values.get("checksum", False)),
         )
@@ -152,6 +216,13 @@ class _Values(dict[str, Any]):
         texts = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
         self.require(texts and 2 <= len(set(value)) == len(value), name, "two different names or more")
         return tuple(value)
+
+
+def _point(values: _Values) -> Point:
+    threshold, promised, coverage, accuracy = (
+        values.number(name, 0, 1) for name in ("threshold", "promised", "coverage", "accuracy")
+    )
+    return Point(threshold, promised, coverage, accuracy, values.number("pictures", 1, inf, int))
 
 
 def _preprocess(said: Any) -> Preprocess:

@@ -147,21 +147,22 @@ class Classifier:
         self._outputs = ["probabilities", *(scores[:1] if card.ood_threshold is not None else [])]
 
     @staticmethod
-    def load(model: str | Path) -> "Classifier":
-        """Open a run's folder or its model.onnx.
+    def load(model: str | Path, sure_at: float | None = None) -> "Classifier":
+        """Open a run's folder or its model.onnx. `sure_at`: the share of its answers that must be right, instead of
+        the file's own; it is not sure of the rest.
 
-        Raises ModelError where that isn't a whole classifier of ours, with the bits that it was saved with, whose graph
-        and card do nothing but classify pictures.
+        Raises ModelError where that can't be promised, and where it isn't a whole classifier of ours, with the bits
+        that it was saved with, whose graph and card do nothing but classify pictures.
         """
         path = model_file(model)
         data = _read(path)
         card = _checked_card(data, path)
         with _reading(path):
             graph = open_graph(data)
-        return Classifier(graph, card, path)
+        return Classifier(graph, card if sure_at is None else card.sure_at(sure_at), path)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Classifier.load, (str(self.path.absolute()),)
+        return Classifier.load, (str(self.path.absolute()), self.card.target)
 
     def __repr__(self) -> str:
         preprocess, classes = self.card.preprocess, ", ".join(self.classes[:5])

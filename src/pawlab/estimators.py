@@ -25,19 +25,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
-from pawlab.datasets.groups import position
 from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.features.extract import features_by_content
 from pawlab.images import Preprocess, ResizeMode, Source, decode, read_file
+from pawlab.trainers.cross_validation import assign_folds, cross_validate
 from pawlab.trainers.finish import fit_temperature
-from pawlab.trainers.linear_probe import LinearProbe, choose_probe, fit_probe
+from pawlab.trainers.probe import LinearProbe, fit_probe
 
 Features = NDArray[np.float32]
 Labels = NDArray[Any]
 OldMode = ResizeMode | Literal["deprecated"]
 ImageSize = int | tuple[int, int] | None
-
-_VALIDATION_SHARE = 0.2
 
 
 class _OnPictures(BaseEstimator):  # type: ignore[misc]
@@ -120,11 +118,10 @@ class PictureFeatures(TransformerMixin, _OnPictures):  # type: ignore[misc]
 class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
     """Classifies pictures by a linear probe on a pretrained network's features: what `pawlab train` fits by default.
 
-    `C`: inverse regularisation strength, or "auto": the one of `linear_probe.C_GRID` with the smallest loss on a fifth
-    of the training pictures, chosen by content, so copies stay together and nothing is random; the probe is then fitted
-    on all. Where `fit` is given validation pictures, C is chosen on those, and the probe fitted on the training
-    pictures alone: the same numbers as `pawlab.train` on that split. Probabilities are calibrated on the pictures that
-    C was chosen on. The other parameters: see PictureFeatures.
+    `C`: inverse regularisation strength, or "auto": the one of `probe.C_GRID` with the smallest out-of-fold loss. The
+    folds go by content, so copies stay together and nothing is random. Probabilities are calibrated by out-of-fold
+    predictions, and the probe is fitted on all pictures. `pawlab.train` gives the same numbers for the same pictures,
+    its validation ones among them, where none are near duplicates. The other parameters: see PictureFeatures.
 
     Fitted, it has `classes_`, `C_`, `temperature_`, and `probe_`, a LinearProbe.
     """
@@ -147,24 +144,31 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
         y: Iterable[Any],
         validation: tuple[Iterable[Source], Iterable[Any]] | None = None,
     ) -> "PictureClassifier":
-        """Fit on pictures and their labels; `validation`: others, and theirs. Raises PictureError for a broken one."""
+        """Fit on pictures and their labels. `validation`: more pictures, and theirs, which are used alike.
+
+        Raises PictureError for a broken one.
+        """
         contents, features, y = self._labelled(X, y)
+        if validation is not None:
+            more, their_features, theirs = self._labelled(*validation)
+            contents, features = contents + more, np.concatenate([features, their_features])
+            y = np.concatenate([y, theirs])
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}; a classifier needs at least two")
-        if validation is not None:
-            _, held_out, theirs = self._labelled(*validation)
-            self.probe_ = self._choose(features, labels, held_out, np.searchsorted(self.classes_, theirs))
-        elif self.C == "auto":
-            apart = _held_out(labels, contents)
-            if not apart.any() or len(set(labels[~apart])) < len(self.classes_):
-                raise DataError("C='auto' has too few different pictures to choose on. Add some, or give C a number.")
-            chosen = self._choose(features[~apart], labels[~apart], features[apart], labels[apart])
-            self.probe_ = fit_probe(features, labels, chosen.C)
-        else:
-            self.probe_, self.temperature_ = fit_probe(features, labels, self.C), 1.0
+        self.probe_, self.temperature_ = self._fitted(features, labels, contents)
         self.C_ = self.probe_.C
         return self
+
+    def _fitted(self, features: Features, labels: Labels, contents: Sequence[str]) -> tuple[LinearProbe, float]:
+        if self.C != "auto":
+            return fit_probe(features, labels, self.C), 1.0
+        folds = assign_folds(labels, contents)
+        if not folds.any():
+            raise DataError("C='auto' has too few different pictures to choose on. Add some, or give C a number.")
+        found = cross_validate(features, labels, folds, len(self.classes_))
+        judged = found.out_of_fold.judged
+        return found.probe, fit_temperature(found.out_of_fold.logits[judged], labels[judged])
 
     def _labelled(self, X: Iterable[Source], y: Iterable[Any]) -> tuple[list[str], Features, Labels]:  # noqa: N803
         contents, sources = _by_content(X)
@@ -172,15 +176,6 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
         check_consistent_length(contents, labels)
         check_classification_targets(labels)
         return contents, self._extractor()._features(contents, sources), labels
-
-    def _choose(self, train: Features, labels: Labels, held_out: Features, held_out_labels: Labels) -> LinearProbe:
-        """Choose C unless it is given, and set the temperature, on pictures held out."""
-        if self.C == "auto":
-            probe = choose_probe(train, labels, held_out, held_out_labels)
-        else:
-            probe = fit_probe(train, labels, self.C)
-        self.temperature_ = fit_temperature(probe.logits(held_out.astype(np.float64)), held_out_labels)
-        return probe
 
     def predict(self, X: Iterable[Source]) -> Labels:  # noqa: N803
         """Return the most probable label of each picture."""
@@ -247,14 +242,3 @@ def _content(source: Any) -> tuple[str, Source]:
 def _unusable(count: int, total: int, place: int, source: Any, reason: str) -> PictureError:
     name = f" ({source})" if isinstance(source, str | Path) else ""
     return PictureError(f"{count} of {total} pictures can't be used; the first is X[{place}]{name}: {reason}")
-
-
-def _held_out(labels: Labels, contents: Sequence[str]) -> NDArray[np.bool_]:
-    """Say for each picture whether it is for choosing only: of each class a fifth of its contents, at least one."""
-    chosen: set[str] = set()
-    for label in np.unique(labels):
-        own = {content for content, other in zip(contents, labels, strict=True) if other == label}
-        in_order = sorted(own, key=lambda content: position(0, content))
-        count = max(1, round(_VALIDATION_SHARE * len(in_order))) if len(in_order) > 1 else 0
-        chosen.update(in_order[:count])
-    return np.array([content in chosen for content in contents])

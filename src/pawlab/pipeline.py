@@ -1,6 +1,7 @@
 """The whole run in one page: discover, split, fit, finish, save, evaluate, report. Command line and Python call it."""
 
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -36,6 +37,8 @@ from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_spli
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
 from pawlab.trainers.keras.checkpoint import clear
+from pawlab.trainers.probe import Balance
+from pawlab.trainers.repeat import FEWEST, repeat
 from pawlab.trainers.table import TRAINERS
 
 _HARDLY_USED = 0.01  # of the values from black to white
@@ -53,6 +56,9 @@ def train(
     weights: str | Path | None = None,
     backbone: str | Path | None = None,
     resize_mode: ResizeMode | None = None,
+    sure_at: float | None = None,
+    balance: Balance = "auto",
+    cv: int | None = None,
     overwrite: bool = False,
     report: bool = True,
     tensorboard: bool = False,
@@ -65,7 +71,11 @@ def train(
     `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
     and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
-    file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `report`: whether to make plots and
+    file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `sure_at`: the share of answers that must be
+    right, above 0 and below 1; the classifier says "not sure" to the rest. By default the highest of 0.99, 0.95 and
+    0.90 that can be kept for half of the pictures. `balance`: whether a probe weighs all classes alike: weights, none,
+    or auto, whichever has the smaller out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have
+    five in any case. `report`: whether to make plots and
     report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
     `reading`: the fields of `DataOptions`, on how the data is read and split.
 
@@ -77,8 +87,9 @@ def train(
     if backbone is not None:
         chosen = with_own_backbone(chosen, Path(backbone), None if weights is None else Path(weights), progress)
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
-    request = replace(request, options=options)
+    request = replace(request, options=options, sure_at=sure_at, balance=balance, cv=cv)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
+    _require_folds(chosen, cv)
     if out is not None:
         with reserved_folder(out, "", "", overwrite):
             pass  # that it can be written is known before the work
@@ -93,6 +104,13 @@ def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
         raise PawlabError(
             f"the recipe {recipe.name} is fitted in one go: {' and '.join(given)} {have} no effect. Leave {them} out."
         )
+
+
+def _require_folds(recipe: Recipe, cv: int | None) -> None:
+    """Raise PawlabError for too few folds."""
+    fewest = FEWEST if recipe.trains_in_epochs else 2
+    if cv is not None and cv < fewest:
+        raise PawlabError(f"{cv} folds are too few for the recipe {recipe.name}. Give --cv {fewest} or more.")
 
 
 def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
@@ -196,10 +214,16 @@ def _run(context: Context, out: str | Path | None, overwrite: bool) -> Run:
 def _fit_in_place(context: Context, folder: Path) -> None:
     """Train epoch by epoch in the run's own folder, so that history.csv can be watched and a killed run resumed."""
     trainer = TRAINERS[context.recipe.trainer]
-    fitted = trainer(context.dataset, context.recipe, context.source, context.settings(folder))
+    settings, folds = context.settings(folder), folder / "folds"
+    fitted = trainer(context.dataset, context.recipe, context.source, settings)
+    if context.request.cv and not fitted.interrupted:
+        readable, there = context.dataset.without(fitted.skipped), replace(settings, folder=folds)
+        scored = repeat(trainer, readable, context.recipe, context.source, there)
+        fitted = replace(fitted, cross_validated=scored)
     finish(context, fitted, folder, folder)
     if not fitted.interrupted:
         clear(folder)
+        shutil.rmtree(folds, ignore_errors=True)
 
 
 def evaluate_data(
@@ -208,6 +232,7 @@ def evaluate_data(
     progress: Progress = notebook_bar,
     *,
     include_seen: bool = False,
+    sure_at: float | None = None,
     **reading: Unpack[DataKeywords],
 ) -> tuple[Evaluation, int]:
     """Test a saved classifier on the labelled pictures of `data` that weren't used in its training or validation.
@@ -215,10 +240,10 @@ def evaluate_data(
     Returns the evaluation, and how many pictures were excluded because they were; with `include_seen` they are scored
     too, and the evaluation's `seen` says how many. The classifier's file knows them by content; where it doesn't (more
     than 100,000 pictures, or a file of an older version without its run), `seen` is None. Raises DataError where no
-    other pictures remain.
+    other pictures remain. `sure_at`: as in `Classifier.load`.
     """
     path = model_file(model)
-    classifier = Classifier.load(path)
+    classifier = Classifier.load(path, sure_at)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
     pictures = discover(data, progress, DataOptions(**reading)).pictures

@@ -14,7 +14,7 @@ from pawlab.errors import PawlabError, RecipeError, WeightsError
 from pawlab.features.extract import features_by_content
 from pawlab.graphs.edit import add_linear_classifier
 from pawlab.images import Preprocess
-from pawlab.trainers.linear_probe import LinearProbe
+from pawlab.trainers.probe import LinearProbe
 from sessions import open_session
 
 FLOATS: Value = ("y", TensorProto.FLOAT, ["n", "d"])

@@ -11,7 +11,7 @@ from pawlab.evaluation.out_of_distribution import directions, ood_score
 from pawlab.graphs.anatomy import find_anatomy
 from pawlab.graphs.builder import IR_VERSION, OPSET
 from pawlab.graphs.edit import add_linear_classifier, add_ood_score, apply_temperature, features_of
-from pawlab.trainers.linear_probe import LinearProbe
+from pawlab.trainers.probe import LinearProbe
 
 Features = NDArray[np.float32]
 Numbers = NDArray[np.float64]

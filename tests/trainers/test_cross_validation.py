@@ -1,102 +1,56 @@
 import hashlib
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
-from pawlab.datasets.dataset import Dataset, Picture
-from pawlab.evaluation.evaluate import Evaluation
-from pawlab.trainers.cross_validation import NO_FOLD, assign_folds, cross_validate, find_label_issues
+from pawlab.evaluation.calibration import tempered
+from pawlab.trainers.cross_validation import OutOfFold, assign_folds, cross_validate
+from pawlab.trainers.probe import C_GRID, fit_probe, mean_and_deviation
 
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
-CLASSES = ("birds", "cats", "dogs")
-C = 0.03
 
 
-def labelled(number: int, seed: int = 0, width: int = 30) -> tuple[Features, Labels, list[str]]:
-    """Features that tell three classes apart, their labels, and contents that all differ."""
+def labelled(number: int, seed: int = 0, width: int = 30, classes: int = 3) -> tuple[Features, Labels, list[str]]:
+    """Features that tell classes apart, not perfectly, their labels, and contents that all differ."""
     random = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).normal(size=(3, width)) * 2
-    labels = np.arange(number) % 3
+    centres = np.random.default_rng(99).normal(size=(classes, width)) / 2
+    labels = np.arange(number) % classes
     features = centres[labels] + random.normal(size=(number, width))
     return features.astype(np.float32), labels, [hashlib.sha256(f"{one}".encode()).hexdigest() for one in range(number)]
 
 
-def swapped(labels: Labels, places: Sequence[int]) -> Labels:
-    wrong = labels.copy()
-    wrong[places] = (wrong[places] + 1) % 3
-    return wrong
+@pytest.mark.parametrize("classes", [2, 3])
+def test_each_picture_is_predicted_by_a_probe_fitted_without_its_fold(classes: int) -> None:
+    features, labels, contents = labelled(150, classes=classes)
+    folds = assign_folds(labels, contents)
+    found = cross_validate(features, labels, folds, classes)
+    mean, deviation = mean_and_deviation(features)
+    scaled = ((features - mean) / deviation).astype(np.float64)
+    expected = np.empty((150, classes))
+    for fold in range(5):
+        rest = folds != fold
+        reference = LogisticRegression(C=found.probe.C, max_iter=5000, tol=1e-10).fit(scaled[rest], labels[rest])
+        expected[~rest] = reference.predict_proba(scaled[~rest])
+    np.testing.assert_allclose(tempered(found.out_of_fold.logits), expected, atol=3e-3)
 
 
-def find(
-    features: Features, labels: Labels, contents: Sequence[str], view: Features | None = None
-) -> list[tuple[int, str, str]]:
-    """Return number, label and suggestion of each issue among training pictures; `view`: their second view."""
-    pictures = tuple(
-        Picture(Path(f"{one:03}.jpg"), f"{one:03}.jpg", CLASSES[label], content, "train")
-        for one, (label, content) in enumerate(zip(labels, contents, strict=True))
-    )
-    dataset = Dataset("photos", Path(), CLASSES, pictures)
-    nothing = Evaluation(CLASSES, (), np.empty(0, int), np.empty((0, 3)), (), np.empty(0, bool))
-    second = features if view is None else view
-    found = find_label_issues(
-        dataset, features, nothing, None, lambda some: second[[int(one.name[:3]) for one in some]], 3 * C
-    )
-    return [(int(one.picture.name[:3]), one.picture.label, one.suggested) for one in found]
+def test_C_is_the_one_with_the_smallest_out_of_fold_loss_and_the_probe_is_fitted_on_all() -> None:  # noqa: N802
+    features, labels, contents = labelled(150)
+    found = cross_validate(features, labels, assign_folds(labels, contents), 3)
+    assert list(found.losses) == list(C_GRID)
+    assert found.losses[found.probe.C] == min(found.losses.values()) == found.out_of_fold.loss
+    np.testing.assert_array_equal(found.probe.weights, fit_probe(features, labels, found.probe.C).weights)
 
 
-def test_swapped_labels_are_found_and_the_true_ones_suggested() -> None:
-    features, truth, contents = labelled(240)
-    wrong = [4, 17, 50, 51, 90, 122, 200]
-    expected = [(one, CLASSES[(truth[one] + 1) % 3], CLASSES[truth[one]]) for one in wrong]
-    assert sorted(find(features, swapped(truth, wrong), contents)) == expected
-
-
-def test_correct_labels_are_no_issues() -> None:
-    assert find(*labelled(240)) == []
-
-
-def test_a_copy_under_the_same_wrong_label_hides_nothing() -> None:
-    """Copies stay in one fold; were they spread, each would support the other."""
-    features, truth, contents = labelled(90, width=400)  # wide enough for a model to learn every picture by heart
-    features = np.vstack([features, features[:1].repeat(8, axis=0)])
-    labels = np.concatenate([swapped(truth, [0]), [1] * 8])
-    found = find(features, labels, [*contents, *contents[:1] * 8])
-    assert {number for number, _, _ in found} == {0, *range(90, 98)}
-
-
-def test_a_class_that_the_probe_has_not_seen_is_nan_and_no_issue() -> None:
-    """The only bird: probes without it have never seen one, and that proves nothing."""
-    features, labels, contents = labelled(60)
-    some = np.append(np.flatnonzero(labels > 0), 0)
-    validated = cross_validate(features[some], labels[some], [contents[one] for one in some], 3, C)
-    predicted = validated.probabilities(features[some], validated.folds)
-    assert np.isnan(predicted[-1]).tolist() == [True, False, False]
-    assert find(features[some], labels[some], [contents[one] for one in some]) == []
-
-
-def test_the_smallest_possible_data_is_served() -> None:
-    """One picture of each of two classes: without either, nothing is left to compare with."""
-    assert find(*labelled(2)) == []
-
-
-def test_only_what_the_second_view_calls_wrong_too_is_an_issue() -> None:
-    features, truth, contents = labelled(240)
-    labels = swapped(truth, [4, 17])
-    view = features.copy()
-    view[17] = features[truth == labels[17]].mean(axis=0)
-    assert {number for number, _, _ in find(features, labels, contents)} == {4, 17}
-    assert [number for number, _, _ in find(features, labels, contents, view)] == [4]
-
-
-def test_pictures_that_no_probe_saw_are_predicted_by_all() -> None:
-    features, labels, contents = labelled(120)
-    validated = cross_validate(features, labels, contents, 3, C)
-    new = labelled(6, seed=1)[0]
-    each = [validated.probabilities(new, np.full(6, fold)) for fold in range(5)]
-    np.testing.assert_allclose(validated.probabilities(new, np.full(6, NO_FOLD)), np.mean(each, axis=0))
+def test_what_is_sure_to_be_worse_is_not_tried() -> None:
+    features, labels, contents = labelled(150)
+    labels = np.random.default_rng(0).permutation(labels)  # nothing can be learned
+    found = cross_validate(features, labels, assign_folds(labels, contents), 3)
+    assert list(found.losses) == list(C_GRID[: len(found.losses)])
+    assert list(found.losses).index(found.probe.C) == len(found.losses) - 3
 
 
 def test_every_class_is_spread_over_the_folds() -> None:
@@ -105,8 +59,61 @@ def test_every_class_is_spread_over_the_folds() -> None:
     assert [np.bincount(folds[labels == label]).tolist() for label in range(3)] == [[10] * 5] * 3
 
 
+def test_what_belongs_together_is_in_one_fold_and_folds_stay_even() -> None:
+    _, labels, contents = labelled(150)
+    units = [place // 6 for place in range(150)]  # of several classes each
+    folds = assign_folds(labels, contents, units)
+    assert all(len(set(folds[place : place + 6])) == 1 for place in range(0, 150, 6))
+    assert np.bincount(folds).tolist() == [30] * 5
+    copies = assign_folds(labels, [contents[place % 10] for place in range(150)])
+    assert all(len(set(copies[place::10])) == 1 for place in range(10))
+
+
+def test_folds_follow_the_content_and_not_the_order() -> None:
+    _, labels, contents = labelled(90)
+    order = np.random.default_rng(0).permutation(90)
+    shuffled = assign_folds(labels[order], [contents[place] for place in order])
+    np.testing.assert_array_equal(shuffled, assign_folds(labels, contents)[order])
+
+
+def test_there_are_no_more_folds_than_the_largest_class_has_units() -> None:
+    assert set(assign_folds(np.array([0, 0, 1, 1]), ["a", "b", "c", "d"]).tolist()) == {0, 1}
+    assert set(assign_folds(np.array([0, 0, 1]), ["a", "a", "c"]).tolist()) == {0}
+
+
+def test_a_class_that_the_probe_has_not_seen_proves_nothing() -> None:
+    """The only picture of a class: probes without it have never seen one."""
+    features, labels, contents = labelled(61)
+    labels = np.where(labels == 2, 0, labels)
+    labels[-1] = 2
+    found = cross_validate(features, labels, assign_folds(labels, contents), 3)
+    assert found.out_of_fold.judged.tolist() == [True] * 60 + [False]
+    assert tempered(found.out_of_fold.logits)[-1, 2] == 0
+    assert np.isfinite(list(found.losses.values())).all()
+    assert np.isfinite(found.probe.weights).all()
+
+
+def test_weights_are_taken_where_they_make_the_loss_smaller() -> None:
+    features, labels, contents = labelled(400)
+    kept = (labels != 2) | (np.arange(400) < 40)
+    features, labels = features[kept], labels[kept]
+    folds = assign_folds(labels, [content for content, one in zip(contents, kept, strict=True) if one])
+    plain, weighted, auto = (cross_validate(features, labels, folds, 3, how) for how in ("none", "weights", "auto"))
+    assert (plain.balanced, weighted.balanced) == (False, True)
+    assert auto.out_of_fold.loss == min(plain.out_of_fold.loss, weighted.out_of_fold.loss)
+    shares = tempered(weighted.out_of_fold.logits).mean(axis=0)
+    np.testing.assert_allclose(shares, np.bincount(labels) / len(labels), atol=0.03)  # the pictures' own
+
+
+def test_the_loss_is_of_what_is_judged() -> None:
+    logits = np.array([[0.0, 0.0], [-np.inf, 1.0], [5.0, 0.0]])
+    some = OutOfFold(logits, np.array([0, 0, 0]), np.zeros(3, int))
+    assert some.judged.tolist() == [True, False, True]
+    assert some.loss == pytest.approx((np.log(2) + np.log1p(np.exp(-5))) / 2)
+
+
 def test_the_same_arrays_give_the_same_bits() -> None:
     features, labels, contents = labelled(150)
-    first, second = (cross_validate(features, labels, contents, 3, C) for _ in range(2))
-    one, other = (some.probabilities(features, some.folds) for some in (first, second))
-    assert one.tobytes() == other.tobytes()
+    folds = assign_folds(labels, contents)
+    first, second = (cross_validate(features, labels, folds, 3).out_of_fold.logits for _ in range(2))
+    assert first.tobytes() == second.tobytes()

@@ -4,7 +4,7 @@ import pytest
 from miscalibrated import logits_and_labels
 from pawlab.evaluation.calibration import calibration_error, tempered
 from pawlab.evaluation.metrics import cross_entropy
-from pawlab.trainers.finish import KEPT_SHARE, confidence_threshold, fit_temperature
+from pawlab.trainers.finish import fit_temperature
 
 
 @pytest.mark.parametrize("classes", [2, 20])
@@ -54,20 +54,3 @@ def test_certainty_in_float32_stays_a_number() -> None:
     temperature = fit_temperature(logits, np.array([0, 1, 1]))
     assert 1 < temperature < 13
     assert np.isfinite(tempered(logits, temperature)).all()
-
-
-@pytest.mark.parametrize("classes", [2, 20])
-def test_the_threshold_keeps_the_stated_share_of_right_answers(classes: int) -> None:
-    logits, labels = logits_and_labels(0, 4000, classes, overconfidence=1.0)
-    probabilities = tempered(logits)
-    threshold = confidence_threshold(probabilities, labels)
-    right = probabilities.argmax(axis=1) == labels
-    sure = probabilities.max(axis=1) >= threshold
-    assert KEPT_SHARE <= sure[right].mean() < 1
-    assert sure[~right].mean() < sure[right].mean()
-
-
-def test_the_threshold_of_few_pictures_stays_near_an_even_chance() -> None:
-    assert confidence_threshold(np.array([[0.98, 0.02]]), np.array([0])) == pytest.approx(0.5 + 0.48 / 11)
-    assert confidence_threshold(np.array([[0.98, 0.02]]), np.array([1])) == 0.5  # none right: nothing is known
-    assert confidence_threshold(np.tile([[1.0, 0.0]], (5000, 1)), np.zeros(5000, int)) == 0.9  # never higher

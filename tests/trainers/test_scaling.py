@@ -1,7 +1,7 @@
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
-from pawlab.trainers.linear_probe import mean_and_deviation
+from pawlab.trainers.probe import mean_and_deviation
 
 
 def test_with_many_pictures_it_is_the_common_standardisation() -> None:

@@ -50,6 +50,10 @@ Data = Annotated[str, _argument(_DATA_HELP)]
 Model = Annotated[str, _argument("A run's folder, or its model.onnx.")]
 Weights = Annotated[Path | None, _option("The backbone's pretrained weights.", "found by themselves")]
 Resize = Annotated[ResizeMode | None, _option("How pictures are brought to the recipe's shape.", "the recipe's")]
+SureAt = Annotated[
+    float | None,
+    _option("The share of answers that must be right; it is not sure of the rest.", "the highest that can be promised"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random numbers.")]
 
@@ -69,6 +73,11 @@ def train(
     weights: Weights = None,
     backbone: Annotated[Path | None, _option("Your own pretrained network: an ONNX file.", "the recipe's")] = None,
     resize_mode: Resize = None,
+    sure_at: SureAt = None,
+    balance: Annotated[
+        Literal["auto", "none", "weights"], typer.Option(help="Whether a probe weighs all classes alike.")
+    ] = "auto",
+    cv: Annotated[int | None, _option("Cross-validate the recipe with so many folds.", "5 for probes", min=2)] = None,
     fit: Annotated[ResizeMode | None, typer.Option(hidden=True)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
@@ -147,6 +156,7 @@ def predict(
     ] = None,
     out: Annotated[Path | None, _option("Write to this file instead of standard output.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
+    sure_at: SureAt = None,
 ) -> None:
     """Predict what pictures show."""
     from pawlab.classifier import Classifier
@@ -156,7 +166,7 @@ def predict(
     if form == "parquet" and out is None:
         raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
     form = choose_format(form, out)
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, sure_at)
     found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
     count = len(found.pictures)
     unreadable: list[str] = []
@@ -203,6 +213,7 @@ def evaluate(
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
     ] = False,
+    sure_at: SureAt = None,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
 ) -> None:
@@ -210,7 +221,9 @@ def evaluate(
     from pawlab import pipeline
     from pawlab.cli.tables import print_evaluation
 
-    evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen, **options.keywords())
+    evaluation, excluded = pipeline.evaluate_data(
+        model, data, bar, include_seen=include_seen, sure_at=sure_at, **options.keywords()
+    )
     if as_json:
         show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
@@ -232,12 +245,13 @@ def export(
     model: Model,
     to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite"], _option("Which form to write.")],
     out: Annotated[Path, _option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.")],
+    sure_at: SureAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
     from pawlab.export.export import export_classifier
 
-    exported = export_classifier(model, to, out, bar)
+    exported = export_classifier(model, to, out, bar, sure_at)
     if as_json:
         show_json(exported.to_dict())
         return
@@ -320,11 +334,12 @@ def serve(
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     token: Annotated[str | None, _option("Require this token; safer in the variable.", envvar="PAWLAB_TOKEN")] = None,
+    sure_at: SureAt = None,
 ) -> None:
     """Predict pictures on a web page and over HTTP."""
     from pawlab.serve import serve as serve_model
 
-    serve_model(model, host, port, token or None)
+    serve_model(model, host, port, token or None, sure_at)
 
 
 @data_app.command("list")

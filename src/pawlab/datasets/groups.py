@@ -35,6 +35,14 @@ def position(seed: int, sha256: str) -> float:
 
 def units_of(pictures: Sequence[Picture], near: Iterable[Pair] = ()) -> list[Unit]:
     """Join pictures with the same content or the same group, and those linked by a pair in `near`."""
+    members: dict[int, list[Picture]] = defaultdict(list)
+    for picture, number in zip(pictures, unit_numbers(pictures, near), strict=True):
+        members[number].append(picture)
+    return [Unit(tuple(pictures)) for pictures in members.values()]
+
+
+def unit_numbers(pictures: Sequence[Picture], near: Iterable[Pair] = ()) -> list[int]:
+    """Return for each picture the number of its unit: the place of the first picture of it."""
     leader: dict[str, str] = {}
 
     def find(key: str) -> str:
@@ -49,7 +57,5 @@ def units_of(pictures: Sequence[Picture], near: Iterable[Pair] = ()) -> list[Uni
     for first, second in near:
         if first in present and second in present:
             leader[find(first)] = find(second)
-    members: dict[str, list[Picture]] = defaultdict(list)
-    for picture in pictures:
-        members[find(picture.sha256)].append(picture)
-    return [Unit(tuple(pictures)) for pictures in members.values()]
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(find(picture.sha256), place) for place, picture in enumerate(pictures)]

@@ -1,7 +1,7 @@
 """A saved classifier and labelled pictures -> how good it is. Always through the file that ships."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,12 @@ class Evaluation:
     sure: NDArray[np.bool_]
     infos: Mapping[str, PictureInfo] = field(default_factory=dict, repr=False)
     seen: int | None = 0
+
+    def only(self, rows: NDArray[np.bool_]) -> "Evaluation":
+        """Return the predictions for some of the pictures, (n,) True."""
+        pictures = tuple(picture for picture, taken in zip(self.pictures, rows, strict=True) if taken)
+        some = {name: getattr(self, name)[rows] for name in ("labels", "probabilities", "sure")}
+        return replace(self, pictures=pictures, **some)
 
     @property
     def score(self) -> Score:

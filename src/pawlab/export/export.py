@@ -46,19 +46,21 @@ class Exported:
         return {**paths, "difference": self.difference, "left_out": list(self.missing_outputs)}
 
 
-def export_classifier(model: str | Path, to: Name, out: str | Path, progress: Progress = notebook_bar) -> Exported:
+def export_classifier(
+    model: str | Path, to: Name, out: str | Path, progress: Progress = notebook_bar, sure_at: float | None = None
+) -> Exported:
     """Write a run's classifier as ONNX, Keras, SavedModel or TensorFlow Lite.
 
-    `model`: a run's folder or its model.onnx. `out`: a file that ends as such files do, or a SavedModel's folder.
-    Beside it come OUT.json and OUT.example.py. An earlier export is replaced with both, nothing else ever is. Nothing
-    appears before it is whole and checked.
+    `model`: a run's folder or its model.onnx. `sure_at`: as in `Classifier.load`. `out`: a file that ends as such files
+    do, or a SavedModel's folder. Beside it come OUT.json and OUT.example.py. An earlier export is replaced with both,
+    nothing else ever is. Nothing appears before it is whole and checked.
 
     Raises ModelError where the model can't be read or has no such form, OutputError where `out` is taken or can't be
     written, MissingExtraError where Keras is needed, and RuntimeError where the export would answer otherwise.
     """
     if to not in FORMS:
         raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
-    form, classifier, target = FORMS[to], Classifier.load(model), Path(out)
+    form, classifier, target = FORMS[to], Classifier.load(model, sure_at), Path(out)
     card, program = (target.with_name(f"{target.name}{ending}") for ending in (".json", ".example.py"))
     problem = _problem(form, classifier.path, target, (card, program))
     if problem:
@@ -136,6 +138,7 @@ def _card(card: Card, left_out: list[str]) -> dict[str, Any]:
         "classes": card.classes,
         "preprocess": preprocess.to_dict(),
         "threshold": card.threshold,
+        "target": card.target,
         "input": {
             "name": "pictures",
             "shape": [None, preprocess.height, preprocess.width, 3],

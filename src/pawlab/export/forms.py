@@ -1,6 +1,5 @@
 """The forms that a classifier can be written in: how each is made, and how its own runtime answers for pictures."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.classifier import Classifier
+from pawlab.classifier import Classifier, save_classifier
 from pawlab.graphs.keras_runtime import import_keras
 from pawlab.graphs.to_keras import to_keras
 from pawlab.images import Pixels
@@ -77,6 +76,12 @@ def _answer_of_tflite(model: Path, pixels: Pixels) -> Probabilities:
     return np.concatenate([answer(pictures=picture[np.newaxis])["probabilities"] for picture in pixels])
 
 
+def _write_onnx(classifier: Classifier, target: Path) -> None:
+    import onnx
+
+    save_classifier(onnx.load(classifier.path), classifier.card, target)
+
+
 def _keras_model(classifier: Classifier) -> Any:
     import onnx
 
@@ -87,7 +92,7 @@ def _keras_model(classifier: Classifier) -> Any:
 FORMS: dict[Name, Form] = {
     "onnx": Form(
         ".onnx",
-        lambda classifier, target: shutil.copyfile(classifier.path, target),
+        _write_onnx,
         lambda model, pixels: Classifier.load(model).probabilities(pixels),
         "onnxruntime",
     ),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _NARROW = 4.2  # inches; a plot of this width is still read at 320 pixels
 _WIDE = 7.4
+_FIRST_ANSWERS = 10  # whose accuracy jumps from one to the next
 MOST_NUMBERED = 24  # classes whose counts are written into the confusion matrix
 
 # Letters that the plots' own font lacks are taken from the first of these that is installed.
@@ -284,6 +285,29 @@ def calibration_figure(bins: Sequence[Bin], classes: int) -> "Figure":
     below.set(ylabel="pictures", xlabel="probability of the answer", xlim=(1 / classes - 0.02, 1.02))
     _percent(axes.yaxis)
     _percent(below.xaxis)
+    return figure
+
+
+@_styled()
+def coverage_figure(shares: NDArray[Any], accuracies: NDArray[Any], promised: dict[str, Any]) -> "Figure":
+    """Draw the accuracy of the surest answers against their share of all pictures, both (n,), and what was chosen.
+
+    `promised`: what metrics.json holds as `selective`.
+    """
+    figure = _figure(_NARROW, 3.2)
+    axes = figure.subplots()
+    some = slice(min(len(shares) - 1, _FIRST_ANSWERS), None)
+    axes.plot(shares[some], accuracies[some], color=LIGHT["blue"], label="accuracy")
+    chosen = promised.get("out_of_fold") or promised.get("validation")
+    if promised["target"] is not None and chosen and chosen["accuracy"] is not None:
+        axes.axhline(promised["target"], color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2))
+        axes.plot([chosen["coverage"]], [chosen["accuracy"]], "o", color=LIGHT["orange"], markersize=8)
+    axes.set(
+        title="Answers given, and how many are right", xlabel="share of pictures that get an answer", xlim=(0, 1.02)
+    )
+    axes.set(ylabel="share right", ylim=(min(0.9, float(accuracies[some].min()) - 0.02), 1.005))
+    _percent(axes.yaxis)
+    _percent(axes.xaxis)
     return figure
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pawlab.audit.findings import Finding
 from pawlab.classifier import Classifier
@@ -17,6 +18,7 @@ from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.label_issues import LabelIssue
+from pawlab.evaluation.selective import accuracy_by_coverage
 from pawlab.export.example import pixels_code
 from pawlab.images import Preprocess, decode
 from pawlab.progress import Progress, silent
@@ -44,8 +46,9 @@ class Material:
 
     `run`: where the run lies once it is whole, for the commands. `recipe`: as it was used. `metrics` and `record`: what
     metrics.json and run.json hold, with the wall times so far. `test`: the answers for the test pictures.
-    `label_issues`: pictures whose labels look wrong, the most likely first. `classifier`: draws heat maps; without one,
-    or where its network has no feature map, there are none.
+    `label_issues`: pictures whose labels look wrong, the most likely first. `promised_on`: the predictions that the
+    threshold was read off. `classifier`: draws heat maps; without one, or where its network has no feature map, there
+    are none.
     """
 
     run: Path
@@ -58,6 +61,7 @@ class Material:
     history: Sequence[Epoch]
     test: Evaluation
     label_issues: Sequence[LabelIssue] = ()
+    promised_on: Evaluation | None = None
     classifier: Classifier | None = None
 
 
@@ -136,11 +140,19 @@ def _answer_tile(item: Shown) -> plots.Tile:
 
 def _plots(material: Material) -> dict[str, Any]:
     test = material.test
-    return {
+    figures = {
         "history": _history_figure(material, "accuracy", "loss"),
         "confusion": plots.confusion_figure(test.confusion, test.classes),
         "calibration": plots.calibration_figure(reliability(test.probabilities, test.labels), len(test.classes)),
     }
+    if material.promised_on is not None:
+        shares, accuracies = accuracy_by_coverage(*_surest_first(material.promised_on))
+        figures["coverage"] = plots.coverage_figure(shares, accuracies, material.metrics["selective"])
+    return figures
+
+
+def _surest_first(predicted: Evaluation) -> tuple[NDArray[np.floating[Any]], NDArray[np.bool_]]:
+    return predicted.probabilities.max(axis=1), predicted.correct
 
 
 def _history_figure(material: Material, *parts: str) -> Any:
@@ -176,6 +188,8 @@ def _values(material: Material) -> dict[str, Any]:
 
 def _drawings(material: Material, figures: dict[str, Any]) -> dict[str, Any]:
     says = {"confusion": _confusion_says(material.test), "calibration": _calibration_says(material.test)}
+    if "coverage" in figures:
+        says["coverage"] = _coverage_says(material.metrics["selective"])
     svgs = {f"{name}_svg": plots.to_svg(figures[name], name, words) for name, words in says.items()}
     return {"curves": _curves(material, figures["history"]), **svgs}
 
@@ -201,11 +215,21 @@ def _calibration_says(answered: Evaluation) -> str:
     return f"Answers by how sure they were: {'; '.join(said)}."
 
 
+def _coverage_says(promised: dict[str, Any]) -> str:
+    if promised["target"] is None:
+        return "Accuracy of the surest answers against the share of pictures that get one; none of it is promised."
+    seen = promised.get("out_of_fold") or promised["validation"]
+    return (
+        "Accuracy of the surest answers against the share of pictures that get one: chosen is the threshold where "
+        f"{percent(seen['coverage'])} get an answer, {percent(seen['accuracy'])} of them right."
+    )
+
+
 def _curves(material: Material, figure: Any) -> list[str]:
     losses = _losses_by_c(material.record)
     if losses:
         smallest, chosen = min((loss, c) for c, loss in losses.items())
-        says = f"Validation loss for {len(losses)} values of C; the smallest, {smallest:.3f}, is at C = {chosen:g}."
+        says = f"Out-of-fold loss for {len(losses)} values of C; the smallest, {smallest:.3f}, is at C = {chosen:g}."
         return [plots.to_svg(figure, "regularisation", says)]
     return [
         plots.to_svg(_history_figure(material, part), part, _curve_says(material, part))

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,20 @@ import numpy as np
 from pawlab import __version__
 from pawlab.audit.checks import run_checks
 from pawlab.backbones.table import find_backbone
-from pawlab.card import Card, SeenPictures
+from pawlab.card import CONFIDENCE, Card, SeenPictures
 from pawlab.classifier import FILE_NAME, Classifier, save_classifier
 from pawlab.datasets.dataset import Dataset, Picture, count_skipped
+from pawlab.datasets.groups import unit_numbers
 from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
-from pawlab.errors import PawlabError, PictureError
+from pawlab.errors import PawlabError
 from pawlab.evaluation.calibration import BINS, calibration_error, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.history import write_history
-from pawlab.evaluation.label_issues import LabelIssue
-from pawlab.evaluation.metrics import Logits, Score
+from pawlab.evaluation.label_issues import LabelIssue, expected_true, find_label_issues
+from pawlab.evaluation.metrics import Logits, Probabilities, Score, score
+from pawlab.evaluation.selective import selective
 from pawlab.evaluation.verdict import judge
 from pawlab.graphs.anatomy import find_anatomy
 from pawlab.images import Preprocess
@@ -43,19 +44,17 @@ from pawlab.runs.record import (
     write_split,
 )
 from pawlab.runs.request import Context
-from pawlab.trainers.cross_validation import find_label_issues, second_view
+from pawlab.trainers.cross_validation import assign_folds, cross_validate
 from pawlab.trainers.finish import Finished, finish_model
 from pawlab.trainers.fitted import Fitted
-from pawlab.trainers.graph_outputs import logits_of_pictures, picture_features
-from pawlab.trainers.linear_probe import Matrix
+from pawlab.trainers.graph_outputs import logits_of_pictures
 
-_PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability")
+_PREDICTION_COLUMNS = ("path", "split", "label", "predicted", "probability", "source")
 _LABEL_ISSUE_COLUMNS = ("path", "split", "label", "suggested", "score")
 _LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file predicts
 _COMPARED_PICTURES = 16
 _EXACT_FROM = 1e-37  # float32 has all its digits above
 _DEFAULT_BACKBONE = "efficientnet_lite0"  # the only one that is always at hand
-_DEFAULT_C = 0.01  # where fitting chose none
 
 _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
@@ -67,10 +66,10 @@ def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     """
     context.watch.add(fitted.seconds)
     with context.watch.stage("evaluate"):
-        validation, found = _evaluate(context, fitted, folder, place)
+        finished, found = _evaluate(context, fitted, folder, place)
     write_history(fitted.history, folder / HISTORY_FILE)
     write_split(found.dataset, folder / SPLIT_FILE)
-    write_rows(_PREDICTION_COLUMNS, _prediction_rows(validation, found.test), folder / PREDICTIONS_FILE)
+    write_rows(_PREDICTION_COLUMNS, _prediction_rows(finished, found.test), folder / PREDICTIONS_FILE)
     issues = (
         (one.picture.name, one.picture.split, one.picture.label, one.suggested, f"{one.score:.6f}")
         for one in found.label_issues
@@ -84,17 +83,18 @@ def finish(context: Context, fitted: Fitted, folder: Path, place: Path) -> None:
     write_json({**found.metrics, "seconds": context.watch.to_dict()}, folder / METRICS_FILE)
 
 
-def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tuple[Evaluation, Material]:
-    """Save the classifier and return its answers for validation, and all that was found out; no seconds yet."""
+def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tuple[Finished, Material]:
+    """Save the classifier, and return it with all that was found out; no seconds yet."""
     dataset = context.dataset.without(fitted.skipped)
-    finished = finish_model(fitted, dataset, context.recipe.preprocess, context.progress)
+    request, progress = context.request, context.progress
+    finished = finish_model(fitted, dataset, context.recipe.preprocess, request.sure_at, progress)
     classifier = _save(fitted, finished, context.recipe, dataset, folder / FILE_NAME)
-    test = evaluate(classifier, dataset.split("test"), context.progress)
+    test = evaluate(classifier, dataset.split("test"), progress)
     test_logits = _test_logits(context, fitted, finished, test)
-    label_issues = _label_issues(context, fitted, finished, dataset, test)
+    label_issues = _label_issues(context, fitted, finished, test, test_logits)
     dataset = dataset.without(test.skipped)
     stats = describe(dataset, infos={**fitted.infos, **test.infos})
-    return finished.validation, Material(
+    return finished, Material(
         run=place,
         dataset=dataset,
         stats=stats,
@@ -102,42 +102,35 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
         recipe=context.recipe,
         metrics={
             **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
-            **_finish_metrics(finished, test, test_logits),
+            **_finish_metrics(fitted, finished, test, test_logits),
             "label_issues": len(label_issues),
+            "label_issues_expected": round(expected_true(label_issues), 1),
         },
         record=_record(context, dataset, fitted),
         history=fitted.history,
         test=test,
         label_issues=label_issues,
+        promised_on=finished.predicted,
         classifier=classifier,
     )
 
 
 def _label_issues(
-    context: Context, fitted: Fitted, finished: Finished, dataset: Dataset, test: Evaluation
+    context: Context, fitted: Fitted, finished: Finished, test: Evaluation, test_logits: Logits
 ) -> tuple[LabelIssue, ...]:
     """Judge labels by features that were learned without them: the classifier's own, or else the default backbone's."""
-    preprocess, C = context.recipe.preprocess, fitted.choices.get("C", _DEFAULT_C)  # noqa: N806
-    if finished.features is not None:
-
-        def view(pictures: Sequence[Picture]) -> Matrix:
-            return picture_features(fitted.graph, pictures, second_view(preprocess))
-
-        return find_label_issues(dataset, finished.features, test, None, view, C)
+    if fitted.out_of_fold is not None:
+        pictures, logits = finished.predicted.pictures, fitted.out_of_fold.logits
+        return find_label_issues(pictures + test.pictures, np.concatenate([logits, test_logits]), test.classes)
     size = find_backbone(_DEFAULT_BACKBONE).image_size
-    squashed = Preprocess(size, size, value_range=preprocess.value_range)
-    source = context.source
-    graph = source.backbone(_DEFAULT_BACKBONE, squashed)
-
-    def features(pictures: Sequence[Picture], preprocess: Preprocess = squashed) -> Matrix:
-        extracted = source.features(pictures, graph, preprocess)
-        if extracted.skipped:  # it could be read before
-            raise PictureError(f"{extracted.skipped[0].name}: {extracted.skipped[0].reason}")
-        return extracted.features
-
-    trained = features(dataset.split("train") + dataset.split("validation"))
-    view = partial(features, preprocess=second_view(squashed))
-    return find_label_issues(dataset, trained, test, features(test.pictures), view, C)
+    preprocess = Preprocess(size, size, value_range=context.recipe.preprocess.value_range)
+    pictures = context.dataset.without(fitted.skipped).split("train") + finished.predicted.pictures + test.pictures
+    extracted = context.source.features(pictures, context.source.backbone(_DEFAULT_BACKBONE, preprocess), preprocess)
+    labels = np.array(context.dataset.class_indices(extracted.pictures))
+    contents, units = [one.sha256 for one in extracted.pictures], unit_numbers(extracted.pictures, context.near)
+    folds = assign_folds(labels, contents, units)
+    judged = cross_validate(extracted.features, labels, folds, len(test.classes)).out_of_fold
+    return find_label_issues(extracted.pictures, judged.logits, test.classes)
 
 
 def _test_logits(context: Context, fitted: Fitted, finished: Finished, test: Evaluation) -> Logits:
@@ -151,22 +144,33 @@ def _test_logits(context: Context, fitted: Fitted, finished: Finished, test: Eva
     return logits_of_pictures(fitted.graph, test.pictures, context.recipe.preprocess, context.progress)
 
 
-def _finish_metrics(finished: Finished, test: Evaluation, test_logits: Logits) -> dict[str, Any]:
-    """Return calibration errors before and after, and how many predictions are sure."""
-    both = {"validation": finished.validation, "test": test}
-    logits = {"validation": finished.logits, "test": test_logits}
-    return {
+def _finish_metrics(fitted: Fitted, finished: Finished, test: Evaluation, test_logits: Logits) -> dict[str, Any]:
+    """Return what is known of the probabilities: calibration errors, what is promised, and what the folds say."""
+    predicted, held_out = finished.predicted, finished.in_validation
+    validation = finished.validation
+    source = "out_of_fold" if fitted.out_of_fold is not None else "validation"
+    metrics = {
         "calibration": {
             "temperature": finished.temperature,
             "bins": BINS,
-            **{name: _calibration_errors(one, logits[name]) for name, one in both.items()},
+            "validation": _calibration_errors(validation, finished.logits[held_out]),
+            "test": _calibration_errors(test, test_logits),
         },
-        "sure": {
+        "selective": {
+            "target": None if finished.promise is None else finished.promise[0],
             "threshold": finished.threshold,
+            "confidence": CONFIDENCE,
             "ood_threshold": finished.ood_threshold,
-            **{name: _sure_shares(one) for name, one in both.items()},
+            source: selective(predicted.correct, predicted.sure),
+            "test": selective(test.correct, test.sure),
         },
     }
+    folds = fitted.out_of_fold or fitted.cross_validated
+    if folds is not None:
+        probabilities = predicted.probabilities if fitted.out_of_fold is not None else tempered(folds.logits)
+        scored = score(probabilities, folds.labels)
+        metrics["cross_validation"] = {**scored.to_dict(), "folds": len(np.unique(folds.folds))}
+    return metrics
 
 
 def _calibration_errors(predicted: Evaluation, logits: Logits) -> dict[str, float]:
@@ -174,13 +178,6 @@ def _calibration_errors(predicted: Evaluation, logits: Logits) -> dict[str, floa
         "before": round(calibration_error(tempered(logits), predicted.labels), 6),
         "after": round(calibration_error(predicted.probabilities, predicted.labels), 6),
     }
-
-
-def _sure_shares(predicted: Evaluation) -> dict[str, float | None]:
-    """Return the share of the correct predictions that are sure, and that of the wrong ones; None without any."""
-    correct = predicted.correct
-    parts = {"of_right": predicted.sure[correct], "of_wrong": predicted.sure[~correct]}
-    return {name: float(sure.mean()) if len(sure) else None for name, sure in parts.items()}
 
 
 def _report(material: Material, folder: Path, progress: Progress) -> None:
@@ -199,25 +196,27 @@ def _report(material: Material, folder: Path, progress: Progress) -> None:
 def _save(fitted: Fitted, finished: Finished, recipe: Recipe, dataset: Dataset, path: Path) -> Classifier:
     """Write the classifier and open it again: everything from here on goes through the file that ships."""
     card = Card(
-        classes=finished.validation.classes,
+        classes=finished.predicted.classes,
         preprocess=recipe.preprocess,
         recipe=recipe.name,
         version=__version__,
         threshold=finished.threshold,
         ood_threshold=finished.ood_threshold,
+        target=None if finished.promise is None else finished.promise[0],
+        curve=finished.curve,
         seen=SeenPictures.of(item.sha256 for item in dataset.split("train") + dataset.split("validation")),
     )
     save_classifier(finished.graph, card, path)
     classifier = Classifier.load(path)
-    _require_same_predictions(classifier, finished.validation)
+    _require_same_predictions(classifier, finished.validation.pictures, finished.own)
     return classifier
 
 
-def _require_same_predictions(classifier: Classifier, validation: Evaluation) -> None:
-    """Compare the file with what is written of it, from the picture's bytes to the probabilities."""
+def _require_same_predictions(classifier: Classifier, pictures: Sequence[Picture], own: Probabilities) -> None:
+    """Compare the file with what is known of it, from the picture's bytes to the probabilities."""
     some = slice(_COMPARED_PICTURES)
-    again = evaluate(classifier, validation.pictures[some])
-    difference = float(np.abs(again.probabilities - validation.probabilities[some]).max())
+    again = evaluate(classifier, pictures[some])
+    difference = float(np.abs(again.probabilities - own[some]).max())
     if not difference <= _LARGEST_DIFFERENCE:
         raise RuntimeError(f"the saved classifier predicts otherwise than what was fitted, by {difference:.2g}")
 
@@ -245,11 +244,12 @@ def _metrics(
     }
 
 
-def _prediction_rows(*evaluations: Evaluation) -> Iterator[tuple[Any, ...]]:
-    for evaluation in evaluations:
+def _prediction_rows(finished: Finished, test: Evaluation) -> Iterator[tuple[Any, ...]]:
+    held_out = "model" if finished.predicted is finished.validation else "out-of-fold"
+    for evaluation, source in ((finished.validation, held_out), (test, "model")):
         for picture, row in zip(evaluation.pictures, evaluation.probabilities, strict=True):
             best = int(row.argmax())
-            yield picture.name, picture.split, picture.label, evaluation.classes[best], f"{row[best]:.6f}"
+            yield picture.name, picture.split, picture.label, evaluation.classes[best], f"{row[best]:.6f}", source
 
 
 def _record(context: Context, dataset: Dataset, fitted: Fitted) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.groups import Pair
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import OutputError
 from pawlab.features.source import FeatureSource
@@ -20,7 +21,9 @@ from pawlab.progress import Progress
 from pawlab.recipes import RECIPES, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import machine, versions
+from pawlab.trainers.cross_validation import FOLDS
 from pawlab.trainers.fitted import Settings
+from pawlab.trainers.probe import Balance
 
 _PATHS = ("data", "weights", "directory")
 _OLD_NAMES = {"fit": "resize_mode"}
@@ -39,6 +42,9 @@ class Request:
     report: bool = True
     tensorboard: bool = False
     backbone: str | None = None
+    sure_at: float | None = None
+    balance: Balance = "auto"
+    cv: int | None = None
     options: DataOptions = DEFAULT
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
     directory: str = ""  # the working folder, from which relative paths count
@@ -48,6 +54,10 @@ class Request:
         _require_whole("seed", self.seed, 0)
         if self.epochs is not None:
             _require_whole("epochs", self.epochs, 1)
+        if self.cv is not None:
+            _require_whole("cv", self.cv, 2)
+        if self.sure_at is not None and not 0 < self.sure_at < 1:
+            raise ValueError(f"sure_at is {self.sure_at!r}; it must be a share above 0 and below 1, as in 0.95")
 
     @staticmethod
     def of(data: str | Path, recipe: str | Path | Recipe, chosen: Recipe, *others: Any) -> "Request":
@@ -139,6 +149,11 @@ class Context:
         return self.read.dataset
 
     @property
+    def near(self) -> list[Pair]:
+        """Return the pairs of contents that show the same."""
+        return [(pair.first, pair.second) for pair in self.read.near]
+
+    @property
     def source(self) -> FeatureSource:
         """Return where its features come from."""
         return FeatureSource(self.progress)
@@ -147,7 +162,17 @@ class Context:
         """Return how to train in a folder."""
         request = self.request
         weights = None if request.weights is None else Path(request.weights)
-        return Settings(folder, request.seed, request.epochs, weights, request.tensorboard, self.progress)
+        return Settings(
+            folder,
+            request.seed,
+            request.epochs,
+            weights,
+            request.tensorboard,
+            near=self.near,
+            folds=request.cv or FOLDS,
+            balance=request.balance,
+            progress=self.progress,
+        )
 
     def beginning(self) -> dict[str, Any]:
         """Return what run.json holds before anything is fitted."""

@@ -10,16 +10,18 @@ from pawlab.errors import MissingExtraError
 _BLOCK_SIZE = "64m"
 
 
-def serve(model: str | Path, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> None:
+def serve(
+    model: str | Path, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, sure_at: float | None = None
+) -> None:
     """Serve a model on a page and over HTTP, until a signal to stop; accepted requests are finished.
 
     `port`: 0 takes a free one. `token`: what clients must send as `Authorization: Bearer TOKEN`; None requires none.
-    Raises ModelError where there is no model, MissingExtraError without the extra 'serve', PawlabError where the
-    address can't be used.
+    `sure_at`: as in `Classifier.load`. Raises ModelError where there is no model, MissingExtraError without the extra
+    'serve', PawlabError where the address can't be used.
     """
     os.environ.setdefault("PILLOW_BLOCK_SIZE", _BLOCK_SIZE)
     try:
         from pawlab.serve import server
     except ModuleNotFoundError as error:
         raise MissingExtraError("`pawlab serve`", "serve") from error
-    server.serve(model, host, port, token)
+    server.serve(model, host, port, token, sure_at)

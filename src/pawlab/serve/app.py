@@ -159,6 +159,7 @@ def model(service: Shared) -> schema.Model:  # in a thread, as it may be the fir
     """Describe the model: its classes, its recipe, its picture size, its test scores."""
     card = service.predictor.classifier.card
     described = vars(card) | {
+        "target": card.target,
         "unfamiliarity_threshold": card.ood_threshold,
         "metrics": service.metrics,
         "heat_maps": service.predictor.explainer is not None,

@@ -62,7 +62,8 @@ class RequestLimits(BaseModel):
 class Model(BaseModel):
     """The model.
 
-    A prediction is not sure below the probability `threshold`, or where the picture's out-of-distribution score, 0 to
+    Of the predictions that are sure, a share of `target` is right, at least; null where that isn't promised. A
+    prediction is not sure below the probability `threshold`, or where the picture's out-of-distribution score, 0 to
     2, is above `ood_threshold`; null where the model has no such score. `unfamiliarity_threshold`: the same;
     deprecated. `metrics`: its metrics.json, or null where there is none beside it. `heat_maps`: whether /heatmap can
     draw any.
@@ -71,6 +72,7 @@ class Model(BaseModel):
     classes: list[str]
     recipe: str
     preprocess: Preprocessing
+    target: float | None
     threshold: float
     ood_threshold: float | None
     unfamiliarity_threshold: float | None

@@ -29,10 +29,10 @@ _KEEP_ALIVE_SECONDS = 10
 _LAST_REQUEST_SECONDS = 0.2  # for a request that was on the wire when the service was told to stop
 
 
-def serve(model: str | Path, host: str, port: int, token: str | None) -> None:
+def serve(model: str | Path, host: str, port: int, token: str | None, sure_at: float | None = None) -> None:
     """Do what `pawlab.serve.serve` says."""
     _log_to_standard_error()
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, sure_at)
     size = classifier.card.preprocess
     classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))  # the first takes longer
     with listen(host, port) as listener:

@@ -1,130 +1,146 @@
-"""Linear probes that haven't seen the picture they predict: out-of-fold probabilities, and label issues by them.
+"""Folds, and what probes say of the pictures that they were fitted without: out-of-fold predictions.
 
-Five probes are fitted to a frozen network's features, each without a fifth of the pictures; the features were learned
-without our labels, so a wrong label can't hide in them. Copies of a picture are in one fold, else the probe would have
-seen it under its label after all. The pictures with the smallest margins are ranked by a second view, cropped where
-training squashes: what both views call wrong is seldom just an unusual picture.
+Each picture is predicted by a probe that was fitted without its fold; pictures that belong together (copies, near
+duplicates, a group) are in one fold. C, the temperature and thresholds are chosen by these predictions, of all training
+and validation pictures, and the probe that ships is fitted on all of them.
 """
 
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.datasets.dataset import Dataset, Picture
-from pawlab.evaluation.evaluate import Evaluation
-from pawlab.evaluation.label_issues import LabelIssue, rank, shortlist
-from pawlab.evaluation.metrics import Labels
-from pawlab.images import Preprocess
-from pawlab.trainers.linear_probe import LinearProbe, Matrix, fit_probe, mean_and_deviation
+from pawlab.evaluation.metrics import Labels, Logits
+from pawlab.progress import Progress, silent
+from pawlab.trainers.logistic import Rows, Solver
+from pawlab.trainers.probe import (
+    C_GRID,
+    Balance,
+    LinearProbe,
+    Matrix,
+    class_weights,
+    fit_probe,
+    mean_and_deviation,
+)
 
-SecondView = Callable[[Sequence[Picture]], Matrix]
+FOLDS = 5
+_PATIENCE = 2  # values of C in a row that are worse than the best: larger ones would be worse still
+_UNEQUAL = 1.5  # times as many pictures in the largest class as in the smallest, from where weights are tried
 
-NO_FOLD = -1  # of a picture that no probe was fitted on
 
-_FOLDS = 5
-_CAUTION = 3  # labels are what is in doubt here, so they weigh less than in training: C is divided by this
+@dataclass(frozen=True)
+class OutOfFold:
+    """Predictions for pictures by models that were fitted without them.
+
+    `logits`: float32 (n, classes), minus infinity for a class that the model has seen no picture of; `labels`: (n,);
+    `folds`: (n,), whose model it was.
+    """
+
+    logits: Logits
+    labels: Labels
+    folds: NDArray[np.int64]
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Say for each picture (n,) whether the model had seen its class: else the prediction proves nothing."""
+        return np.isfinite(self.logits[np.arange(len(self.labels)), self.labels])
+
+    @property
+    def loss(self) -> float:
+        """Return the mean cross-entropy in nats of those that are judged."""
+        from scipy.special import log_softmax
+
+        rows = np.flatnonzero(self.judged)
+        if not len(rows):
+            return float("inf")
+        likelihood = log_softmax(self.logits[rows].astype(np.float64), axis=1)
+        return float(-likelihood[np.arange(len(rows)), self.labels[rows]].mean())
 
 
 @dataclass(frozen=True)
 class CrossValidated:
-    """Probes by the fold that each was fitted without, with the class positions that it knows.
+    """A probe fitted on all pictures, with the C that the folds chose.
 
-    `folds`: (n,), each picture's fold.
+    `losses`: out-of-fold loss in nats for each C tried; `balanced`: whether classes were weighted.
     """
 
-    probes: dict[int, tuple[LinearProbe, NDArray[np.int64]]]
-    folds: NDArray[np.int64]
-    classes: int
+    probe: LinearProbe
+    out_of_fold: OutOfFold
+    losses: dict[float, float] = field(default_factory=dict)
+    balanced: bool = False
 
-    def probabilities(self, features: Matrix, folds: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return (n, classes) for features (n, d), each from the probe without its fold; of NO_FOLD, the mean of all.
 
-        A number is NaN where the probe has seen no picture of that class.
-        """
-        result = np.full((len(features), self.classes), np.nan)
-        for fold in self.probes:
-            rows = folds == fold
-            if rows.any():
-                result[rows] = self._predict(fold, features[rows])
-        rows = folds == NO_FOLD
-        if rows.any() and self.probes:
-            result[rows] = np.mean([self._predict(fold, features[rows]) for fold in self.probes], axis=0)
-        return result
+def assign_folds(
+    labels: Labels, contents: Sequence[str], units: Sequence[int] | None = None, folds: int = FOLDS
+) -> NDArray[np.int64]:
+    """Return each picture's fold (n,); every class is spread over them, and each unit is in one.
 
-    def _predict(self, fold: int, features: Matrix) -> NDArray[np.float64]:
-        probe, known = self.probes[fold]
-        result = np.full((len(features), self.classes), np.nan)
-        result[:, known] = probe.probabilities(features)
-        return result
+    `contents`: SHA-256, which decides; `units`: numbers of what belongs together, copies by default. There are no more
+    folds than the class with the most units has of them.
+    """
+    members: dict[Hashable, list[int]] = defaultdict(list)
+    together: Sequence[Hashable] = contents if units is None else units
+    for place, unit in enumerate(together):
+        members[unit].append(place)
+    in_order = sorted(members.values(), key=lambda places: (-len(places), min(contents[place] for place in places)))
+    labels_of = [np.unique(labels[places]).tolist() for places in in_order]
+    folds = max(1, min(folds, int(np.bincount([label for some in labels_of for label in some]).max())))
+    counts, result = np.zeros((int(labels.max()) + 1, folds), np.int64), np.zeros(len(labels), np.int64)
+    for places, some in zip(in_order, labels_of, strict=True):
+        lacking = counts[some].sum(axis=0) * len(labels) + counts.sum(axis=0)  # the class first, then all pictures
+        result[places] = fold = int(lacking.argmin())
+        np.add.at(counts[:, fold], labels[places], 1)
+    return result
 
 
 def cross_validate(
     features: Matrix,
     labels: Labels,
-    contents: Sequence[str],
+    folds: NDArray[np.int64],
     classes: int,
-    C: float,  # noqa: N803
+    balance: Balance = "none",
+    progress: Progress = silent,
 ) -> CrossValidated:
-    """Fit a probe without each fold of features (n, d) and labels (n,); `contents`: the pictures' SHA-256.
+    """Choose C, and whether to weight classes, by the loss of out-of-fold predictions, and fit on all.
 
-    The same arrays give the same bits.
+    `features`: (n, d); `labels`: (n,), class positions, each of which occurs; `folds`: (n,), two or more different. The
+    same arrays give the same bits.
     """
-    folds = assign_folds(labels, contents)
-    scale = mean_and_deviation(features)
-    probes = {}
-    for fold in range(int(folds.max()) + 1):
-        known, rest = np.unique(labels[folds != fold], return_inverse=True)
-        if len(known) > 1:
-            probes[fold] = fit_probe(features[folds != fold], rest, C, scale), known
-    return CrossValidated(probes, folds, classes)
+    mean, deviation = mean_and_deviation(features)
+    rows = Rows.of(((features - mean) / deviation).astype(np.float32), labels, classes)
+    without = (folds != np.unique(folds)[:, None]).astype(float)
+    found = []
+    for weighted in _to_try(balance, labels):
+        weights = class_weights(labels, classes) if weighted else np.ones(classes)
+        found.append((weighted, *_along_c(rows, without, weights, folds, progress)))
+    weighted, out_of_fold, losses = min(found, key=lambda one: one[1].loss)
+    _, C = min((loss, C) for C, loss in losses.items())  # noqa: N806
+    probe = fit_probe(features, labels, C, balanced=weighted, rows=rows)
+    return CrossValidated(probe, out_of_fold, losses, weighted)
 
 
-def assign_folds(labels: Labels, contents: Sequence[str]) -> NDArray[np.int64]:
-    """Return each picture's fold; every class is spread over them, and copies stay together."""
-    from sklearn.model_selection import StratifiedKFold
-
-    _, first, content = np.unique(np.asarray(contents), return_index=True, return_inverse=True)
-    largest = int(np.bincount(labels[first]).max())
-    folds = np.zeros(len(first), np.int64)
-    if largest < 2:
-        return folds[content]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes that are too small for every fold
-        parts = StratifiedKFold(min(_FOLDS, largest)).split(first, labels[first])
-        for number, (_, held_out) in enumerate(parts):
-            folds[held_out] = number
-    return folds[content]
+def _to_try(balance: Balance, labels: Labels) -> tuple[bool, ...]:
+    counts = np.bincount(labels)
+    unequal = counts.max() >= _UNEQUAL * counts[counts > 0].min()
+    return {"none": (False,), "weights": (True,), "auto": (False, True) if unequal else (False,)}[balance]
 
 
-def find_label_issues(
-    dataset: Dataset,
-    features: Matrix,
-    test: Evaluation,
-    tested: Matrix | None,
-    view: SecondView,
-    C: float,  # noqa: N803
-) -> tuple[LabelIssue, ...]:
-    """Return the pictures of all three splits whose label looks wrong, the most likely first.
-
-    `features`: (n, d), of training and validation pictures in this order. `tested`: (m, d), those of the test pictures;
-    None where `test`, the classifier's own predictions, come from the same features. `view`: gives the features of the
-    shortlist in another view. `C`: of the probes, before caution.
-    """
-    trained = dataset.split("train") + dataset.split("validation")
-    unseen = np.full(len(test.pictures), NO_FOLD)
-    labels, contents = np.array(dataset.class_indices(trained)), [picture.sha256 for picture in trained]
-    validated = cross_validate(features, labels, contents, len(dataset.classes), C / _CAUTION)
-    first = test.probabilities if tested is None else validated.probabilities(tested, unseen)
-    out_of_fold = np.concatenate([validated.probabilities(features, validated.folds), first])
-    pictures, folds = trained + test.pictures, np.concatenate([validated.folds, unseen])
-    listed = shortlist(pictures, out_of_fold, dataset.classes)
-    some = [pictures[place] for place in listed.tolist()]
-    return rank(some, validated.probabilities(view(some), folds[listed]), dataset.classes)
-
-
-def second_view(preprocess: Preprocess) -> Preprocess:
-    """Return another way of resizing than the one of training."""
-    return replace(preprocess, resize_mode="squash" if preprocess.resize_mode == "crop" else "crop")
+def _along_c(
+    rows: Rows, without: NDArray[np.float64], weights: NDArray[np.float64], folds: NDArray[np.int64], progress: Progress
+) -> tuple[OutOfFold, dict[float, float]]:
+    """Return the best out-of-fold predictions along C, and the loss at each."""
+    solver = Solver(rows, without * weights[rows.labels])
+    own = np.arange(len(folds)), np.searchsorted(np.unique(folds), folds)
+    losses: dict[float, float] = {}
+    found: list[OutOfFold] = []
+    with progress("Fitting", len(C_GRID), "values of C") as advance:
+        for C in C_GRID:  # noqa: N806
+            logits = solver.fit(C)[1][own] - np.log(weights).astype(np.float32)
+            found.append(OutOfFold(logits, rows.labels, folds))
+            losses[C] = found[-1].loss
+            advance(1)
+            if min(list(losses.values())[-_PATIENCE:]) > min(losses.values()):
+                break
+    return min(found, key=lambda one: one.loss), losses

@@ -10,15 +10,19 @@ prior, normal around 0 with a standard deviation of 0.5: with 800 pictures it ha
 
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pawlab.card import Curve, Point
 from pawlab.datasets.dataset import Dataset
 from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.metrics import Labels, Logits, Probabilities
 from pawlab.evaluation.out_of_distribution import Features, ood_score
+from pawlab.evaluation.selective import choose, curve_of
 from pawlab.graphs.anatomy import find_anatomy
 from pawlab.graphs.edit import FEATURES, add_ood_score, apply_temperature, features_of
 from pawlab.images import Preprocess
@@ -30,10 +34,6 @@ from pawlab.trainers.graph_outputs import logits_of_features, logits_of_pictures
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-KEPT_SHARE = 0.995  # of the correct predictions on validation pictures that stay above the threshold
-
-_HIGHEST = 0.9  # few validation pictures, all easy, must not make a classifier that is never sure
-_PRIOR_PREDICTIONS = 10
 _PRIOR = 0.5  # standard deviation of log T before any picture is seen
 _BOUNDS = (-2.5, 2.5)  # of log T
 _LARGEST_DIFFERENCE = 1e-4  # between probabilities as fitted and by the graph
@@ -44,44 +44,76 @@ class Finished:
     """A fitted model with all that belongs into its file.
 
     `graph`: as fitted, but with calibrated `probabilities` and, where it holds a pretrained network, a second output,
-    `ood_score`. `temperature`: what its logits are divided by. `threshold` and `ood_threshold`: beyond which a
-    prediction isn't sure. `validation`: the calibrated predictions; `logits`: (n, classes), theirs before the
-    temperature. `features`: float32 (n, d), the pretrained
-    network's, of training and validation pictures in this order; None without one, like `ood_threshold`.
+    `ood_score`. `temperature`: what its logits are divided by. `curve`: what can be promised; `promise`: the target and
+    the point that were chosen, None where none can be kept. `ood_threshold`: the score above which a picture is unlike
+    the training pictures; None without a pretrained network. `predicted`: the calibrated predictions that all this was
+    read off, of validation pictures, or out-of-fold ones of training and validation pictures; `logits`: (n, classes),
+    theirs before the temperature. `own`: float32 (m, classes), the calibrated predictions of the graph itself for
+    validation pictures. `features`: float32 (n, d), the pretrained network's, of training and validation pictures in
+    this order; None without one.
     """
 
     graph: "ModelProto"
     temperature: float
-    threshold: float
+    curve: Curve
+    promise: tuple[float, Point] | None
     ood_threshold: float | None
-    validation: Evaluation
+    predicted: Evaluation
     logits: Logits
+    own: Probabilities
     features: Features | None
 
+    @property
+    def threshold(self) -> float:
+        """Return the probability from which a prediction is sure; 0 where nothing is promised."""
+        return 0.0 if self.promise is None else self.promise[1].threshold
 
-def finish_model(fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress = silent) -> Finished:
+    @cached_property
+    def in_validation(self) -> NDArray[np.bool_]:
+        """Say which of the predictions are for validation pictures."""
+        return np.array([picture.split == "validation" for picture in self.predicted.pictures])
+
+    @cached_property
+    def validation(self) -> Evaluation:
+        """Return the predictions for validation pictures."""
+        return self.predicted if self.in_validation.all() else self.predicted.only(self.in_validation)
+
+
+def finish_model(
+    fitted: Fitted,
+    dataset: Dataset,
+    preprocess: Preprocess,
+    sure_at: float | None = None,
+    progress: Progress = silent,
+) -> Finished:
     """Calibrate a fitted model, and set when it isn't sure, on `dataset`'s training and validation pictures alone.
 
-    All is computed by the graph, as its file will. Raises RuntimeError where that isn't what was fitted.
+    Where there are out-of-fold predictions, all is read off those; else off the graph's predictions for validation
+    pictures, computed as its file will. `sure_at`: the share of right answers to promise; see `selective.choose`.
+    Raises RuntimeError where the graph isn't what was fitted.
     """
-    pictures = dataset.split("validation")
+    own, features = _logits_and_features(fitted, dataset, preprocess, progress)
+    _require_same(tempered(own), fitted.validation)
+    held_out, pictures, logits = fitted.out_of_fold, dataset.split("validation"), own
+    judged = np.ones(len(pictures), bool)
+    if held_out is not None:
+        pictures, logits, judged = dataset.split("train") + pictures, held_out.logits, held_out.judged
     labels = np.array(dataset.class_indices(pictures))
-    logits, features = _logits_and_features(fitted, dataset, preprocess, progress)
-    _require_same(tempered(logits), fitted.validation)
-    temperature = fit_temperature(logits, labels)
+    temperature = fit_temperature(logits[judged], labels[judged])
     probabilities = tempered(logits, temperature)
-    threshold = confidence_threshold(probabilities, labels)
+    curve = curve_of(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
+    promise = choose(curve, sure_at)
     graph = deepcopy(fitted.graph)
     apply_temperature(graph, temperature)
-    sure = probabilities.max(axis=1) >= threshold
+    sure = probabilities.max(axis=1) >= (0.0 if promise is None else promise[1].threshold)
     limit: float | None = None
     if features is not None:
-        train, validation = np.split(features, [len(features) - len(pictures)])
+        train, validation = np.split(features, [len(dataset.split("train"))])
         centres, limit = fit_centres(train, validation)
         add_ood_score(graph, centres)
-        sure &= ood_score(validation, centres) <= limit
+        sure[-len(validation) :] &= ood_score(validation, centres) <= limit
     predicted = Evaluation(dataset.classes, pictures, labels, probabilities, (), sure)
-    return Finished(graph, temperature, threshold, limit, predicted, logits, features)
+    return Finished(graph, temperature, curve, promise, limit, predicted, logits, tempered(own, temperature), features)
 
 
 def _logits_and_features(
@@ -119,20 +151,3 @@ def fit_temperature(logits: Logits, labels: Labels) -> float:
         return float(log_temperature**2 / (2 * _PRIOR**2) - likelihood)
 
     return float(np.exp(minimize_scalar(cost, bounds=_BOUNDS, method="bounded", options={"xatol": 1e-6}).x))
-
-
-def confidence_threshold(probabilities: Probabilities, labels: Labels) -> float:
-    """Return the probability below which a prediction counts as "not sure".
-
-    It keeps at least KEPT_SHARE of the correct predictions among these validation pictures: (n, classes) and (n,). Few
-    of them are no measure of what is to come: then it lies nearer to an even chance for every class, the least that a
-    first prediction can have, as though ten more had been so unsure.
-    """
-    correct = probabilities.argmax(axis=1) == labels
-    top = np.sort(probabilities.max(axis=1)[correct])
-    even_chance = 1 / int(probabilities.shape[1])
-    if not len(top):
-        return even_chance
-    given_up = int(len(top) * (1 - KEPT_SHARE))
-    weight = len(top) / (len(top) + _PRIOR_PREDICTIONS)
-    return float(min(even_chance + weight * (top[given_up] - even_chance), _HIGHEST))

@@ -1,6 +1,6 @@
 """What every trainer takes and what it gives, whatever was fitted: a linear probe, or a whole network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.datasets.dataset import Dataset, Skipped
+from pawlab.datasets.groups import Pair
 from pawlab.evaluation.history import Epoch
 from pawlab.features.source import FeatureSource
 from pawlab.images import PictureInfo
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
+from pawlab.trainers.cross_validation import FOLDS, OutOfFold
+from pawlab.trainers.probe import Balance
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -26,7 +29,8 @@ class Settings:
 
     `folder`: the run's working folder, for history, checkpoints and pixels that don't fit in memory. `epochs`: instead
     of the recipe's own number. `weights`: a file with the weights of the recipe's backbone; "random" leaves it
-    untrained, for tests of the wiring.
+    untrained, for tests of the wiring. `near`: pairs of contents that show the same, which stay in one fold; `folds`:
+    how many; `balance`: whether classes are weighted alike, of a probe.
     """
 
     folder: Path
@@ -34,6 +38,9 @@ class Settings:
     epochs: int | None = None
     weights: Any = None
     tensorboard: bool = False
+    near: Sequence[Pair] = ()
+    folds: int = FOLDS
+    balance: Balance = "none"
     progress: Progress = silent
 
 
@@ -43,7 +50,10 @@ class Fitted:
 
     `graph`: from `pictures` uint8 (n, h, w, 3) to `probabilities` float32 (n, classes). `history`: one row per epoch;
     `best_epoch`: whose weights these are. `skipped`: training and validation pictures that can't be decoded; `infos`:
-    size and format of the others by SHA-256. `validation`: float32 (n, classes), the others' probabilities, in order.
+    size and format of the others by SHA-256. `validation`: float32 (n, classes), the probabilities that the graph gives
+    for the others of validation, in order. `out_of_fold`: predictions for training and validation pictures, in this
+    order, by models fitted without them; None where there was but one model, which hadn't seen validation.
+    `cross_validated`: the same by models that were trained anew for each fold, to score the recipe.
     `seconds`: wall time by stage. `choices`: what was chosen on validation. `features`: float32 (n, d), a frozen
     network's for training and validation pictures, in this order; None where fitting didn't compute them.
     """
@@ -59,6 +69,8 @@ class Fitted:
     interrupted: bool = False
     features: NDArray[np.float32] | None = None
     infos: Mapping[str, PictureInfo] = field(default_factory=dict, repr=False)
+    out_of_fold: OutOfFold | None = None
+    cross_validated: OutOfFold | None = None
 
 
 Trainer = Callable[[Dataset, Recipe, FeatureSource, Settings], Fitted]

@@ -1,0 +1,101 @@
+"""A linear classifier on a network's features, and the only place that fits one.
+
+Features are standardised first. With features x, training mean m and standard deviation s, weights W and bias b, the
+logits are
+
+    ((x - m) / s) W + b  =  x (W / s) + (b - (m / s) W)
+
+so standardisation is folded into one matrix and one vector and costs nothing in the graph. C, the inverse strength of
+the L2 penalty, weighs each picture's loss against the penalty: it holds for more pictures too.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.evaluation.metrics import Labels
+from pawlab.trainers.logistic import PRECISE, Rows, Solver
+
+Matrix = NDArray[np.float32]
+Balance = Literal["auto", "none", "weights"]
+
+C_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+_PRIOR_PICTURES = 10
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """A linear classifier on raw features.
+
+    `weights`: float32 (d, classes); `bias`: float32 (classes,). `C`: of its penalty.
+    """
+
+    weights: Matrix
+    bias: Matrix
+    C: float
+
+    def logits(self, features: NDArray[Any]) -> NDArray[Any]:
+        """Return (n, classes) for features (n, d), in their precision."""
+        return np.asarray(features @ self.weights + self.bias)
+
+    def probabilities(self, features: Matrix) -> Matrix:
+        """Return (n, classes) float32 for features (n, d): what the graph computes."""
+        from scipy.special import softmax
+
+        result: Matrix = softmax(self.logits(features), axis=1)
+        return result
+
+
+def fit_probe(
+    features: Matrix,
+    labels: Labels,
+    C: float,  # noqa: N803
+    balanced: bool = False,
+    rows: Rows | None = None,
+) -> LinearProbe:
+    """Fit logistic regression on features (n, d), standardised. The same arrays give the same bits.
+
+    Labels (n,) are of two classes or more, class positions from 0 without gaps. `balanced`: weight every class alike,
+    and put its true share back into the bias, so that probabilities stay those of the pictures given. `rows`: the same
+    features, prepared.
+    """
+    mean, deviation = mean_and_deviation(features)
+    classes = int(labels.max()) + 1
+    if rows is None:
+        rows = Rows.of(standardised(features, mean, deviation), labels, classes)
+    weights = class_weights(labels, classes) if balanced else np.ones(classes)
+    solutions, _ = Solver(rows, weights[labels][np.newaxis]).fit(C, PRECISE)
+    coefficients, bias = rows.original(solutions[0])
+    folded = coefficients / deviation[:, np.newaxis]
+    bias = bias - np.log(weights) - mean @ folded
+    return LinearProbe(folded.astype(np.float32), bias.astype(np.float32), C)
+
+
+def class_weights(labels: Labels, classes: int) -> NDArray[np.float64]:
+    """Return each class's weight (classes,): all classes together weigh the same, and a picture 1 on average."""
+    return len(labels) / (classes * np.bincount(labels, minlength=classes))
+
+
+def standardised(features: Matrix, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> Matrix:
+    """Return float32 features (n, d) less `mean` (d,), over `deviation` (d,)."""
+    result: Matrix = ((features - mean) / deviation).astype(np.float32)
+    return result
+
+
+def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what to subtract from features (n, d) and what to divide them by, each float64 (d,).
+
+    The deviation comes from a variance shrunk towards the mean of all features' variances, v, as though ten more
+    pictures had been seen in which each feature varied by v: (n var + 10 v) / (n + 10). Without it, a feature that
+    hardly varied in a few training pictures gets a tiny deviation, and drowns all others in the next picture: of photos
+    of cats and dogs, three per class to train on, 68% were classified correctly, with it 93%. From a hundred pictures
+    on it makes no difference.
+    """
+    mean = features.mean(axis=0, dtype=np.float64)
+    variance = features.var(axis=0, dtype=np.float64)
+    shrunk = (len(features) * variance + _PRIOR_PICTURES * variance.mean()) / (len(features) + _PRIOR_PICTURES)
+    deviation = np.sqrt(shrunk)
+    deviation[deviation < 1e-6] = 1.0  # where nothing varies at all, leave it where it is
+    return mean, deviation
