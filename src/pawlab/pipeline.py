@@ -149,10 +149,13 @@ def compare(
         with _skipping(recipe, nothing_left=not compared and recipe is chosen[-1]):
             run = _compared(request, recipe, read, folder / recipe.name, progress)
             compared.append(Compared(recipe, run))
-            write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
+            write_json({"recipes": Comparison(compared).to_dict()}, folder / COMPARISON_FILE)
+    comparison = Comparison(compared)
     if report and compared:
-        write_comparison(folder / COMPARISON_PAGE, read.dataset.name, [on_page(item) for item in compared])
-    return Comparison(compared)
+        against = comparison.against_best
+        pages = [on_page(item, against.get(item.recipe.name)) for item in comparison]
+        write_comparison(folder / COMPARISON_PAGE, read.dataset.name, pages)
+    return comparison
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.evaluation.metrics import wilson_interval
+from pawlab.evaluation.paired import Paired
 from pawlab.evaluation.verdict import judge
 from pawlab.pipeline import compare
 from pawlab.progress import Advance
@@ -250,7 +251,7 @@ def made_material(
         "train": {"accuracy": 0.9, "loss": 0.2},
         "validation": {**score, "baseline_accuracy": stats.baseline_accuracy},
         "test": score,
-        "verdict": judge(HISTORY, stats.baseline_accuracy),
+        "verdict": judge(HISTORY, stats.baseline_accuracy, (2000, 800)),
         "overlap": 0,
         "set_aside": 0,
         "seconds": {"fit": 1.0},
@@ -627,7 +628,13 @@ def test_compare_without_report_writes_none(learnable_folder: Path, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.json", "fast"]
 
 
-def compared(name: str, validation: float, right: int, history: Sequence[Epoch] = HISTORY) -> ComparedRun:
+def compared(
+    name: str,
+    validation: float,
+    right: int,
+    history: Sequence[Epoch] = HISTORY,
+    against_best: Paired | None = None,
+) -> ComparedRun:
     def score(accuracy: float, pictures: int) -> dict[str, Any]:
         ci95 = list(wilson_interval(round(accuracy * pictures), pictures))
         return {"accuracy": accuracy, "loss": 0.1, "pictures": pictures, "ci95": ci95}
@@ -638,19 +645,28 @@ def compared(name: str, validation: float, right: int, history: Sequence[Epoch] 
         "baseline_accuracy": 0.5,
         "parameters": {"total": 3_000_000, "trainable": 2_967_520},
         "seconds": {"total": 820.0},
-        "verdict": judge(history, 0.5),
+        "verdict": judge(history, 0.5, (2000, 800)),
     }
-    return ComparedRun(name, f"Title of {name}", metrics, history, f"{name}/report.html", (0.59, 0.64))
+    return ComparedRun(name, f"Title of {name}", metrics, history, f"{name}/report.html", (0.59, 0.64), against_best)
 
 
 def test_a_comparison_names_the_best_in_validation_not_in_the_test(tmp_path: Path) -> None:
-    runs = [compared("a1", 0.60, 120, OVERFITTED), compared("a4", 0.95, 188), compared("fast", 0.99, 187, HISTORY[:1])]
+    worse, close = Paired(115, 5, 72, 8), Paired(180, 8, 7, 5)
+    runs = [
+        compared("a1", 0.60, 120, OVERFITTED, worse),
+        compared("a4", 0.95, 188, against_best=close),
+        compared("fast", 0.99, 187, HISTORY[:1]),
+    ]
     write_comparison(tmp_path / "comparison.html", "cats-and-dogs", runs)
     page = assert_sound((tmp_path / "comparison.html").read_text(encoding="utf-8"))
     assert "93.5 % of 200 test pictures are classified correctly by fast, the best in validation." in page.text
-    assert "The test intervals of a4 overlap with its own" in page.text
+    assert "On the test pictures it does better than a1." in page.text
+    assert "200 test pictures are too few to tell it from a4." in page.text
+    (low, high), (worst, least) = close.ci95, worse.ci95
+    assert f"+0.5 {low * 100:+.1f} to {high * 100:+.1f}; p 1.000" in page.text
+    assert f"-33.5 {worst * 100:+.1f} to {least * 100:+.1f}; p < 0.001" in page.text
     assert "a1 Title of a1; overfits" in page.text
-    assert "60.0% published 59.0–64.0% 60.0% 53.1–66.5% 2.97M 14 min" in page.text
+    assert "60.0% published 59.0–64.0% 60.0% 53.1–66.5% -33.5" in page.text
     assert [link["href"] for link in page.all("a") if "report" in link["href"]] == [
         f"{name}/report.html" for name in ("a1", "a4", "fast")
     ]

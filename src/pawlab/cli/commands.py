@@ -126,7 +126,7 @@ def compare(
         say("The same command goes on from here.")
         raise
     if as_json:
-        show_json({"recipes": [item.to_dict() for item in compared]})
+        show_json({"recipes": compared.to_dict()})
     else:
         print_table(*compared.table())
         if compared.page.is_file():

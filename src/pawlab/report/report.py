@@ -13,6 +13,7 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.stats import Stats
 from pawlab.errors import ModelError
 from pawlab.evaluation.calibration import reliability
+from pawlab.evaluation.confusion import rarest_class
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
@@ -166,7 +167,7 @@ def _values(material: Material) -> dict[str, Any]:
         "run": str(material.run),
         "recipe": {**material.record["recipe"], "name": material.recipe.name},
         "findings": shown_findings(material.findings, material.dataset),
-        "by_class": material.test.by_class,
+        "rarest": rarest_class(material.metrics["counts"]["train"]),
         "confused": _confused(material.test),
         "label_issues_in_all": len(material.label_issues),
         "command": _command(material.record["request"]),

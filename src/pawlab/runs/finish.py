@@ -23,7 +23,7 @@ from pawlab.evaluation.calibration import BINS, calibration_error, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue
-from pawlab.evaluation.metrics import Logits, Score
+from pawlab.evaluation.metrics import Logits
 from pawlab.evaluation.verdict import judge
 from pawlab.graphs.anatomy import find_anatomy
 from pawlab.images import Preprocess
@@ -101,7 +101,7 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
         findings=run_checks(replace(context.read, dataset=dataset)),
         recipe=context.recipe,
         metrics={
-            **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
+            **_metrics(context, dataset, stats, fitted, finished.validation, test),
             **_finish_metrics(finished, test, test_logits),
             "label_issues": len(label_issues),
         },
@@ -223,7 +223,7 @@ def _require_same_predictions(classifier: Classifier, validation: Evaluation) ->
 
 
 def _metrics(
-    context: Context, dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, test: Score
+    context: Context, dataset: Dataset, stats: Stats, fitted: Fitted, validation: Evaluation, test: Evaluation
 ) -> dict[str, Any]:
     best = fitted.history[fitted.best_epoch - 1]
     baseline = baseline_accuracy(dataset, "validation")
@@ -235,8 +235,8 @@ def _metrics(
         "baseline_accuracy": stats.baseline_accuracy,
         "parameters": {"total": fitted.parameters.total, "trainable": fitted.parameters.trainable},
         "train": {"accuracy": best.accuracy, "loss": best.loss},
-        "validation": {**validation.to_dict(), "baseline_accuracy": baseline},
-        "test": test.to_dict(),
+        "validation": {**validation.metrics, "baseline_accuracy": baseline},
+        "test": test.metrics,
         "verdict": judge(fitted.history, baseline, pictures, one_shot),
         "overlap": count_overlap(dataset),
         "set_aside": len(set_aside(dataset.skipped)),
