@@ -50,7 +50,18 @@ def test_metrics_have_the_promised_names(run: Run) -> None:
     metrics = run.metrics
     assert metrics["classes"] == ["cold-squares", "warm-circles"]
     assert set(metrics["counts"]) == {"train", "validation", "test"}
-    assert set(metrics["test"]) == {"accuracy", "loss", "pictures", "ci95"}
+    assert {
+        "accuracy",
+        "loss",
+        "pictures",
+        "ci95",
+        "balanced_accuracy",
+        "macro_f1",
+        "log_loss",
+        "ece",
+        "per_class",
+    } <= set(metrics["test"])
+    assert set(metrics["validation"]) == {*metrics["test"], "baseline_accuracy"}
     assert {"stable_range", "over_baseline", "gap", "overfit"} <= set(metrics["verdict"])
     assert set(metrics["seconds"]) == {"discover", "features", "fit", "evaluate", "report", "total"}
     assert metrics["parameters"] == {"total": 3_413_024 + 1281 * 2, "trainable": 1281 * 2}
