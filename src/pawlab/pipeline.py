@@ -31,6 +31,7 @@ from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
 from pawlab.report.shown import samples
 from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page, require_for_comparisons, require_same
 from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
+from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
@@ -211,20 +212,24 @@ def evaluate_data(
     progress: Progress = notebook_bar,
     *,
     include_seen: bool = False,
+    out: str | Path | None = None,
     **reading: Unpack[DataKeywords],
 ) -> tuple[Evaluation, int]:
     """Test a saved classifier on the labelled pictures of `data` that weren't used in its training or validation.
 
     Returns the evaluation, and how many pictures were excluded because they were; with `include_seen` they are scored
     too, and the evaluation's `seen` says how many. The classifier's file knows them by content; where it doesn't (more
-    than 100,000 pictures, or a file of an older version without its run), `seen` is None. Raises DataError where no
-    other pictures remain.
+    than 100,000 pictures, or a file of an older version without its run), `seen` is None. `out`: a folder for
+    evaluation.html, metrics.json, predictions.csv and the mistakes as pictures. Raises DataError where no other
+    pictures remain, OutputError where `out` holds something other than an evaluation or can't be written.
     """
-    path = model_file(model)
+    path, options = model_file(model), DataOptions(**reading)
+    if out is not None:
+        require_for_evaluation(Path(out))
     classifier = Classifier.load(path)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
-    pictures = discover(data, progress, DataOptions(**reading)).pictures
+    pictures = discover(data, progress, options).pictures
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         raise DataError(
@@ -233,7 +238,12 @@ def evaluate_data(
         )
     gone = frozenset() if include_seen else frozenset(picture.name for picture in seen)
     scored = evaluate(classifier, tuple(picture for picture in pictures if picture.name not in gone), progress)
-    return replace(scored, seen=(len(seen) - len(gone)) if known else None), len(gone)
+    scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
+    if out is not None:
+        document = {"model": str(model), "data": str(data), **scored.to_dict(), "excluded_as_seen": len(gone)}
+        command = command_of(str(model), str(data), str(out), include_seen, options)
+        write_evaluation(Path(out), scored, classifier, document, command, progress)
+    return scored, len(gone)
 
 
 class Exploration(dict[str, Any]):

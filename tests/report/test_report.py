@@ -239,7 +239,7 @@ def test_confusion_counts_stand_in_their_cells(tmp_path: Path) -> None:
     page = made_page(made_material(tmp_path / "data", ["cats", "dogs"], wrong=2), tmp_path)
     says = next(drawing["aria-label"] for drawing in page.all("svg") if "Confusion" in drawing["aria-label"])
     assert says.endswith("Each label, and what was predicted: cats: 3 cats, 2 dogs; dogs: 5 dogs.")
-    assert "Confusion cats dogs predicted cats dogs label 3 60% 2 40% 0 0% 5 100%" in page.text
+    assert "cats dogs predicted cats dogs label 3 60% 2 40% 0 0% 5 100% Confusion" in page.text
     assert "cats 5 60.0% 100.0% 0.750" in page.text
     assert "dogs 5 100.0% 71.4% 0.833" in page.text
 

@@ -200,6 +200,7 @@ def explain(
 def evaluate(
     model: Model,
     data: Data,
+    out: Annotated[Path | None, _option("A folder for a page, all predictions, metrics and the mistakes.")] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
     ] = False,
@@ -210,11 +211,15 @@ def evaluate(
     from pawlab import pipeline
     from pawlab.cli.tables import print_evaluation
 
-    evaluation, excluded = pipeline.evaluate_data(model, data, bar, include_seen=include_seen, **options.keywords())
+    evaluation, excluded = pipeline.evaluate_data(
+        model, data, bar, include_seen=include_seen, out=out, **options.keywords()
+    )
     if as_json:
         show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
     print_evaluation(evaluation.to_dict())
+    if out is not None:
+        show(f"Page       {out / 'evaluation.html'}")
     if excluded:
         say(f"{counted(excluded, 'picture', 'pictures')} of training or validation excluded.")
     if evaluation.seen:

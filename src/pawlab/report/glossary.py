@@ -50,7 +50,7 @@ _TWO_CLASSES = (
     Metric(
         "roc_auc",
         "ROC AUC",
-        "Take a picture of each class: how often the one of {positive} gets the higher probability of it. 0.5 is chance.",
+        "Take a picture of each class: how often that of {positive} gets the higher probability of it. 0.5 is chance.",
     ),
     Metric(
         "average_precision",
