@@ -19,6 +19,8 @@ from pawlab.datasets.splits import assign_splits, count_overlap, require_trainab
 from pawlab.datasets.stats import describe
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
+from pawlab.evaluation.learning_curve import LearningCurve
+from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
@@ -37,6 +39,7 @@ from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_spli
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
 from pawlab.trainers.keras.checkpoint import clear
+from pawlab.trainers.learning_curve import curve_of
 from pawlab.trainers.table import TRAINERS
 
 _HARDLY_USED = 0.01  # of the values from black to white
@@ -264,12 +267,14 @@ def explore(
     *,
     recipe: str = "fast",
     out: str | Path | None = None,
+    learning_curve: bool = False,
     progress: Progress = notebook_bar,
     **reading: Unpack[DataKeywords],
 ) -> Exploration:
     """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
 
     `out`: a folder for a page, explore.html, that shows them with samples and what `recipe` would make of them.
+    `learning_curve`: whether to measure how accuracy grows with the number of training pictures, by the recipe `fast`.
     Raises the errors of `pawlab.errors`.
     """
     previewed = choose_recipe(recipe)
@@ -277,9 +282,10 @@ def explore(
     dataset = measured.dataset
     stats = describe(dataset, infos={key: value.info for key, value in measured.image_stats.items()})
     overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
+    curve = _learning_curve(measured, seed, progress) if learning_curve else None
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
-        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed)
+        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, curve)
     values = {
         "data": dataset.name,
         "classes": list(dataset.classes),
@@ -289,8 +295,17 @@ def explore(
         "notes": [*dataset.doubts, *dataset.notes],
         "skipped": count_skipped(dataset.skipped),
         "set_aside": set_aside(dataset.skipped),
+        **({} if curve is None else {"learning_curve": curve.to_dict()}),
     }
     return Exploration(values, dataset)
+
+
+def _learning_curve(measured: Measurements, seed: int, progress: Progress) -> LearningCurve:
+    """Measure it on the features that the default recipe will want too."""
+    recipe = choose_recipe("fast")
+    preprocess = replace(recipe.preprocess, value_range=measured.value_range)
+    near = [(pair.first, pair.second) for pair in measured.near]
+    return curve_of(measured.dataset, preprocess, str(recipe.backbone), FeatureSource(progress), near, seed)
 
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:

@@ -262,6 +262,9 @@ def explore(
     data: Data,
     out: Annotated[Path | None, _option("Write explore.html into this folder: a page with pictures.")] = None,
     recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Measure what more pictures would bring, by the recipe fast.")
+    ] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
@@ -270,7 +273,9 @@ def explore(
     from pawlab import pipeline
     from pawlab.cli.tables import print_exploration
 
-    found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar, **options.keywords())
+    found = pipeline.explore(
+        data, seed, recipe=recipe, out=out, learning_curve=learning_curve, progress=bar, **options.keywords()
+    )
     if as_json:
         show_json(found)
     else:

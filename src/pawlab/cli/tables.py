@@ -197,7 +197,18 @@ def print_exploration(found: dict[str, Any]) -> None:
     show(f"Overlap    {found['overlap']} (pictures that are in two splits)")
     for note in found["notes"]:
         show(f"Read       {note}")
+    if "learning_curve" in found:
+        _print_curve(found["learning_curve"])
     print_findings(found["findings"])
+
+
+def _print_curve(curve: dict[str, Any]) -> None:
+    """Print accuracy by the number of training pictures, and what twice as many would bring."""
+    for number, point in enumerate(curve["points"]):
+        low, high = point["ci95"]
+        of = counted(point["pictures"], "training picture", "training pictures")
+        show(f"{'' if number else 'Curve':<11}{of}: accuracy {point['accuracy']:.1%} ({low:.1%} to {high:.1%})")
+    show(f"{'' if curve['points'] else 'Curve':<11}{curve['sentence']}")
 
 
 def print_findings(findings: Sequence[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """Accuracy by the number of training pictures, and what twice as many would bring.
 
-The error of a classifier falls with the number of training pictures n about as a power law (Cortes et al. 1993; Hestness
-et al. 2017, arXiv:1712.00409):
+The error of a classifier falls with the number of training pictures n about as a power law (Cortes et al. 1993;
+Hestness et al. 2017, arXiv:1712.00409):
 
     error(n) = a n^-b        b >= 0
 
@@ -25,7 +25,7 @@ _DRAWS = 2000
 _SEED = 0  # the same points give the same interval
 _QUANTILES = (0.025, 0.975)
 _LITTLE = 0.01  # a point of accuracy
-_UNCERTAIN = 0.10  # an interval of this width or more tells nobody what to do
+_UNCERTAIN = 0.05  # an interval of this width or more tells nobody what to do
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class LearningCurve:
         gain, low, high = (f"{value * 100:.1f}" for value in self.gain)
         to, lowest, highest = (f"{value:.1%}" for value in self.doubled)
         span = f"(95% interval {low} to {high})"
-        if self.doubled[2] - self.doubled[1] >= _UNCERTAIN:
+        if self.gain[2] - self.gain[1] >= _UNCERTAIN:
             told = "These pictures are too few to tell what twice as many would bring: anything from"
             return f"{told} {low} to {high} points more, by a power law."
         if self.gain[2] < _LITTLE:
@@ -103,7 +103,9 @@ def curve_point(share: float, pictures: int, folds: Sequence[tuple[int, int]]) -
     accuracy = right / total
     half = float(t.ppf(_QUANTILES[1], len(folds) - 1)) * float(np.std(accuracies, ddof=1)) / sqrt(len(folds))
     low, high = wilson_interval(right, total)
-    return CurvePoint(share, pictures, accuracy, (max(0.0, min(low, accuracy - half)), min(1.0, max(high, accuracy + half))))
+    return CurvePoint(
+        share, pictures, accuracy, (max(0.0, min(low, accuracy - half)), min(1.0, max(high, accuracy + half)))
+    )
 
 
 def learning_curve(points: Sequence[CurvePoint]) -> LearningCurve:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pawlab.evaluation.calibration import BINS, Bin
 from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.learning_curve import LearningCurve
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.images import Pixels
 from pawlab.report.drawing import as_element
@@ -168,6 +169,30 @@ def regularisation_figure(losses: Mapping[float, float]) -> "Figure":
     )
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.minorticks_off()
+    return figure
+
+
+@_styled()
+def learning_curve_figure(curve: LearningCurve) -> "Figure":
+    """Draw accuracy by the number of training pictures with 95% intervals; hollow: what twice as many would bring."""
+    figure = _figure(_NARROW, 3.2)
+    axes = figure.subplots()
+    numbers, accuracies = [one.pictures for one in curve.points], [one.accuracy for one in curve.points]
+    bounds = np.array([one.ci95 for one in curve.points])
+    axes.vlines(numbers, *bounds.T, color=LIGHT["blue"], linewidth=1.2)
+    axes.plot(numbers, accuracies, "o-", color=LIGHT["blue"], markersize=6, label="measured")
+    ticks, lowest = numbers, bounds.min()
+    if curve.doubled is not None:
+        value, low, high = curve.doubled
+        ticks, lowest, twice = [*numbers, 2 * numbers[-1]], min(lowest, low), 2 * numbers[-1]
+        axes.vlines([twice], [low], [high], color=LIGHT["orange"], linewidth=1.2)
+        line = [numbers[-1], twice], [accuracies[-1], value]
+        axes.plot(*line, color=LIGHT["orange"], dashes=(4, 2), label="extrapolated")
+        axes.plot([twice], [value], "o", color=LIGHT["orange"], markerfacecolor=LIGHT["paper"], label="twice")
+    axes.set(title="Learning curve", xlabel="training pictures", ylabel="accuracy", xscale="log")
+    axes.set_xticks(ticks, [f"{number:,}" for number in ticks])
+    axes.minorticks_off()
+    _accuracy_axis(axes, float(lowest))
     return figure
 
 

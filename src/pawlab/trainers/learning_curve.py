@@ -5,13 +5,17 @@ smaller sets lie within the larger ones, and have at least one picture of each c
 smallest out-of-fold loss for that number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.evaluation.learning_curve import CurvePoint, curve_point
+from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.groups import Pair, units_of
+from pawlab.evaluation.learning_curve import CurvePoint, LearningCurve, curve_point, learning_curve
 from pawlab.evaluation.metrics import Labels, cross_entropy
+from pawlab.features.source import FeatureSource
+from pawlab.images import Preprocess
 from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
 from pawlab.trainers.cross_validation import assign_folds
@@ -22,6 +26,33 @@ SHARES = (0.1, 0.2, 0.5, 1.0)
 _C_TRIED = (1e-3, 1e-2, 1e-1)
 
 Tested = tuple[float, int, int]  # summed loss, correct, pictures
+
+
+def curve_of(
+    dataset: Dataset,
+    preprocess: Preprocess,
+    backbone: str,
+    source: FeatureSource,
+    near: Iterable[Pair] = (),
+    seed: int = 0,
+) -> LearningCurve:
+    """Measure and extrapolate on the training and validation pictures of `dataset`; test pictures aren't touched.
+
+    `preprocess`, `backbone`: those of a recipe that fits a probe. `near`: contents that show the same, which stay in
+    one fold, as copies and groups do. Raises what `FeatureSource` raises.
+    """
+    pictures = dataset.split("train") + dataset.split("validation")
+    if len({picture.label for picture in pictures}) < 2:
+        return learning_curve(())
+    extracted = source.features(pictures, source.backbone(backbone, preprocess), preprocess)
+    _, labels = np.unique(dataset.class_indices(extracted.pictures), return_inverse=True)
+    unit_of = {
+        picture.sha256: unit.pictures[0].sha256
+        for unit in units_of(extracted.pictures, near)
+        for picture in unit.pictures
+    }
+    units = [unit_of[picture.sha256] for picture in extracted.pictures]
+    return learning_curve(measure_curve(extracted.features, labels, units, seed, source.progress))
 
 
 def measure_curve(
@@ -41,7 +72,7 @@ def measure_curve(
     tasks = [
         (share, C, trained, np.flatnonzero(folds == fold))
         for share in SHARES
-        for C in _C_TRIED  # noqa: N806
+        for C in _C_TRIED
         for fold, trained in enumerate(rows[share])
     ]
     with progress("Fitting the learning curve", len(tasks), "probes") as advance:
@@ -60,9 +91,7 @@ def measure_curve(
     return _points(rows, tested, len(orders))
 
 
-def _points(
-    rows: dict[float, list[NDArray[np.intp]]], tested: Sequence[Tested], folds: int
-) -> tuple[CurvePoint, ...]:
+def _points(rows: dict[float, list[NDArray[np.intp]]], tested: Sequence[Tested], folds: int) -> tuple[CurvePoint, ...]:
     """Take the best C of each share, whose folds follow each other in `tested`."""
     points: list[CurvePoint] = []
     for number, (share, trained) in enumerate(rows.items()):
