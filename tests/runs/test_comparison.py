@@ -47,7 +47,7 @@ def test_each_is_held_against_the_best_on_the_same_test_pictures(
     assert against[1]["against_best"]["difference"] == -mistaken / found[0].run.metrics["test"]["pictures"]
     assert against[1]["against_best"]["better"] is None  # of 6 pictures
     header, lines = found.table()
-    assert [line[header.index("against the best")] for line in lines] == ["is the best", "can't tell"]
+    assert [line[header.index("vs best")] for line in lines] == ["is it", "unclear"]
 
 
 def swapped(row: str) -> str:

@@ -121,15 +121,15 @@ def _line(row: dict[str, Any], against_best: Paired | None) -> dict[str, str]:
         "published": _range(published) if published else "",
         "test": f"{row['test']['accuracy']:.3f}",
         "95% interval": _range(row["test"]["ci95"]),
-        "against the best": _against(against_best),
+        "vs best": _against(against_best),
         "overfits": {True: "yes", False: "no", None: ""}[row["overfit"]],
     }
 
 
 def _against(found: Paired | None) -> str:
     if found is None:
-        return "is the best"
-    return {True: "better", False: "worse", None: "can't tell"}[found.better]
+        return "is it"
+    return {True: "better", False: "worse", None: "unclear"}[found.better]
 
 
 def _range(bounds: Sequence[float]) -> str:
