@@ -186,7 +186,7 @@ def test_the_test_pictures_are_not_touched_before_the_score(
 def test_evaluate_leaves_out_what_the_run_has_seen(run: Run, learnable_folder: Path) -> None:
     evaluation, left_out = workflow.evaluate_data(run.folder, learnable_folder)
     assert left_out == 60 - run.metrics["test"]["pictures"]
-    assert evaluation.score.to_dict() == run.metrics["test"]
+    assert evaluation.metrics == run.metrics["test"]
 
 
 def test_evaluate_refuses_pictures_that_were_all_seen_unless_asked_to(

@@ -199,6 +199,15 @@ def test_explore(pawlab: Any, learnable_folder: Path) -> None:
     assert document["classes"] == ["cold-squares", "warm-circles"]
 
 
+def test_the_learning_curve_is_printed_and_in_the_document(pawlab: Any, learnable_folder: Path) -> None:
+    out = pawlab("explore", learnable_folder, "--learning-curve").out
+    curve = json.loads(pawlab("explore", learnable_folder, "--learning-curve", "--json").out)["learning_curve"]
+    first, *_, last = curve["points"]
+    assert f"Curve      {first['pictures']} training pictures: accuracy {first['accuracy']:.1%} (" in out
+    assert f"           {last['pictures']} training pictures: accuracy 100.0% (" in out
+    assert f"           {curve['sentence']}\n" in out
+
+
 def test_recipes(pawlab: Any) -> None:
     assert "3,415,586" in pawlab("recipes").out
     names = {entry["name"] for entry in json.loads(pawlab("recipes", "--json").out)}
