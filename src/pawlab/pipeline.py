@@ -20,6 +20,8 @@ from pawlab.datasets.splits import assign_splits, count_overlap, require_trainab
 from pawlab.datasets.stats import describe
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
+from pawlab.evaluation.learning_curve import LearningCurve
+from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
@@ -32,11 +34,13 @@ from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
 from pawlab.report.shown import samples
 from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page, require_for_comparisons, require_same
 from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
+from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
 from pawlab.trainers.keras.checkpoint import clear
+from pawlab.trainers.learning_curve import curve_of
 from pawlab.trainers.probe import Balance
 from pawlab.trainers.repeat import FEWEST, repeat
 from pawlab.trainers.table import TRAINERS
@@ -167,10 +171,13 @@ def compare(
         with _skipping(recipe, nothing_left=not compared and recipe is chosen[-1]):
             run = _compared(request, recipe, read, folder / recipe.name, progress)
             compared.append(Compared(recipe, run))
-            write_json({"recipes": [item.to_dict() for item in compared]}, folder / COMPARISON_FILE)
+            write_json({"recipes": Comparison(compared).to_dict()}, folder / COMPARISON_FILE)
+    comparison = Comparison(compared)
     if report and compared:
-        write_comparison(folder / COMPARISON_PAGE, read.dataset.name, [on_page(item) for item in compared])
-    return Comparison(compared)
+        against = comparison.against_best
+        pages = [on_page(item, against.get(item.recipe.name)) for item in comparison]
+        write_comparison(folder / COMPARISON_PAGE, read.dataset.name, pages)
+    return comparison
 
 
 @contextmanager
@@ -233,20 +240,25 @@ def evaluate_data(
     *,
     include_seen: bool = False,
     sure_at: float | None = None,
+    out: str | Path | None = None,
     **reading: Unpack[DataKeywords],
 ) -> tuple[Evaluation, int]:
     """Test a saved classifier on the labelled pictures of `data` that weren't used in its training or validation.
 
     Returns the evaluation, and how many pictures were excluded because they were; with `include_seen` they are scored
     too, and the evaluation's `seen` says how many. The classifier's file knows them by content; where it doesn't (more
-    than 100,000 pictures, or a file of an older version without its run), `seen` is None. Raises DataError where no
-    other pictures remain. `sure_at`: as in `Classifier.load`.
+    than 100,000 pictures, or a file of an older version without its run), `seen` is None. `sure_at`: as in
+    `Classifier.load`. `out`: a folder for evaluation.html, metrics.json, predictions.csv and the mistakes as pictures.
+    Raises DataError where no other pictures remain, OutputError where `out` holds something other than an evaluation or
+    can't be written.
     """
-    path = model_file(model)
+    path, options = model_file(model), DataOptions(**reading)
+    if out is not None:
+        require_for_evaluation(Path(out))
     classifier = Classifier.load(path, sure_at)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
-    pictures = discover(data, progress, DataOptions(**reading)).pictures
+    pictures = discover(data, progress, options).pictures
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         raise DataError(
@@ -255,7 +267,12 @@ def evaluate_data(
         )
     gone = frozenset() if include_seen else frozenset(picture.name for picture in seen)
     scored = evaluate(classifier, tuple(picture for picture in pictures if picture.name not in gone), progress)
-    return replace(scored, seen=(len(seen) - len(gone)) if known else None), len(gone)
+    scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
+    if out is not None:
+        document = {"model": str(model), "data": str(data), **scored.to_dict(), "excluded_as_seen": len(gone)}
+        command = command_of(str(model), str(data), str(out), include_seen, options)
+        write_evaluation(Path(out), scored, classifier, document, command, progress)
+    return scored, len(gone)
 
 
 class Exploration(dict[str, Any]):
@@ -276,12 +293,14 @@ def explore(
     *,
     recipe: str = "fast",
     out: str | Path | None = None,
+    learning_curve: bool = False,
     progress: Progress = notebook_bar,
     **reading: Unpack[DataKeywords],
 ) -> Exploration:
     """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
 
     `out`: a folder for a page, explore.html, that shows them with samples and what `recipe` would make of them.
+    `learning_curve`: whether to measure how accuracy grows with the number of training pictures, by the recipe `fast`.
     Raises the errors of `pawlab.errors`.
     """
     previewed = choose_recipe(recipe)
@@ -289,9 +308,10 @@ def explore(
     dataset = measured.dataset
     stats = describe(dataset, infos={key: value.info for key, value in measured.image_stats.items()})
     overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
+    curve = _learning_curve(measured, seed, progress) if learning_curve else None
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
-        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed)
+        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, curve)
     values = {
         "data": dataset.name,
         "classes": list(dataset.classes),
@@ -301,8 +321,17 @@ def explore(
         "notes": [*dataset.doubts, *dataset.notes],
         "skipped": count_skipped(dataset.skipped),
         "set_aside": set_aside(dataset.skipped),
+        **({} if curve is None else {"learning_curve": curve.to_dict()}),
     }
     return Exploration(values, dataset)
+
+
+def _learning_curve(measured: Measurements, seed: int, progress: Progress) -> LearningCurve:
+    """Measure it on the features that the default recipe will want too."""
+    recipe = choose_recipe("fast")
+    preprocess = replace(recipe.preprocess, value_range=measured.value_range)
+    near = [(pair.first, pair.second) for pair in measured.near]
+    return curve_of(measured.dataset, preprocess, str(recipe.backbone), FeatureSource(progress), near, seed)
 
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:

@@ -17,6 +17,7 @@ import pytest
 
 from pawlab import cli
 from pawlab import pipeline as workflow
+from pawlab.cli.tables import print_evaluation
 from pawlab.export.forms import FORMS
 from pawlab.names import printable
 from pawlab.runs.record import Run
@@ -162,6 +163,33 @@ def test_evaluate(pawlab: Any, run: Run, learnable_folder: Path) -> None:
     assert document["pictures"] == run.metrics["test"]["pictures"]
 
 
+def test_the_rarest_class_is_told_by_itself(pawlab: Any, run: Run, learnable_folder: Path, tmp_path: Path) -> None:
+    for label, count in (("cold-squares", 12), ("warm-circles", 3)):
+        (tmp_path / "few" / label).mkdir(parents=True)
+        for number in range(count):
+            name = f"{label}/{number:02}.png"
+            (tmp_path / "few" / name).write_bytes((learnable_folder / name).read_bytes())
+    out = pawlab("evaluate", run.folder, tmp_path / "few", "--include-seen").out
+    assert "Rarest     warm-circles: recall 100.0% (95% interval 43.9% to 100.0%) of 3 pictures" in out
+    assert "balanced accuracy 100.0%, macro F1 1.000" in out
+    trained = pawlab("train", tmp_path / "few", "--out", tmp_path / "run", "--no-report").out
+    assert "Rarest     warm-circles: recall" in trained
+    assert "Rarest" not in pawlab("evaluate", run.folder, learnable_folder, "--include-seen").out
+
+
+def test_a_class_that_is_never_predicted_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"pictures": 1, "recall": 0.0, "precision": None, "f1": 0.0}
+    print_evaluation(
+        {
+            **{"accuracy": 0.9, "ci95": [0.6, 0.98], "pictures": 10, "balanced_accuracy": 0.5, "macro_f1": 0.4737},
+            "per_class": {"common": {"pictures": 9, "recall": 1.0, "precision": 0.9, "f1": 0.947}, "rare": row},
+        }
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "Rarest     rare: recall 0.0% (95% interval 0.0% to 79.3%) of 1 picture; it is never predicted"
+    assert lines[4] == "           rare: recall 0.0% of 1, never predicted"
+
+
 def test_explore(pawlab: Any, learnable_folder: Path) -> None:
     code, out, _ = pawlab("explore", learnable_folder)
     assert code == 0
@@ -169,6 +197,15 @@ def test_explore(pawlab: Any, learnable_folder: Path) -> None:
     document = json.loads(pawlab("explore", learnable_folder, "--json").out)
     assert document["overlap"] == 0
     assert document["classes"] == ["cold-squares", "warm-circles"]
+
+
+def test_the_learning_curve_is_printed_and_in_the_document(pawlab: Any, learnable_folder: Path) -> None:
+    out = pawlab("explore", learnable_folder, "--learning-curve").out
+    curve = json.loads(pawlab("explore", learnable_folder, "--learning-curve", "--json").out)["learning_curve"]
+    first, *_, last = curve["points"]
+    assert f"Curve      {first['pictures']} training pictures: accuracy {first['accuracy']:.1%} (" in out
+    assert f"           {last['pictures']} training pictures: accuracy 100.0% (" in out
+    assert f"           {curve['sentence']}\n" in out
 
 
 def test_recipes(pawlab: Any) -> None:

@@ -135,7 +135,7 @@ def confusion_of(number: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list
 def test_confusion_writes_every_count_in_its_cell(number: int) -> None:
     counts, classes = confusion_of(number)
     axes = plots.confusion_figure(counts, classes).axes[0]
-    written = {text.get_position(): text.get_text() for text in axes.texts}
+    written = {text.get_position(): text.get_text() for text in axes.texts if not text.get_text().endswith("%")}
     for (row, column), count in np.ndenumerate(counts):
         if count or number == 2:
             assert written[column, row] == str(count)
@@ -143,7 +143,24 @@ def test_confusion_writes_every_count_in_its_cell(number: int) -> None:
             assert (column, row) not in written  # an empty cell says it more quietly
     assert [label.get_text() for label in axes.get_yticklabels()] == classes
     assert [label.get_text() for label in axes.get_xticklabels()] == classes
-    assert (axes.get_ylabel(), axes.get_xlabel()) == ("label", "answer")
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("label", "predicted")
+
+
+def test_a_few_classes_have_their_shares_written_too() -> None:
+    few = plots.confusion_figure(np.array([[3, 1], [0, 0]]), ["a", "b"]).axes[0]
+    shares = [(text.get_position(), text.get_text()) for text in few.texts if text.get_text().endswith("%")]
+    assert shares == [((0, 0.32), "75%"), ((1, 0.32), "25%")]  # a class without pictures has none
+    many = plots.confusion_figure(np.eye(7, dtype=int), list("abcdefg")).axes[0]
+    assert not [text for text in many.texts if text.get_text().endswith("%")]
+
+
+def test_curves_begin_and_end_where_they_must_and_show_chance() -> None:
+    (axes,) = plots.roc_figure(np.array([0.0, 0.0, 0.5, 1.0]), np.array([0.0, 0.5, 1.0, 1.0])).axes
+    assert points(axes, "ROC") == [(0.0, 0.0), (0.0, 0.5), (0.5, 1.0), (1.0, 1.0)]
+    assert points(axes, "chance") == [(0, 0), (1, 1)]
+    (axes,) = plots.precision_recall_figure(np.array([0.5, 1.0]), np.array([1.0, 0.4]), 0.25).axes
+    assert points(axes, "precision") == [(0.0, 1.0), (0.5, 1.0), (1.0, 0.4)]
+    assert set(np.asarray(line(axes, "chance").get_ydata()).tolist()) == {0.25}
 
 
 def test_confusion_is_shaded_by_the_share_of_the_label() -> None:
@@ -170,7 +187,7 @@ def test_a_hundred_classes_are_a_picture_without_numbers() -> None:
 def test_calibration_shows_the_filled_bins_with_their_intervals() -> None:
     bins = [Bin(4, 0.6, 0.5), Bin(100, 0.95, 0.97)]
     axes, below = plots.calibration_figure(bins, classes=2).axes
-    assert points(axes, "answers") == [(0.6, 0.5), (0.95, 0.97)]
+    assert points(axes, "predictions") == [(0.6, 0.5), (0.95, 0.97)]
     bars = np.array(axes.collections[0].get_segments())[:, :, 1]  # type: ignore[attr-defined]
     assert bars == pytest.approx(np.array([wilson_interval(2, 4), wilson_interval(97, 100)]))
     assert [patch.get_height() for patch in below.patches] == [4, 100]  # type: ignore[attr-defined]
@@ -179,9 +196,9 @@ def test_calibration_shows_the_filled_bins_with_their_intervals() -> None:
 
 def test_calibration_where_everything_is_right_or_nothing_answered() -> None:
     axes, _ = plots.calibration_figure([Bin(10, 0.999, 1.0)], classes=2).axes
-    assert points(axes, "answers") == [(0.999, 1.0)]
+    assert points(axes, "predictions") == [(0.999, 1.0)]
     axes, _ = plots.calibration_figure([], classes=2).axes
-    assert points(axes, "answers") == []
+    assert points(axes, "predictions") == []
 
 
 # Sheets

@@ -32,6 +32,31 @@ def test_what_is_done_is_not_done_again(learnable_folder: Path, tmp_path: Path) 
     assert rows[0]["test"] == first.run.metrics["test"]
 
 
+def test_each_is_held_against_the_best_on_the_same_test_pictures(
+    learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = compare(learnable_folder, ["fast", "accurate"], tmp_path / "out", report=False)
+    folder = tmp_path / "out" / "accurate"
+    rows = (folder / "predictions.csv").read_text(encoding="utf-8").splitlines()
+    wrong = [swapped(row) if ",test," in row and number % 2 else row for number, row in enumerate(rows)]
+    (folder / "predictions.csv").write_text("\n".join(wrong) + "\n", encoding="utf-8")
+    mistaken = sum(one != other for one, other in zip(rows, wrong, strict=True))
+    monkeypatch.setattr(type(found[0]), "score", property(lambda item: (item.recipe.name == "fast", 0.0)))
+    against = found.to_dict()
+    assert against[0]["against_best"] is None
+    assert against[1]["against_best"]["difference"] == -mistaken / found[0].run.metrics["test"]["pictures"]
+    assert against[1]["against_best"]["better"] is None  # of 6 pictures
+    header, lines = found.table()
+    assert [line[header.index("vs best")] for line in lines] == ["is it", "unclear"]
+
+
+def swapped(row: str) -> str:
+    """A row of predictions.csv with the other of two classes predicted."""
+    path, split, label, predicted, *rest = row.split(",")
+    other = {"cold-squares": "warm-circles", "warm-circles": "cold-squares"}[predicted]
+    return ",".join([path, split, label, other, *rest])
+
+
 def test_other_data_or_seed_is_refused(learnable_folder: Path, tmp_path: Path) -> None:
     compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
     with pytest.raises(OutputError) as caught:

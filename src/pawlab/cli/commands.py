@@ -135,7 +135,7 @@ def compare(
         say("The same command goes on from here.")
         raise
     if as_json:
-        show_json({"recipes": [item.to_dict() for item in compared]})
+        show_json({"recipes": compared.to_dict()})
     else:
         print_table(*compared.table())
         if compared.page.is_file():
@@ -210,6 +210,7 @@ def explain(
 def evaluate(
     model: Model,
     data: Data,
+    out: Annotated[Path | None, _option("A folder for a page, all predictions, metrics and the mistakes.")] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
     ] = False,
@@ -222,12 +223,14 @@ def evaluate(
     from pawlab.cli.tables import print_evaluation
 
     evaluation, excluded = pipeline.evaluate_data(
-        model, data, bar, include_seen=include_seen, sure_at=sure_at, **options.keywords()
+        model, data, bar, include_seen=include_seen, sure_at=sure_at, out=out, **options.keywords()
     )
     if as_json:
         show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
     print_evaluation(evaluation.to_dict())
+    if out is not None:
+        show(f"Page       {out / 'evaluation.html'}")
     if excluded:
         say(f"{counted(excluded, 'picture', 'pictures')} of training or validation excluded.")
     if evaluation.seen:
@@ -271,6 +274,9 @@ def explore(
     data: Data,
     out: Annotated[Path | None, _option("Write explore.html into this folder: a page with pictures.")] = None,
     recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Measure what more pictures would bring, by the recipe fast.")
+    ] = False,
     seed: Seed = 0,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
@@ -279,7 +285,9 @@ def explore(
     from pawlab import pipeline
     from pawlab.cli.tables import print_exploration
 
-    found = pipeline.explore(data, seed, recipe=recipe, out=out, progress=bar, **options.keywords())
+    found = pipeline.explore(
+        data, seed, recipe=recipe, out=out, learning_curve=learning_curve, progress=bar, **options.keywords()
+    )
     if as_json:
         show_json(found)
     else:

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from pawlab.cli.terminal import show
 from pawlab.errors import counted
+from pawlab.evaluation.confusion import rarest_class
+from pawlab.evaluation.metrics import wilson_interval
 from pawlab.names import on_terminal
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
@@ -128,6 +130,7 @@ def print_run(run: "Run") -> None:
         show(f"Read       {note}")
     show(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
     show(f"Test       {_with_interval(metrics['test'])}")
+    _print_rarest(metrics["counts"]["train"], metrics["test"]["per_class"])
     show(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
     for sentence in metrics["verdict"]["sentences"]:
         show(f"           {sentence}")
@@ -152,11 +155,30 @@ def print_skipped(kinds: Sequence[dict[str, Any]], rest: str = "") -> None:
 
 
 def print_evaluation(scored: dict[str, Any]) -> None:
-    """Print a score, and each class's recall."""
+    """Print a score, that of the rarest class, and each class's recall and precision."""
     show(f"Test       {_with_interval(scored)}")
-    for name, values in scored["by_class"].items():
+    show(f"Classes    balanced accuracy {scored['balanced_accuracy']:.1%}, macro F1 {scored['macro_f1']:.3f}")
+    pictures = {name: row["pictures"] for name, row in scored["per_class"].items() if row["pictures"]}
+    _print_rarest(pictures, scored["per_class"])
+    for name, values in scored["per_class"].items():
         recall = f"recall {values['recall']:.1%} of {values['pictures']:,}" if values["pictures"] else "no pictures"
-        show(f"           {name}: {recall}")
+        precision = "never predicted" if values["precision"] is None else f"precision {values['precision']:.1%}"
+        show(f"           {name}: {recall}, {precision}")
+
+
+def _print_rarest(pictures: dict[str, int], scored: dict[str, dict[str, Any]]) -> None:
+    """Print how the rarest class fares, where classes are unequal: accuracy hides it."""
+    rarest = rarest_class(pictures)
+    if rarest is None:
+        return
+    row = scored[rarest]
+    if not row["pictures"]:
+        show(f"Rarest     {rarest}: no test pictures, so nothing is known of it")
+        return
+    low, high = wilson_interval(round(row["recall"] * row["pictures"]), row["pictures"])
+    of = counted(row["pictures"], "picture", "pictures")
+    never = "; it is never predicted" if row["precision"] is None else ""
+    show(f"Rarest     {rarest}: recall {row['recall']:.1%} (95% interval {low:.1%} to {high:.1%}) of {of}{never}")
 
 
 def _with_interval(score: dict[str, Any]) -> str:
@@ -175,7 +197,18 @@ def print_exploration(found: dict[str, Any]) -> None:
     show(f"Overlap    {found['overlap']} (pictures that are in two splits)")
     for note in found["notes"]:
         show(f"Read       {note}")
+    if "learning_curve" in found:
+        _print_curve(found["learning_curve"])
     print_findings(found["findings"])
+
+
+def _print_curve(curve: dict[str, Any]) -> None:
+    """Print accuracy by the number of training pictures, and what twice as many would bring."""
+    for number, point in enumerate(curve["points"]):
+        low, high = point["ci95"]
+        of = counted(point["pictures"], "training picture", "training pictures")
+        show(f"{'' if number else 'Curve':<11}{of}: accuracy {point['accuracy']:.1%} ({low:.1%} to {high:.1%})")
+    show(f"{'' if curve['points'] else 'Curve':<11}{curve['sentence']}")
 
 
 def print_findings(findings: Sequence[dict[str, Any]]) -> None:

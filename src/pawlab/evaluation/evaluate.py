@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 from pawlab.classifier import Classifier, Prediction
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.errors import DataError
-from pawlab.evaluation.metrics import Score, score
+from pawlab.evaluation.calibration import calibration_error
+from pawlab.evaluation.confusion import confusion_counts, mean_over_classes, normalised, per_class
+from pawlab.evaluation.curves import Curves, threshold_curves
+from pawlab.evaluation.metrics import Score, log_loss, score
 from pawlab.images import PictureInfo
 from pawlab.progress import Progress, silent
+
+_MOST_IN_MATRIX = 100  # classes; more would make files that nobody reads
+_FORMER_KEYS = ("pictures", "precision", "recall")
 
 
 @dataclass(frozen=True)
@@ -52,30 +58,45 @@ class Evaluation:
     @property
     def confusion(self) -> NDArray[np.int64]:
         """Return counts (classes, classes): row = true class, column = predicted class."""
-        counts = np.zeros((len(self.classes),) * 2, np.int64)
-        np.add.at(counts, (self.labels, self.probabilities.argmax(axis=1)), 1)
-        return counts
+        return confusion_counts(self.probabilities, self.labels)
 
     @property
-    def by_class(self) -> dict[str, dict[str, Any]]:
-        """Return pictures, precision and recall per class; None where nothing was predicted, or nothing is there."""
-        counts = self.confusion
-        rows = zip(self.classes, counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1), strict=True)
+    def per_class(self) -> dict[str, dict[str, Any]]:
+        """Return precision, recall, f1 and pictures per class; None where there is nothing to divide by."""
+        return per_class(self.confusion, self.classes)
+
+    @property
+    def curves(self) -> Curves | None:
+        """Return the ROC and the precision-recall curve; None unless there are two classes, and pictures of both."""
+        return threshold_curves(self.probabilities, self.labels)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Return what metrics.json holds of a split, as plain values, each metric under its usual name.
+
+        Confusion stands in it for up to 100 classes: as counts, and normalised to shares of the true class.
+        """
+        of_classes, counts, curves = self.per_class, self.confusion, self.curves
+        few = len(self.classes) <= _MOST_IN_MATRIX
+        matrices = {"confusion": counts.tolist(), "confusion_normalised": normalised(counts).round(6).tolist()}
         return {
-            name: {
-                "pictures": int(pictures),
-                "precision": float(right / predicted) if predicted else None,
-                "recall": float(right / pictures) if pictures else None,
-            }
-            for name, right, predicted, pictures in rows
+            **self.score.to_dict(),
+            "balanced_accuracy": mean_over_classes(of_classes, "recall"),
+            "macro_f1": mean_over_classes(of_classes, "f1"),
+            "log_loss": log_loss(self.probabilities, self.labels),
+            "ece": calibration_error(self.probabilities, self.labels),
+            "per_class": of_classes,
+            **(matrices if few else {}),
+            **({} if curves is None else curves.to_dict(self.classes[curves.positive])),
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the score, and precision, recall and counts per class, as plain values."""
+        """Return the metrics, and what they are of, as plain values. `by_class` is the former name of `per_class`."""
+        former = {name: {key: row[key] for key in _FORMER_KEYS} for name, row in self.per_class.items()}
         return {
-            **self.score.to_dict(),
+            **self.metrics,
             "classes": list(self.classes),
-            "by_class": self.by_class,
+            "by_class": former,
             "confusion": self.confusion.tolist(),
             "seen_in_training": self.seen,
             "set_aside": [{"picture": item.name, "reason": item.reason} for item in self.skipped],

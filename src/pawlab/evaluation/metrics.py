@@ -45,6 +45,16 @@ def cross_entropy(probabilities: Probabilities, labels: Labels) -> float:
     return float(-np.log(np.clip(true, _SMALLEST, 1.0)).mean())
 
 
+def log_loss(probabilities: Probabilities, labels: Labels) -> float:
+    """Return the mean of -log p(true class), in nats, as scikit-learn computes it.
+
+    A probability of 0 counts as 2.2e-16, a float64's precision, where `cross_entropy` has 1e-7: a class that was ruled
+    out wrongly costs 36 nats instead of 16.
+    """
+    true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.clip(true, np.finfo(np.float64).eps, 1.0)).mean())
+
+
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
     """Return the 95% interval of a share `right` of `total`.
 

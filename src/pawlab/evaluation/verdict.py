@@ -5,58 +5,82 @@ would take in the climb. In it
 
     stable_range   = the lowest and the highest validation accuracy
     trend          = rising or falling where a straight line through validation accuracy has a slope other than 0, by a
-                     t test at 5%, and moves by a point or more; else level
-    over_baseline  = mean validation accuracy - share of the largest class
+                     t test at 5%, and moves by a point or more; else level; None where too little tells
+    over_baseline  = mean validation accuracy - share of the largest class, with its 95% interval (Wilson's)
+    better_than_baseline = True or False where an exact binomial test at 5% and the interval agree; else None
     gap            = mean training accuracy - mean validation accuracy
-    overfit        = the gap is larger than 0.05, and larger than chance allows where the number of pictures is known
+    overfit        = True where the gap is larger than 0.05 and Fisher's exact test at 5%, one-sided, takes it for more
+                     than chance; False where it isn't, and its 95% interval (Newcombe 1998, Statistics in Medicine
+                     17:873, method 10) stays below 0.10; None where there are too few pictures to tell
 
 0.05 is 2.6 standard errors of the difference between accuracies of 0.7 on 800 and on 2,000 pictures. Training accuracy
-is taken during the epoch, with dropout and augmentation at work: it errs on the low side, and so does the gap.
+is taken during the epoch, with dropout and augmentation at work: it errs on the low side, and so does the gap. A trend
+that moves fewer than six of the pictures is none that any test could tell from chance: 2 x 0.5^5 > 5%.
 
 A probe that is fitted in one go isn't judged: with more features than pictures it separates its training pictures
-whatever it does on others. Where neither accuracy is two points above guessing, nothing was learned.
+whatever it does on others.
 """
 
 from collections.abc import Sequence
 from math import ceil, sqrt
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.metrics import wilson_interval
 
 _SHARE = 4  # the window is one fourth of the epochs
 _FEWEST_EPOCHS = 5
 _LARGEST_GAP = 0.05
+_TELLABLE_GAP = 0.10  # where a gap as large as this can't be excluded, nothing is said
 _SMALLEST_TREND = 0.01  # from the first epoch of the window to the last
-_LEAST_LEARNED = 0.02  # above guessing, in validation or training
+_FEWEST_MOVED = 6  # pictures
 _SMALLEST_SHOWN = 0.0005  # less would read as 0.0 points
-_STANDARD_ERRORS = 1.645  # 95% of chance differences are smaller (one-sided)
+_SIGNIFICANT = 0.05
+
+
+class Share(NamedTuple):
+    """So many of so many pictures."""
+
+    right: int
+    pictures: int
+
+    @property
+    def value(self) -> float:
+        """Return it as a number, 0 to 1."""
+        return self.right / self.pictures
 
 
 def judge(
-    history: Sequence[Epoch], baseline: float, pictures: tuple[int, int] | None = None, one_shot: bool = False
+    history: Sequence[Epoch], baseline: float, pictures: tuple[int, int], one_shot: bool = False
 ) -> dict[str, Any]:
     """Return the verdict on a history of one epoch or more, as metrics.json holds it.
 
     All numbers are shares, 0 to 1. `baseline`: the validation accuracy of always guessing the largest class.
     `pictures`: how many were trained and validated on. `one_shot`: the only epoch is a probe that was fitted in one go.
-    In the verdict `overfit` is None where there is but one epoch; `sentences` say where it ended, and whether it
-    overfits.
+    In the verdict `overfit` is None where there is but one epoch, or where there are too few pictures to tell;
+    `sentences` say where it ended, and whether it overfits.
     """
     rows = window(history)
     validation = [row.val_accuracy for row in rows]
-    trained, validated = fmean(row.accuracy for row in rows), fmean(validation)
-    over_baseline, gap = validated - baseline, trained - validated
-    trend = _trend(validation)
-    allowed = max(_LARGEST_GAP, _chance(trained, validated, pictures))
-    overfit = None if len(history) == 1 else gap > allowed
+    means = fmean(row.accuracy for row in rows), fmean(validation)
+    trained, validated = (Share(round(mean * count), count) for mean, count in zip(means, pictures, strict=True))
+    over_baseline, gap = means[1] - baseline, means[0] - means[1]
+    trend = _trend(validation, pictures[1])
+    overfit = None if len(history) == 1 else overfits(trained, validated)
+    learned = True in (differs(trained, baseline), differs(validated, baseline))
     return {
         "stable_range": [round(min(validation), 6), round(max(validation), 6)],
         "trend": trend,
         "over_baseline": round(over_baseline, 6),
+        "over_baseline_ci95": [round(bound - baseline, 6) for bound in wilson_interval(*validated)],
+        "better_than_baseline": differs(validated, baseline),
         "gap": round(gap, 6),
         "overfit": overfit,
-        "sentences": [_ended(validation, trend, over_baseline), _fits(gap, over_baseline, overfit, one_shot)],
+        "sentences": [
+            f"{_ended(validation, trend)}{_against_guessing(validated, over_baseline, baseline)}.",
+            _fits(gap, learned, overfit, one_shot, len(history), pictures[1]),
+        ],
     }
 
 
@@ -65,50 +89,94 @@ def window(history: Sequence[Epoch]) -> Sequence[Epoch]:
     return history[-max(_FEWEST_EPOCHS, ceil(len(history) / _SHARE)) :]
 
 
-def _ended(validation: Sequence[float], trend: str, over_baseline: float) -> str:
-    low, high = f"{min(validation):.1%}", f"{max(validation):.1%}"
-    better = f"{_points(over_baseline)} than always guessing the largest class."
-    if len(validation) == 1:
-        return f"Validation accuracy is {low}, {better}"
-    where = low if low == high else f"between {low} and {high}"
-    if trend != "level":
-        where = f"still {trend}, from {validation[0]:.1%} to {validation[-1]:.1%}"
-    return f"Validation accuracy was {where} over the last {len(validation)} epochs, on average {better}"
+def differs(share: Share, baseline: float) -> bool | None:
+    """Say whether accuracy is better (True) or worse (False) than a baseline; None where that may be chance.
+
+    By an exact binomial test, two-sided at 5%, and Wilson's 95% interval, which must agree.
+    """
+    from scipy.stats import binomtest
+
+    low, high = wilson_interval(*share)
+    if low <= baseline <= high or binomtest(*share, baseline).pvalue >= _SIGNIFICANT:
+        return None
+    return low > baseline
 
 
-def _fits(gap: float, over_baseline: float, overfit: bool | None, one_shot: bool) -> str:
-    higher = "the same" if abs(gap) < _SMALLEST_SHOWN else _points(gap, "higher", "lower")
-    if overfit:
-        says = "it overfits"
-    elif max(over_baseline, over_baseline + gap) < _LEAST_LEARNED:
-        says = "it is no better than guessing"
-    elif one_shot:
-        says = "for a probe fitted in one go, that says little about overfitting"
-    elif overfit is None:
-        says = "one epoch is too few to tell whether it overfits"
-    else:
-        says = "no sign of overfitting"
-    return f"Training accuracy is {higher}: {says}."
+def overfits(trained: Share, validated: Share) -> bool | None:
+    """Say whether training accuracy is higher than validation accuracy for more reasons than chance; None: can't tell.
+
+    See the head of this module.
+    """
+    from scipy.stats import fisher_exact
+
+    table = [(right, pictures - right) for right, pictures in (trained, validated)]
+    certain = float(fisher_exact(table, alternative="greater").pvalue) < _SIGNIFICANT
+    if certain and trained.value - validated.value > _LARGEST_GAP:
+        return True
+    return False if difference_interval(trained, validated)[1] < _TELLABLE_GAP else None
 
 
-def _trend(values: Sequence[float]) -> str:
-    """Return the trend; fewer than three values count as level."""
-    if len(values) < 3 or min(values) == max(values):
+def difference_interval(one: Share, other: Share) -> tuple[float, float]:
+    """Return the 95% interval of the difference of two shares of different pictures (Newcombe 1998, method 10)."""
+    (low, high), (other_low, other_high) = wilson_interval(*one), wilson_interval(*other)
+    down = sqrt((one.value - low) ** 2 + (other_high - other.value) ** 2)
+    up = sqrt((high - one.value) ** 2 + (other.value - other_low) ** 2)
+    return (one.value - other.value - down, one.value - other.value + up)
+
+
+def _trend(values: Sequence[float], pictures: int) -> str | None:
+    """Return the trend; None for fewer than three values, and for one that chance may have made of few pictures."""
+    if len(values) < 3:
+        return None
+    if min(values) == max(values):
         return "level"
     from scipy.stats import linregress
 
     line = linregress(range(len(values)), values)
-    if line.pvalue >= 0.05 or abs(line.slope) * (len(values) - 1) < _SMALLEST_TREND:
+    moved = abs(line.slope) * (len(values) - 1)
+    if moved >= _SMALLEST_TREND and round(moved * pictures) < _FEWEST_MOVED:
+        return None
+    if line.pvalue >= _SIGNIFICANT or moved < _SMALLEST_TREND:
         return "level"
     return "rising" if line.slope > 0 else "falling"
 
 
-def _chance(trained: float, validated: float, pictures: tuple[int, int] | None) -> float:
-    """Return the gap that 95% of samples of one population stay below."""
-    if pictures is None:
-        return 0.0
-    shared = (trained * pictures[0] + validated * pictures[1]) / sum(pictures)
-    return _STANDARD_ERRORS * sqrt(shared * (1 - shared) * sum(1 / count for count in pictures))
+def _ended(validation: Sequence[float], trend: str | None) -> str:
+    low, high = f"{min(validation):.1%}", f"{max(validation):.1%}"
+    if len(validation) == 1:
+        return f"Validation accuracy is {low}, "
+    where = low if low == high else f"between {low} and {high}"
+    if trend in ("rising", "falling"):
+        where = f"still {trend}, from {validation[0]:.1%} to {validation[-1]:.1%}"
+    return f"Validation accuracy was {where} over the last {len(validation)} epochs, on average "
+
+
+def _against_guessing(validated: Share, over_baseline: float, baseline: float) -> str:
+    guessing = "always guessing the largest class"
+    if differs(validated, baseline) is not None:
+        low, high = sorted(abs(bound - baseline) * 100 for bound in wilson_interval(*validated))
+        return f"{_points(over_baseline)} than {guessing} (95% interval {low:.1f} to {high:.1f})"
+    if abs(over_baseline) < _SMALLEST_SHOWN:
+        return f"the same as {guessing}"
+    pictures = f"{validated.pictures:,} pictures are" if validated.pictures != 1 else "1 picture is"
+    return f"{_points(over_baseline, 'above', 'below')} {guessing}: {pictures} too few to tell the two apart"
+
+
+def _fits(gap: float, learned: bool, overfit: bool | None, one_shot: bool, epochs: int, pictures: int) -> str:
+    higher = "the same" if abs(gap) < _SMALLEST_SHOWN else _points(gap, "higher", "lower")
+    if overfit:
+        says = "it overfits"
+    elif not learned:
+        says = "neither is clearly better than guessing"
+    elif one_shot:
+        says = "for a probe fitted in one go, that says little about overfitting"
+    elif epochs == 1:
+        says = "one epoch is too few to tell whether it overfits"
+    elif overfit is None:
+        says = f"{pictures:,} validation pictures are too few to tell whether it overfits"
+    else:
+        says = "no sign of overfitting"
+    return f"Training accuracy is {higher}: {says}."
 
 
 def _points(difference: float, more: str = "better", less: str = "worse") -> str:

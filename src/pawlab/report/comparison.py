@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.paired import Paired
 from pawlab.report import plots
 from pawlab.report.page import write_page
 from pawlab.templates import percent
@@ -19,7 +20,8 @@ class ComparedRun:
     """One run of a comparison.
 
     `metrics`: what metrics.json holds; `page`: its own page's address as seen from the comparison, or None;
-    `published`: the range of validation accuracies that the recipe's source reports, or None.
+    `published`: the range of validation accuracies that the recipe's source reports, or None. `against_best`: this run
+    against the best in validation on the same test pictures; None for the best itself.
     """
 
     name: str
@@ -28,6 +30,7 @@ class ComparedRun:
     history: Sequence[Epoch]
     page: str | None = None
     published: tuple[float, float] | None = None
+    against_best: Paired | None = None
 
 
 def write_comparison(path: Path, data: str, runs: Sequence[ComparedRun]) -> None:
@@ -35,7 +38,7 @@ def write_comparison(path: Path, data: str, runs: Sequence[ComparedRun]) -> None
 
     Raises OutputError where they can't be written.
     """
-    best = max(runs, key=lambda run: (run.metrics["validation"]["accuracy"], -run.metrics["validation"]["loss"]))
+    best = next(run for run in runs if run.against_best is None)
     histories = {run.name: run.history for run in runs}
     last = ", ".join(f"{run.name} {percent(run.history[-1].val_accuracy)}" for run in runs)
     says = f"Validation accuracy at the last epoch: {last}."
@@ -47,12 +50,11 @@ def write_comparison(path: Path, data: str, runs: Sequence[ComparedRun]) -> None
         data=data,
         runs=runs,
         best=best,
-        close=[run.name for run in runs if run is not best and _overlap(run, best)],
+        standing={better: _names(runs, better) for better in (True, False, None)},
         wide=plots.to_svg(wide, "wide", says),
         narrow=plots.to_svg(narrow, "narrow", says),
     )
 
 
-def _overlap(one: ComparedRun, other: ComparedRun) -> bool:
-    (low, high), (other_low, other_high) = one.metrics["test"]["ci95"], other.metrics["test"]["ci95"]
-    return bool(low <= other_high and other_low <= high)
+def _names(runs: Sequence[ComparedRun], better: bool | None) -> list[str]:
+    return [run.name for run in runs if run.against_best is not None and run.against_best.better is better]

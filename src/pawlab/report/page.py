@@ -3,6 +3,7 @@
 import datetime
 import json
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import Any
 
 from pawlab import __version__, templates
 from pawlab.datasets.dataset import count_skipped
+from pawlab.evaluation.metrics import wilson_interval
+from pawlab.report import glossary
 from pawlab.report.shown import square
 from pawlab.report.style import css_variables
 from pawlab.storage import replacing_file
 from pawlab.templates import percent
 
+_PLAIN = {"recall": glossary.RECALL, "precision": glossary.PRECISION, "f1": glossary.F1}
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>|#~&$]")  # what means something in it
 _NO_OPTIONS = frozenset({"kind", "output_shape", "parameters", "trainable"})
 
 
@@ -29,10 +34,11 @@ def write_page(path: Path, template: str, **values: Any) -> None:
 @cache
 def _environment() -> Any:
     environment = templates.environment(Path(__file__).parent)
-    environment.globals.update(version=__version__, today=_today, css_variables=css_variables)
+    environment.globals.update(version=__version__, today=_today, css_variables=css_variables, plain=_PLAIN)
     environment.filters.update(
         count_skipped=count_skipped,
         percent_or_dash=lambda share: "–" if share is None else percent(share),
+        wilson=wilson_interval,
         span=lambda bounds: f"{bounds[0] * 100:.1f}–{percent(bounds[1])}",
         sureness=sureness,
         shape=lambda sizes: " × ".join(f"{size:,}" for size in sizes),
@@ -49,6 +55,7 @@ def _environment() -> Any:
         quoted=quoted,
         python=lambda text: json.dumps(text, ensure_ascii=False),  # a Python string literal too
         square=square,
+        md=_markdown,
     )
     return environment
 
@@ -83,6 +90,11 @@ def quoted(text: str) -> str:
     """Return an argument of a command as it is typed, in double quotes where that will do in every shell."""
     plain = quote(text)
     return plain if plain == text or not text.isprintable() or set('"$`\\!%') & set(text) else f'"{text}"'
+
+
+def _markdown(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    return _MARKDOWN.sub(lambda mark: f"\\{mark[0]}", " ".join(text.split()))
 
 
 def _options(layer: Mapping[str, Any]) -> str:

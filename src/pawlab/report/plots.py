@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pawlab.evaluation.calibration import BINS, Bin
 from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.learning_curve import LearningCurve
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.images import Pixels
 from pawlab.report.drawing import as_element
@@ -162,13 +163,37 @@ def regularisation_figure(losses: Mapping[float, float]) -> "Figure":
     axes.plot(*best, "o", markersize=9, color=blue, label="chosen")
     axes.annotate("chosen", best, (0, 11), textcoords="offset points", ha="center", color=blue)
     axes.set(
-        title="Validation loss by C, inverse regularisation strength",
+        title="Validation loss by C",
         xlabel="C: larger lets the head follow the training pictures closer",
         xscale="log",
         ylim=(0, max(losses.values()) * 1.06),
     )
     axes.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
     axes.minorticks_off()
+    return figure
+
+
+@_styled()
+def learning_curve_figure(curve: LearningCurve) -> "Figure":
+    """Draw accuracy by the number of training pictures with 95% intervals; hollow: what twice as many would bring."""
+    figure = _figure(_NARROW, 3.2)
+    axes = figure.subplots()
+    numbers, accuracies = [one.pictures for one in curve.points], [one.accuracy for one in curve.points]
+    bounds = np.array([one.ci95 for one in curve.points])
+    axes.vlines(numbers, *bounds.T, color=LIGHT["blue"], linewidth=1.2)
+    axes.plot(numbers, accuracies, "o-", color=LIGHT["blue"], markersize=6, label="measured")
+    ticks, lowest = numbers, bounds.min()
+    if curve.doubled is not None:
+        value, low, high = curve.doubled
+        ticks, lowest, twice = [*numbers, 2 * numbers[-1]], min(lowest, low), 2 * numbers[-1]
+        axes.vlines([twice], [low], [high], color=LIGHT["orange"], linewidth=1.2)
+        line = [numbers[-1], twice], [accuracies[-1], value]
+        axes.plot(*line, color=LIGHT["orange"], dashes=(4, 2), label="extrapolated")
+        axes.plot([twice], [value], "o", color=LIGHT["orange"], markerfacecolor=LIGHT["paper"], label="twice")
+    axes.set(title="Learning curve", xlabel="training pictures", ylabel="accuracy", xscale="log")
+    axes.set_xticks(ticks, [f"{number:,}" for number in ticks])
+    axes.minorticks_off()
+    _accuracy_axis(axes, float(lowest))
     return figure
 
 
@@ -232,14 +257,15 @@ def _spread(wanted: Sequence[float], gap: float) -> list[float]:
     return heights.tolist()
 
 
-# What the answers are worth
+# What the predictions are worth
 
 
 @_styled()
 def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -> "Figure":
-    """Draw counts (classes, classes), row = true class, column = answer, shaded by their share of the row.
+    """Draw counts (classes, classes), row = true class, column = predicted class, shaded by their share of the row.
 
-    The shades are of one blue, the more opaque the larger the share; pale enough for dark print.
+    The shades are of one blue, the more opaque the larger the share; pale enough for dark print. Up to six classes have
+    their shares written too.
     """
     from matplotlib.colors import to_rgba_array
 
@@ -253,7 +279,7 @@ def confusion_figure(counts: NDArray[np.integer[Any]], classes: Sequence[str]) -
     shades = to_rgba_array(LIGHT["cell"], shares.ravel()).reshape(number, number, 4)
     axes.pcolormesh(range(number), range(number), shades, rasterized=number > MOST_NUMBERED)
     axes.invert_yaxis()
-    axes.set(title="Confusion", xlabel="answer", ylabel="label", aspect="equal")
+    axes.set(title="Confusion", xlabel="predicted", ylabel="label", aspect="equal")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if number <= MOST_NUMBERED:
@@ -268,21 +294,24 @@ def _write_counts(axes: "Axes", counts: NDArray[np.integer[Any]], size: int) -> 
         if count or len(counts) <= 6:
             weight = "bold" if row == column else "normal"
             axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=size, fontweight=weight)
+        if len(counts) <= 6 and counts[row].any():
+            share = f"{count / counts[row].sum():.0%}"
+            axes.text(column, row + 0.32, share, ha="center", va="center", fontsize=size - 3)
 
 
 @_styled()
 def calibration_figure(bins: Sequence[Bin], classes: int) -> "Figure":
-    """Draw how often answers were right against how sure they were, with 95% intervals, and how many there were."""
+    """Draw the share that is correct against the probability given, with 95% intervals, and how many there were."""
     figure = _figure(_NARROW, 4.0)
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     sureness, right = [entry.confidence for entry in bins], [entry.accuracy for entry in bins]
     axes.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="perfect")
     bounds = np.array([wilson_interval(round(entry.accuracy * entry.count), entry.count) for entry in bins])
     axes.vlines(sureness, *bounds.reshape(-1, 2).T, color=LIGHT["blue"], linewidth=1.2)
-    axes.plot(sureness, right, "o", color=LIGHT["blue"], markersize=6, label="answers")
-    axes.set(title="Calibration", ylabel="share right", ylim=(0, 1.03))
+    axes.plot(sureness, right, "o", color=LIGHT["blue"], markersize=6, label="predictions")
+    axes.set(title="Calibration", ylabel="share correct", ylim=(0, 1.03))
     below.bar(sureness, [entry.count for entry in bins], width=0.5 / BINS, color=LIGHT["blue"])
-    below.set(ylabel="pictures", xlabel="probability of the answer", xlim=(1 / classes - 0.02, 1.02))
+    below.set(ylabel="pictures", xlabel="probability of the prediction", xlim=(1 / classes - 0.02, 1.02))
     _percent(axes.yaxis)
     _percent(below.xaxis)
     return figure
@@ -309,6 +338,39 @@ def coverage_figure(shares: NDArray[Any], accuracies: NDArray[Any], promised: di
     _percent(axes.yaxis)
     _percent(axes.xaxis)
     return figure
+
+
+Line = NDArray[np.floating[Any]]
+
+
+@_styled()
+def roc_figure(false_positive_rate: Line, true_positive_rate: Line) -> "Figure":
+    """Draw a ROC curve from (0, 0) to (1, 1), and chance, the diagonal."""
+    figure = _figure(_NARROW, 3.4)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="chance")
+    axes.plot(false_positive_rate, true_positive_rate, color=LIGHT["blue"], label="ROC")
+    axes.set(title="ROC", xlabel="false positive rate", ylabel="true positive rate (recall)")
+    _unit_square(axes)
+    return figure
+
+
+@_styled()
+def precision_recall_figure(recall: Line, precision: Line, share: float) -> "Figure":
+    """Draw precision over recall in steps, and chance: `share`, that of the positive class among the pictures."""
+    figure = _figure(_NARROW, 3.4)
+    axes = figure.subplots()
+    axes.axhline(share, color=LIGHT["muted"], linewidth=1, dashes=(1.5, 2), label="chance")
+    axes.step(np.append(0.0, recall), np.append(precision[:1], precision), color=LIGHT["blue"], label="precision")
+    axes.set(title="Precision and recall", xlabel="recall", ylabel="precision")
+    _unit_square(axes)
+    return figure
+
+
+def _unit_square(axes: "Axes") -> None:
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    _percent(axes.xaxis)
+    _percent(axes.yaxis)
 
 
 # Sheets of pictures

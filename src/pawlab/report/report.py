@@ -1,34 +1,35 @@
-"""What a run found out -> its plots and report.html: one self-contained page."""
+"""What a run found out -> its plots and report.html, one self-contained page, with MODEL_CARD.md beside it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawlab.audit.findings import Finding
 from pawlab.classifier import Classifier
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.stats import Stats
-from pawlab.errors import ModelError
-from pawlab.evaluation.calibration import reliability
+from pawlab.evaluation.confusion import rarest_class
 from pawlab.evaluation.evaluate import Evaluation
-from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.evaluation.selective import accuracy_by_coverage
+from pawlab.evaluation.verdict import Share, differs
 from pawlab.export.example import pixels_code
-from pawlab.images import Preprocess, decode
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES
 from pawlab.recipes.own import is_recipe_file
 from pawlab.recipes.recipe import Recipe
 from pawlab.report import plots
 from pawlab.report.audit import preview, shown_findings
+from pawlab.report.glossary import explained
+from pawlab.report.mistakes import mistakes
+from pawlab.report.model_card import MODEL_CARD_FILE, write_model_card
 from pawlab.report.page import quoted, sureness, write_page
-from pawlab.report.shown import Shown, answers, decoded, shown_samples, whole
+from pawlab.report.results import confused, result_drawings, result_figures
+from pawlab.report.shown import Shown, answers, decoded, shown_samples
 from pawlab.templates import percent
 
 REPORT_FILE = "report.html"
@@ -36,7 +37,6 @@ PLOTS_FOLDER = "plots"
 
 _ANSWERS = 25
 _MISTAKES = 12
-_CONFUSED = 8
 _LABEL_ISSUES = 15
 
 
@@ -66,7 +66,7 @@ class Material:
 
 
 def write_report(material: Material, folder: Path, progress: Progress = silent) -> None:
-    """Write report.html and plots/ into `folder`."""
+    """Write report.html, plots/ and MODEL_CARD.md into `folder`."""
     with progress("Writing the report", total=4, unit="parts") as advance:
         pictures = _pictures(material)
         advance(1)
@@ -77,6 +77,7 @@ def write_report(material: Material, folder: Path, progress: Progress = silent) 
         advance(1)
         values = {**_values(material), **pictures, **_drawings(material, figures)}
         write_page(folder / REPORT_FILE, "report.html.j2", **values)
+        write_model_card(folder / MODEL_CARD_FILE, material.recipe, values)
         advance(1)
 
 
@@ -85,36 +86,14 @@ def _pictures(material: Material) -> dict[str, Any]:
     seed = material.record["seed"]
     answered = answers(material.test)
     order = np.random.default_rng(seed).permutation(len(answered))[:_ANSWERS]
-    wrong = sorted((item for item in answered if not item.right), key=lambda item: -item.probability)
-    mistakes = _explained(decoded(wrong[:_MISTAKES], whole), material.classifier)
     issues = material.label_issues[:_LABEL_ISSUES]
     return {
         "samples": shown_samples(material.dataset),
         "preview": preview(material.dataset, material.recipe, seed),
         "answers": decoded(answered[index] for index in order),
-        "mistakes": mistakes,
-        "mistakes_in_all": len(wrong),
-        "heated": any(item.heat is not None for item in mistakes),
+        "mistakes": mistakes(material.test, material.classifier, _MISTAKES),
         "label_issues": decoded(Shown(item.picture, item.suggested) for item in issues),
     }
-
-
-def _explained(wrong: list[Shown], classifier: Classifier | None) -> list[Shown]:
-    """Lay over each picture where its answer came from."""
-    if not wrong or classifier is None:
-        return wrong
-    try:
-        explainer = Explainer(classifier)
-    except ModelError:  # a network without a feature map has no positions
-        return wrong
-    return [item if item.pixels is None else _heated(item, explainer, classifier.card.preprocess) for item in wrong]
-
-
-def _heated(item: Shown, explainer: Explainer, preprocess: Preprocess) -> Shown:
-    path = item.picture.path
-    squashed = item.pixels if preprocess.resize_mode == "squash" else None
-    seen = decode(path, preprocess) if squashed is None else squashed
-    return replace(item, heat=overlay(seen, explainer.heatmap(path, item.answer)))
 
 
 # plots/
@@ -139,20 +118,12 @@ def _answer_tile(item: Shown) -> plots.Tile:
 
 
 def _plots(material: Material) -> dict[str, Any]:
-    test = material.test
-    figures = {
-        "history": _history_figure(material, "accuracy", "loss"),
-        "confusion": plots.confusion_figure(test.confusion, test.classes),
-        "calibration": plots.calibration_figure(reliability(test.probabilities, test.labels), len(test.classes)),
-    }
-    if material.promised_on is not None:
-        shares, accuracies = accuracy_by_coverage(*_surest_first(material.promised_on))
+    figures = {"history": _history_figure(material, "accuracy", "loss"), **result_figures(material.test)}
+    predicted = material.promised_on
+    if predicted is not None:
+        shares, accuracies = accuracy_by_coverage(predicted.probabilities.max(axis=1), predicted.correct)
         figures["coverage"] = plots.coverage_figure(shares, accuracies, material.metrics["selective"])
     return figures
-
-
-def _surest_first(predicted: Evaluation) -> tuple[NDArray[np.floating[Any]], NDArray[np.bool_]]:
-    return predicted.probabilities.max(axis=1), predicted.correct
 
 
 def _history_figure(material: Material, *parts: str) -> Any:
@@ -178,8 +149,10 @@ def _values(material: Material) -> dict[str, Any]:
         "run": str(material.run),
         "recipe": {**material.record["recipe"], "name": material.recipe.name},
         "findings": shown_findings(material.findings, material.dataset),
-        "by_class": material.test.by_class,
-        "confused": _confused(material.test),
+        "rarest": rarest_class(material.metrics["counts"]["train"]),
+        "confused": confused(material.test),
+        "explained": explained(material.metrics["test"], len(material.test.classes)),
+        "better": _better_than_guessing(material.metrics),
         "label_issues_in_all": len(material.label_issues),
         "command": _command(material.record["request"]),
         "pixels_code": pixels_code(material.recipe.preprocess),
@@ -187,32 +160,16 @@ def _values(material: Material) -> dict[str, Any]:
 
 
 def _drawings(material: Material, figures: dict[str, Any]) -> dict[str, Any]:
-    says = {"confusion": _confusion_says(material.test), "calibration": _calibration_says(material.test)}
+    drawings = result_drawings(material.test, figures)
     if "coverage" in figures:
-        says["coverage"] = _coverage_says(material.metrics["selective"])
-    svgs = {f"{name}_svg": plots.to_svg(figures[name], name, words) for name, words in says.items()}
-    return {"curves": _curves(material, figures["history"]), **svgs}
+        says = _coverage_says(material.metrics["selective"])
+        drawings["coverage"] = plots.to_svg(figures["coverage"], "coverage", says)
+    return {"curves": _curves(material, figures["history"]), "drawings": drawings}
 
 
-def _confusion_says(answered: Evaluation) -> str:
-    """Return what the shades mean and, where they are written into the drawing, the counts."""
-    classes = answered.classes
-    shades = f"Confusion of {len(classes)} classes: the darker a cell, the larger the share of its row."
-    if len(classes) > plots.MOST_NUMBERED:
-        return shades
-    rows = (
-        f"{label}: {', '.join(f'{count} {answer}' for answer, count in zip(classes, row, strict=True) if count)}"
-        for label, row in zip(classes, answered.confusion, strict=True)
-    )
-    return f"{shades} Each label, and what the answers were: {'; '.join(rows)}."
-
-
-def _calibration_says(answered: Evaluation) -> str:
-    said = (
-        f"{entry.count} at {percent(entry.confidence)} on average, of which {percent(entry.accuracy)} right"
-        for entry in reliability(answered.probabilities, answered.labels)
-    )
-    return f"Answers by how sure they were: {'; '.join(said)}."
+def _better_than_guessing(metrics: dict[str, Any]) -> bool | None:
+    test = metrics["test"]
+    return differs(Share(round(test["accuracy"] * test["pictures"]), test["pictures"]), metrics["baseline_accuracy"])
 
 
 def _coverage_says(promised: dict[str, Any]) -> str:
@@ -250,18 +207,6 @@ def _curve_says(material: Material, part: str) -> str:
         f"in validation from {told(first, held_out)} to {told(last, held_out)}; "
         f"at epoch {best}, the best, it is {told(history[best - 1], held_out)}."
     )
-
-
-def _confused(answered: Evaluation) -> list[str]:
-    """Return which label was most often taken for which other."""
-    classes, counts = answered.classes, answered.confusion
-    wrong = np.where(np.eye(len(classes), dtype=bool), 0, counts)
-    places = np.argsort(-wrong, axis=None, kind="stable")[:_CONFUSED]
-    return [
-        f"{classes[label]} taken for {classes[answer]}: {wrong[label, answer]:,} of {counts[label].sum():,}"
-        for label, answer in zip(*np.unravel_index(places, wrong.shape), strict=True)
-        if wrong[label, answer]
-    ]
 
 
 def _command(request: dict[str, Any]) -> str:

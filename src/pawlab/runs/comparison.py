@@ -1,5 +1,6 @@
 """Several runs on the same pictures, side by side."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,15 +8,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+
 from pawlab.datasets.dataset import Dataset
 from pawlab.errors import OutputError, RecipeError
 from pawlab.evaluation.history import Epoch
+from pawlab.evaluation.paired import Paired, paired
 from pawlab.graphs.keras_runtime import require_keras
 from pawlab.notebook import comparison_html
 from pawlab.recipes import RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun
-from pawlab.runs.record import RUN_FILE, Run
+from pawlab.runs.record import PREDICTIONS_FILE, RUN_FILE, Run
 from pawlab.runs.request import Request
 from pawlab.storage import COMPARISON_FILE
 
@@ -50,6 +54,19 @@ class Compared:
             "published": self.recipe.published,
         }
 
+    @property
+    def score(self) -> tuple[float, float]:
+        """Return what the best is chosen by: validation accuracy, then loss."""
+        validation = self.run.metrics["validation"]
+        return validation["accuracy"], -validation["loss"]
+
+    @property
+    def correct(self) -> dict[str, bool]:
+        """Return whether each test picture, by name, was predicted correctly."""
+        with (self.run.folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+        return {row["path"]: row["predicted"] == row["label"] for row in rows}
+
 
 class Comparison(tuple[Compared, ...]):
     """The runs of a comparison (1 or more), in the order asked for; a notebook shows their table and their curves."""
@@ -61,16 +78,39 @@ class Comparison(tuple[Compared, ...]):
         """Return where comparison.html lies, where one was made."""
         return self[0].run.folder.with_name(COMPARISON_PAGE)
 
+    @property
+    def best(self) -> Compared:
+        """Return the best in validation: the test set has no part in the choice."""
+        return max(self, key=lambda item: item.score)
+
+    @property
+    def against_best(self) -> dict[str, Paired]:
+        """Return, by recipe, each of the others against the best in validation, on the same test pictures."""
+        best = self.best.correct
+        return {item.recipe.name: _paired(item.correct, best) for item in self if item is not self.best}
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        """Return a row per recipe, as comparison.json holds it; `against_best` is None for the best itself."""
+        against = {name: found.to_dict() for name, found in self.against_best.items()}
+        return [{**item.to_dict(), "against_best": against.get(item.recipe.name)} for item in self]
+
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Return it as people read it, in text: the header, and a line per recipe."""
-        lines = [_line(item.to_dict()) for item in self]
+        against = self.against_best
+        lines = [_line(item.to_dict(), against.get(item.recipe.name)) for item in self]
         return tuple(lines[0]), [tuple(line.values()) for line in lines]
 
     def _repr_html_(self) -> str:
         return comparison_html(*self.table(), self.page.with_name(COMPARISON_PICTURE))
 
 
-def _line(row: dict[str, Any]) -> dict[str, str]:
+def _paired(one: dict[str, bool], other: dict[str, bool]) -> Paired:
+    """Compare by the pictures that both have: a decoder of another version may have skipped one."""
+    names = [name for name in one if name in other]
+    return paired(*(np.array([of[name] for name in names], bool) for of in (one, other)))
+
+
+def _line(row: dict[str, Any], against_best: Paired | None) -> dict[str, str]:
     published = row["published"].get("val_stable")
     return {
         "recipe": row["recipe"],
@@ -81,16 +121,23 @@ def _line(row: dict[str, Any]) -> dict[str, str]:
         "published": _range(published) if published else "",
         "test": f"{row['test']['accuracy']:.3f}",
         "95% interval": _range(row["test"]["ci95"]),
+        "vs best": _against(against_best),
         "overfits": {True: "yes", False: "no", None: ""}[row["overfit"]],
     }
+
+
+def _against(found: Paired | None) -> str:
+    if found is None:
+        return "is it"
+    return {True: "better", False: "worse", None: "unclear"}[found.better]
 
 
 def _range(bounds: Sequence[float]) -> str:
     return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
 
 
-def on_page(compared: Compared) -> ComparedRun:
-    """Return what the page shows of a run."""
+def on_page(compared: Compared, against_best: Paired | None) -> ComparedRun:
+    """Return what the page shows of a run. `against_best`: the run against the best one; None for the best itself."""
     run, published = compared.run, compared.recipe.published.get("val_stable")
     return ComparedRun(
         name=compared.recipe.name,
@@ -99,6 +146,7 @@ def on_page(compared: Compared) -> ComparedRun:
         history=run.history,
         page=quote(f"{run.folder.name}/{run.page.name}") if run.page.is_file() else None,
         published=None if published is None else (published[0], published[1]),
+        against_best=against_best,
     )
 
 

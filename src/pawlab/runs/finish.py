@@ -23,7 +23,7 @@ from pawlab.evaluation.calibration import BINS, calibration_error, tempered
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue, expected_true, find_label_issues
-from pawlab.evaluation.metrics import Logits, Probabilities, Score, score
+from pawlab.evaluation.metrics import Logits, Probabilities
 from pawlab.evaluation.selective import selective
 from pawlab.evaluation.verdict import judge
 from pawlab.graphs.anatomy import find_anatomy
@@ -44,7 +44,7 @@ from pawlab.runs.record import (
     write_split,
 )
 from pawlab.runs.request import Context
-from pawlab.trainers.cross_validation import assign_folds, cross_validate
+from pawlab.trainers.cross_validation import OutOfFold, assign_folds, cross_validate
 from pawlab.trainers.finish import Finished, finish_model
 from pawlab.trainers.fitted import Fitted
 from pawlab.trainers.graph_outputs import logits_of_pictures
@@ -101,8 +101,8 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
         findings=run_checks(replace(context.read, dataset=dataset)),
         recipe=context.recipe,
         metrics={
-            **_metrics(context, dataset, stats, fitted, finished.validation.score, test.score),
-            **_finish_metrics(fitted, finished, test, test_logits),
+            **_metrics(context, dataset, stats, fitted, finished.validation, test),
+            **_finish_metrics(dataset, fitted, finished, test, test_logits),
             "label_issues": len(label_issues),
             "label_issues_expected": round(expected_true(label_issues), 1),
         },
@@ -144,7 +144,9 @@ def _test_logits(context: Context, fitted: Fitted, finished: Finished, test: Eva
     return logits_of_pictures(fitted.graph, test.pictures, context.recipe.preprocess, context.progress)
 
 
-def _finish_metrics(fitted: Fitted, finished: Finished, test: Evaluation, test_logits: Logits) -> dict[str, Any]:
+def _finish_metrics(
+    dataset: Dataset, fitted: Fitted, finished: Finished, test: Evaluation, test_logits: Logits
+) -> dict[str, Any]:
     """Return what is known of the probabilities: calibration errors, what is promised, and what the folds say."""
     predicted, held_out = finished.predicted, finished.in_validation
     validation = finished.validation
@@ -167,10 +169,14 @@ def _finish_metrics(fitted: Fitted, finished: Finished, test: Evaluation, test_l
     }
     folds = fitted.out_of_fold or fitted.cross_validated
     if folds is not None:
-        probabilities = predicted.probabilities if fitted.out_of_fold is not None else tempered(folds.logits)
-        scored = score(probabilities, folds.labels)
-        metrics["cross_validation"] = {**scored.to_dict(), "folds": len(np.unique(folds.folds))}
+        scored = predicted if fitted.out_of_fold is not None else _evaluation(folds, dataset)
+        metrics["cross_validation"] = {**scored.metrics, "folds": len(np.unique(folds.folds))}
     return metrics
+
+
+def _evaluation(folds: OutOfFold, dataset: Dataset) -> Evaluation:
+    pictures, probabilities = dataset.split("train") + dataset.split("validation"), tempered(folds.logits)
+    return Evaluation(dataset.classes, pictures, folds.labels, probabilities, (), np.ones(len(pictures), bool))
 
 
 def _calibration_errors(predicted: Evaluation, logits: Logits) -> dict[str, float]:
@@ -222,7 +228,7 @@ def _require_same_predictions(classifier: Classifier, pictures: Sequence[Picture
 
 
 def _metrics(
-    context: Context, dataset: Dataset, stats: Stats, fitted: Fitted, validation: Score, test: Score
+    context: Context, dataset: Dataset, stats: Stats, fitted: Fitted, validation: Evaluation, test: Evaluation
 ) -> dict[str, Any]:
     best = fitted.history[fitted.best_epoch - 1]
     baseline = baseline_accuracy(dataset, "validation")
@@ -234,8 +240,8 @@ def _metrics(
         "baseline_accuracy": stats.baseline_accuracy,
         "parameters": {"total": fitted.parameters.total, "trainable": fitted.parameters.trainable},
         "train": {"accuracy": best.accuracy, "loss": best.loss},
-        "validation": {**validation.to_dict(), "baseline_accuracy": baseline},
-        "test": test.to_dict(),
+        "validation": {**validation.metrics, "baseline_accuracy": baseline},
+        "test": test.metrics,
         "verdict": judge(fitted.history, baseline, pictures, one_shot),
         "overlap": count_overlap(dataset),
         "set_aside": len(set_aside(dataset.skipped)),

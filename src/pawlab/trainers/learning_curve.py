@@ -1,0 +1,121 @@
+"""How accuracy grows with the number of training pictures: linear probes on a frozen network's features.
+
+In each of five folds probes are fitted to 10, 20, 50 and 100% of the other folds' pictures and tested on the fold; the
+smaller sets lie within the larger ones, and have at least one picture of each class. C is the one of three with the
+smallest out-of-fold loss for that number.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.groups import Pair, units_of
+from pawlab.evaluation.learning_curve import CurvePoint, LearningCurve, curve_point, learning_curve
+from pawlab.evaluation.metrics import Labels, cross_entropy
+from pawlab.features.source import FeatureSource
+from pawlab.images import Preprocess
+from pawlab.progress import Progress, silent
+from pawlab.trainers.cross_validation import assign_folds
+from pawlab.trainers.probe import Matrix, fit_probe
+
+SHARES = (0.1, 0.2, 0.5, 1.0)
+
+_C_TRIED = (1e-3, 1e-2, 1e-1)
+
+Tested = tuple[float, int, int]  # summed loss, correct, pictures
+
+
+def curve_of(
+    dataset: Dataset,
+    preprocess: Preprocess,
+    backbone: str,
+    source: FeatureSource,
+    near: Iterable[Pair] = (),
+    seed: int = 0,
+) -> LearningCurve:
+    """Measure and extrapolate on the training and validation pictures of `dataset`; test pictures aren't touched.
+
+    `preprocess`, `backbone`: those of a recipe that fits a probe. `near`: contents that show the same, which stay in
+    one fold, as copies and groups do. Raises what `FeatureSource` raises.
+    """
+    pictures = dataset.split("train") + dataset.split("validation")
+    if len({picture.label for picture in pictures}) < 2:
+        return learning_curve(())
+    extracted = source.features(pictures, source.backbone(backbone, preprocess), preprocess)
+    _, labels = np.unique(dataset.class_indices(extracted.pictures), return_inverse=True)
+    unit_of = {
+        picture.sha256: unit.pictures[0].sha256
+        for unit in units_of(extracted.pictures, near)
+        for picture in unit.pictures
+    }
+    units = [unit_of[picture.sha256] for picture in extracted.pictures]
+    return learning_curve(measure_curve(extracted.features, labels, units, seed, source.progress))
+
+
+def measure_curve(
+    features: Matrix, labels: Labels, units: Sequence[str], seed: int, progress: Progress = silent
+) -> tuple[CurvePoint, ...]:
+    """Return a point for each share of the training pictures, without those that would be as large as the one before.
+
+    `features`: (n, d); `labels`: (n,), class positions without gaps; `units`: pictures with the same one stay in one
+    fold. The same arrays and seed give the same bits. No points where a class is in one fold only.
+    """
+    folds = assign_folds(labels, units)
+    numbers = range(int(folds.max()) + 1)
+    if any(len(np.unique(labels[folds != fold])) < len(np.unique(labels)) for fold in numbers) or len(numbers) < 2:
+        return ()
+    orders = [_order(np.flatnonzero(folds != fold), labels, seed + fold) for fold in numbers]
+    rows = {share: [order[: _size(share, order, labels)] for order in orders] for share in SHARES}
+    tasks = [
+        (share, C, trained, np.flatnonzero(folds == fold))
+        for share in SHARES
+        for C in _C_TRIED
+        for fold, trained in enumerate(rows[share])
+    ]
+    with progress("Fitting the learning curve", len(tasks), "probes") as advance:
+
+        def test(task: tuple[float, float, NDArray[np.intp], NDArray[np.intp]]) -> Tested:
+            _, C, trained, held_out = task  # noqa: N806
+            probe = fit_probe(features[trained], labels[trained], C)
+            probabilities, true = probe.probabilities(features[held_out]), labels[held_out]
+            correct = int((probabilities.argmax(axis=1) == true).sum())
+            return cross_entropy(probabilities, true) * len(true), correct, len(true)
+
+        tested = []
+        for task in tasks:
+            tested.append(test(task))
+            advance(1)
+    return _points(rows, tested, len(orders))
+
+
+def _points(rows: dict[float, list[NDArray[np.intp]]], tested: Sequence[Tested], folds: int) -> tuple[CurvePoint, ...]:
+    """Take the best C of each share, whose folds follow each other in `tested`."""
+    points: list[CurvePoint] = []
+    for number, (share, trained) in enumerate(rows.items()):
+        starts = (folds * (number * len(_C_TRIED) + place) for place in range(len(_C_TRIED)))
+        best = min((tested[start : start + folds] for start in starts), key=lambda some: sum(one[0] for one in some))
+        pictures = round(np.mean([len(one) for one in trained]))
+        if not points or pictures > points[-1].pictures:
+            points.append(curve_point(share, pictures, [(correct, of) for _, correct, of in best]))
+    return tuple(points)
+
+
+def _order(places: NDArray[np.intp], labels: Labels, seed: int) -> NDArray[np.intp]:
+    """Return places in an order of which every beginning has about the classes' shares, and all of them early.
+
+    Each class is shuffled; its k-th of m pictures stands at (k + 1/2) / m, but the first of each at the front.
+    """
+    random = np.random.default_rng(seed)
+    places = random.permutation(places)
+    rank = np.empty(len(places))
+    for label in np.unique(labels[places]):
+        mine = np.flatnonzero(labels[places] == label)
+        rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+        rank[mine[0]] = 0.0
+    return np.asarray(places[np.argsort(rank, kind="stable")])
+
+
+def _size(share: float, order: NDArray[np.intp], labels: Labels) -> int:
+    return max(round(share * len(order)), len(np.unique(labels[order])))
