@@ -71,6 +71,8 @@ def test_file_answers_from_its_own_metadata_alone(model: Path) -> None:
         "version": "0.1.0",
         "threshold": 0.6,
         "ood_threshold": None,
+        "target": None,
+        "curve": [],
         "seen": None,
         "checksum": True,
     }

@@ -85,6 +85,8 @@ def test_predictions_are_those_of_the_saved_file(run: Run, learnable_folder: Pat
     rows = rows_of(run.folder / "predictions.csv")
     held_out = [row["path"] for row in rows_of(run.folder / "split.csv") if row["split"] != "train"]
     assert sorted(row["path"] for row in rows) == sorted(held_out)
+    assert {(row["split"], row["source"]) for row in rows} == {("validation", "out-of-fold"), ("test", "model")}
+    rows = [row for row in rows if row["source"] == "model"]
     answers = Classifier.load(run.folder).predict([learnable_folder / row["path"] for row in rows])
     for row, answer in zip(rows, answers, strict=True):
         assert row["predicted"] == answer.label

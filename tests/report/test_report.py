@@ -436,19 +436,21 @@ def test_calibration_is_told_before_and_after_and_in_words(tmp_path: Path) -> No
     material = made_material(tmp_path / "data", ["cats", "dogs"], wrong=1)
     trust = {
         "calibration": {"test": {"before": 0.0345, "after": 0.0123}},
-        "sure": {
+        "selective": {
+            "target": 0.95,
             "threshold": 0.76,
+            "confidence": 0.95,
             "ood_threshold": 0.4,
-            "test": {"of_right": 0.99, "of_wrong": 0.25},
+            "out_of_fold": {"coverage": 0.8, "accuracy": 0.97, "errors_caught": 0.7},
+            "test": {"coverage": 0.82, "accuracy": 0.99, "errors_caught": 0.75},
         },
     }
     page = made_page(replace(material, metrics={**material.metrics, **trust}), tmp_path)
     assert "they are 1.2% off on average" in page.text
     assert "before its probabilities were calibrated on the validation pictures it was 3.5%." in page.text
-    assert "Below a probability of 76.0%, or where a picture is unlike any" in page.text
-    assert (
-        "Of its correct predictions on the test pictures it is sure of 99.0%, of its wrong ones of 25.0%." in page.text
-    )
+    assert "It answers where its probability is 76.0% or more and the picture is like those" in page.text
+    assert "Of what it answers, 95.0% or more are right: so much can be said with 95.0% confidence" in page.text
+    assert "cross-validated 80.0% 97.0% 70.0% test 82.0% 99.0% 75.0%" in page.text
     says = next(drawing["aria-label"] for drawing in page.all("svg") if "by their probability" in drawing["aria-label"])
     assert says.startswith("Predictions by their probability: ")
     assert says.endswith("2 at 95.0% on average, of which 50.0% correct.") or "of which 100.0% correct" in says

@@ -35,6 +35,10 @@ def test_every_row_of_predictions_is_the_files_own_answer(run: Run, learnable_fo
     with (run.folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["split"] for row in rows} == {"validation", "test"}
+    sources = {split: {row["source"] for row in rows if row["split"] == split} for split in ("validation", "test")}
+    held_out = "model" if run.record["recipe"]["epochs"] else "out-of-fold"
+    assert sources == {"validation": {held_out}, "test": {"model"}}
+    rows = [row for row in rows if row["source"] == "model"]
     answers = Classifier.load(run.folder).predict([learnable_folder / row["path"] for row in rows])
     written = np.array([float(row["probability"]) for row in rows])
     given = np.array([answer.probabilities[row["predicted"]] for row, answer in zip(rows, answers, strict=True)])
@@ -53,6 +57,8 @@ def test_the_calibration_error_before_is_that_of_the_file_without_its_temperatur
         rows = list(csv.DictReader(file))
     for split in ("validation", "test"):
         some = [row for row in rows if row["split"] == split]
+        if {row["source"] for row in some} == {"out-of-fold"}:
+            continue
         predicted = plain.predict([learnable_folder / row["path"] for row in some])
         probabilities = np.array([[one.probabilities[name] for name in plain.classes] for one in predicted])
         labels = np.array([plain.classes.index(row["label"]) for row in some])

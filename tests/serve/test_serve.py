@@ -609,6 +609,7 @@ def test_model_tells_what_is_known(port: int) -> None:
         "threshold": 0.6,
         "ood_threshold": None,
         "unfamiliarity_threshold": None,
+        "target": None,
         "version": "0.1.0",
         "metrics": {"test": {"accuracy": 0.5}},
         "heat_maps": False,

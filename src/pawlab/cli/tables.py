@@ -25,6 +25,7 @@ _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
 _KINDS = 5  # of skipped files
 _PIPE_WIDTH = 120
+_FEW_TESTED = 200  # pictures, below which the folds' score stands beside the test's
 _LONG = frozenset(
     {"model", "path", "options", "licence", "origin", "class", "layer"}
 )  # columns of words, which may wrap
@@ -131,7 +132,12 @@ def print_run(run: "Run") -> None:
     show(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
     show(f"Test       {_with_interval(metrics['test'])}")
     _print_rarest(metrics["counts"]["train"], metrics["test"]["per_class"])
+    if metrics["test"]["pictures"] < _FEW_TESTED and "cross_validation" in metrics:
+        show(
+            f"           in {metrics['cross_validation']['folds']} folds {_with_interval(metrics['cross_validation'])}"
+        )
     show(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
+    show(f"Sure       {_promise(metrics['selective'])}")
     for sentence in metrics["verdict"]["sentences"]:
         show(f"           {sentence}")
     print_skipped(metrics["skipped"], f"; {run.folder / 'run.json'} lists them")
@@ -141,6 +147,16 @@ def print_run(run: "Run") -> None:
     if run.page.is_file():
         show(f"Report     {run.page}")
     show(f"Next       pawlab predict {quoted} PICTURE")
+
+
+def _promise(promised: dict[str, Any]) -> str:
+    if promised["target"] is None:
+        return "no promise: it takes more pictures, or fewer mistakes, to answer half of them with 90% right"
+    seen = promised.get("out_of_fold") or promised["validation"]
+    return (
+        f"of {seen['coverage']:.0%} of the pictures, of which {promised['target']:.0%} or more are right "
+        f"(with {promised['confidence']:.0%} confidence)"
+    )
 
 
 def print_skipped(kinds: Sequence[dict[str, Any]], rest: str = "") -> None:

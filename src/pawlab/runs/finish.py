@@ -175,8 +175,8 @@ def _finish_metrics(
 
 
 def _evaluation(folds: OutOfFold, dataset: Dataset) -> Evaluation:
-    pictures, probabilities = dataset.split("train") + dataset.split("validation"), tempered(folds.logits)
-    return Evaluation(dataset.classes, pictures, folds.labels, probabilities, (), np.ones(len(pictures), bool))
+    pictures, labels = dataset.split("train") + dataset.split("validation"), folds.labels.astype(np.int64)
+    return Evaluation(dataset.classes, pictures, labels, tempered(folds.logits), (), np.ones(len(pictures), bool))
 
 
 def _calibration_errors(predicted: Evaluation, logits: Logits) -> dict[str, float]:

@@ -1,0 +1,112 @@
+"""What a classifier promises, and how another promise is asked for: card, file, Python and command line."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import pawlab
+from pawlab import cli
+from pawlab.card import Card, Curve, Point
+from pawlab.classifier import Classifier, save_classifier
+from pawlab.errors import ModelError
+from pawlab.images import Preprocess
+from test_classifier import colour_graph
+
+CURVE = Curve((Point(0.0, 0.85, 1.0, 0.87, 1000), Point(0.6, 0.92, 0.8, 0.94, 800), Point(0.9, 0.99, 0.31, 1.0, 310)))
+CARD = Card(("blue", "green", "red"), Preprocess(4, 6), "test", "0.1.0", 0.6, target=0.9, curve=CURVE)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    save_classifier(colour_graph(), CARD, tmp_path / "model.onnx")
+    return tmp_path / "model.onnx"
+
+
+def test_the_curve_is_read_back(model: Path) -> None:
+    assert Classifier.load(model).card == CARD
+
+
+@pytest.mark.parametrize(("target", "threshold"), [(0.8, 0.0), (0.85, 0.0), (0.9, 0.6), (0.93, 0.9), (0.99, 0.9)])
+def test_another_promise_is_the_point_that_answers_most(model: Path, target: float, threshold: float) -> None:
+    card = Classifier.load(model, sure_at=target).card
+    assert (card.target, card.threshold) == (target, threshold)
+    assert pawlab.load(model, target).card == card
+
+
+def test_what_cannot_be_promised_is_refused_with_what_can(model: Path) -> None:
+    with pytest.raises(ModelError) as error:
+        Classifier.load(model, sure_at=0.995)
+    assert str(error.value) == (
+        "this classifier can't promise 0.995. "
+        "The most it can is 0.99, for 31% of pictures like those it was trained on."
+    )
+
+
+def test_a_classifier_that_promises_nothing_says_so(tmp_path: Path) -> None:
+    save_classifier(colour_graph(), replace(CARD, curve=Curve(), target=None, threshold=0.0), tmp_path / "model.onnx")
+    with pytest.raises(ModelError) as error:
+        Classifier.load(tmp_path, sure_at=0.9)
+    assert str(error.value) == (
+        "this classifier can't promise 0.9, nor anything else: it saw too few pictures, or gets too many wrong. "
+        "Leave --sure-at out."
+    )
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0, 95.0, float("nan")])
+def test_a_target_is_a_share(model: Path, target: float) -> None:
+    with pytest.raises(ModelError) as error:
+        Classifier.load(model, sure_at=target)
+    assert str(error.value) == (f"a classifier can be sure at a share between 0 and 1, as in 0.95, not at {target:g}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        ({}, "in its card, 'curve' isn't made as pawlab's are"),
+        ([[0.5, 0.9, 0.5, 0.9]], "in its card, 'curve' isn't made as pawlab's are"),
+        ([[0.5, 1.5, 0.5, 0.9, 10]], "in its card, 'promised' is 1.5, not a number from 0 to 1"),
+        ([[0.5, 0.9, 0.5, 0.9, 0]], "in its card, 'pictures' is 0, not a whole number from 1 to inf"),
+    ],
+)
+def test_a_curve_that_is_none_is_refused(rows: object, why: str) -> None:
+    text = json.dumps({**json.loads(CARD.to_json()), "curve": rows})
+    with pytest.raises(ValueError, match=r".") as error:
+        Card.from_json(text)
+    assert str(error.value) == why
+
+
+def test_an_older_card_has_no_curve() -> None:
+    values = {name: value for name, value in json.loads(CARD.to_json()).items() if name not in ("curve", "target")}
+    card = Card.from_json(json.dumps(values))
+    assert (card.curve, card.target, card.threshold) == (Curve(), None, 0.6)
+
+
+def test_another_process_gets_the_same_promise(model: Path) -> None:
+    import pickle
+
+    assert pickle.loads(pickle.dumps(Classifier.load(model, sure_at=0.95))).card.threshold == 0.9
+
+
+def test_predict_and_export_take_another_promise(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (30, 20), (120, 100, 8)).save(tmp_path / "reddish.png")
+
+    def run(*arguments: str | Path) -> str:
+        monkeypatch.setattr("sys.argv", ["pawlab", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    question = "predict", model, tmp_path / "reddish.png", "--format", "json"
+    answers = [json.loads(run(*question, *more)) for more in ((), ("--sure-at", "0.99"))]
+    assert [answer[0]["sure"] for answer in answers] == [True, False]
+    run("export", model, "--to", "onnx", "--out", tmp_path / "strict.onnx", "--sure-at", "0.99")
+    assert Classifier.load(tmp_path / "strict.onnx").card == CARD.sure_at(0.99)
+    assert json.loads((tmp_path / "strict.onnx.json").read_text(encoding="utf-8"))["target"] == 0.99
+    run("export", model, "--to", "onnx", "--out", tmp_path / "same.onnx")
+    assert (tmp_path / "same.onnx").read_bytes() == model.read_bytes()
