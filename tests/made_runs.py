@@ -75,7 +75,15 @@ def made_material(
         "set_aside": 0,
         "seconds": {"fit": 1.0},
         "calibration": {"test": {"before": 0.02, "after": 0.01}},
-        "sure": {"threshold": 0.7, "ood_threshold": None, "test": {"of_right": 1.0, "of_wrong": None}},
+        "selective": {
+            "target": 0.9,
+            "threshold": 0.7,
+            "confidence": 0.95,
+            "ood_threshold": None,
+            "validation": {"coverage": 1.0, "accuracy": 0.92, "errors_caught": None},
+            "test": {"coverage": 1.0, "accuracy": 0.9, "errors_caught": None},
+        },
+        "label_issues_expected": 1.4,
     }
     material = Material(
         run=Path("runs/made up"),
