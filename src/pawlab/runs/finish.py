@@ -176,7 +176,8 @@ def _finish_metrics(
 
 def _evaluation(folds: OutOfFold, dataset: Dataset) -> Evaluation:
     pictures, probabilities = dataset.split("train") + dataset.split("validation"), tempered(folds.logits)
-    return Evaluation(dataset.classes, pictures, folds.labels, probabilities, (), np.ones(len(pictures), bool))
+    labels, sure = folds.labels.astype(np.int64), np.ones(len(pictures), bool)
+    return Evaluation(dataset.classes, pictures, labels, probabilities, (), sure)
 
 
 def _calibration_errors(predicted: Evaluation, logits: Logits) -> dict[str, float]:
