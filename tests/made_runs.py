@@ -76,14 +76,14 @@ def made_material(
         "seconds": {"fit": 1.0},
         "calibration": {"test": {"before": 0.02, "after": 0.01}},
         "selective": {
-            "target": None,
-            "threshold": 0.0,
+            "target": 0.9,
+            "threshold": 0.7,
             "confidence": 0.95,
             "ood_threshold": None,
-            "validation": {"coverage": 1.0, "accuracy": 0.9, "errors_caught": None},
+            "validation": {"coverage": 1.0, "accuracy": 0.92, "errors_caught": None},
             "test": {"coverage": 1.0, "accuracy": 0.9, "errors_caught": None},
         },
-        "label_issues_expected": 1.2,
+        "label_issues_expected": 1.4,
     }
     material = Material(
         run=Path("runs/made up"),

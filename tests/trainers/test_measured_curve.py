@@ -37,7 +37,6 @@ def test_training_sets_grow_keep_the_shares_and_never_hold_the_fold(
         return fit_probe(some, its_labels, C)
 
     monkeypatch.setattr(module, "fit_probe", watched)
-    monkeypatch.setattr(module, "map_in_threads", map)
     points = measure_curve(features, labels, units, seed=0)
     assert [point.share for point in points] == list(SHARES)
     by_share = [trained[start : start + 5] for start in range(0, len(trained), 5)][::3]

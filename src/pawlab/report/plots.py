@@ -163,7 +163,7 @@ def regularisation_figure(losses: Mapping[float, float]) -> "Figure":
     axes.plot(*best, "o", markersize=9, color=blue, label="chosen")
     axes.annotate("chosen", best, (0, 11), textcoords="offset points", ha="center", color=blue)
     axes.set(
-        title="Validation loss by C",
+        title="Out-of-fold loss by C",
         xlabel="C: larger lets the head follow the training pictures closer",
         xscale="log",
         ylim=(0, max(losses.values()) * 1.06),

@@ -38,6 +38,7 @@ PLOTS_FOLDER = "plots"
 _ANSWERS = 25
 _MISTAKES = 12
 _LABEL_ISSUES = 15
+_FEW_TESTED = 200  # test pictures, below which the folds' score stands beside theirs
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def _values(material: Material) -> dict[str, Any]:
         "confused": confused(material.test),
         "explained": explained(material.metrics["test"], len(material.test.classes)),
         "better": _better_than_guessing(material.metrics),
+        "scored": _scored(material),
         "label_issues_in_all": len(material.label_issues),
         "command": _command(material.record["request"]),
         "pixels_code": pixels_code(material.recipe.preprocess),
@@ -165,6 +167,17 @@ def _drawings(material: Material, figures: dict[str, Any]) -> dict[str, Any]:
         says = _coverage_says(material.metrics["selective"])
         drawings["coverage"] = plots.to_svg(figures["coverage"], "coverage", says)
     return {"curves": _curves(material, figures["history"]), "drawings": drawings}
+
+
+def _scored(material: Material) -> dict[str, Any]:
+    """Return the blocks of metrics.json that the page shows, by what it calls them."""
+    test, validation = material.metrics["test"], material.metrics["validation"]
+    folds, on = material.metrics.get("cross_validation"), material.promised_on
+    out_of_fold = on is not None and len(on.pictures) > validation["pictures"]
+    scored = {"test": test, f"validation{', out of fold' if out_of_fold else ''}": validation}
+    if folds is not None and test["pictures"] < _FEW_TESTED:
+        scored[f"all but test, in {folds['folds']} folds"] = folds
+    return scored
 
 
 def _better_than_guessing(metrics: dict[str, Any]) -> bool | None:

@@ -175,8 +175,9 @@ def _finish_metrics(
 
 
 def _evaluation(folds: OutOfFold, dataset: Dataset) -> Evaluation:
-    pictures, labels = dataset.split("train") + dataset.split("validation"), folds.labels.astype(np.int64)
-    return Evaluation(dataset.classes, pictures, labels, tempered(folds.logits), (), np.ones(len(pictures), bool))
+    pictures, probabilities = dataset.split("train") + dataset.split("validation"), tempered(folds.logits)
+    labels, sure = folds.labels.astype(np.int64), np.ones(len(pictures), bool)
+    return Evaluation(dataset.classes, pictures, labels, probabilities, (), sure)
 
 
 def _calibration_errors(predicted: Evaluation, logits: Logits) -> dict[str, float]:
