@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -460,11 +461,45 @@ def test_data_run_and_model_may_lie_where_names_are_no_text(
     assert pawlab("export", "r\udcffn", "--to", "onnx", "--out", "m\udcff.onnx").code == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
-def test_sigterm_ends_as_ctrl_c_does(pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflow, "explore", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither signal")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_end_is_like_ctrl_c(
+    name: str, pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = getattr(signal, name)
+    monkeypatch.setattr(workflow, "explore", lambda *_, **__: os.kill(os.getpid(), number))
     assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
+def test_under_nohup_a_closed_terminal_ends_nothing(
+    pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "explore", lambda *_, **__: os.kill(os.getpid(), signal.SIGHUP) or 1 / 0)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert "ZeroDivisionError" in pawlab("explore", learnable_folder).err
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Dropping:
+    """Has Python drop an interrupt, as a library's call-backs do."""
+
+    def __del__(self) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_that_python_drops_still_ends_the_command(
+    pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explore(*_: Any, **__: Any) -> None:
+        Dropping()
+        time.sleep(20)
+
+    monkeypatch.setattr(workflow, "explore", explore)
+    assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pawlab.errors import PawlabError, lack_of_memory, system_sentence
 from pawlab.names import on_terminal
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_A_MOMENT = 0.05  # seconds, in which a call-back is over
 _INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 
 
@@ -94,12 +95,44 @@ def _report_unwritten(error: Any) -> int:
 
 @contextmanager
 def _ending_as_by_ctrl_c() -> Iterator[None]:
-    """Let what a supervisor sends to end a program, SIGTERM, do what Ctrl-C does: what is half-written vanishes."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let what ends a program, SIGTERM from a supervisor or SIGHUP from a closed terminal, do what Ctrl-C does: what is
+    half-written vanishes. Whoever ignores a signal, as `nohup` does, keeps ignoring it.
+    """
+    ending = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in ending if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    hook, sys.unraisablehook = sys.unraisablehook, _interrupt_again
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Interrupt once more where Python had to drop an interrupt: it fell into a library's call-back or a destructor."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+        return
+    import threading
+
+    again = threading.Timer(_A_MOMENT, _interrupt)
+    again.daemon = True
+    again.start()
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, which on Windows can't be woken where it waits for the system."""
+    if sys.platform == "win32":
+        import _thread
+
+        _thread.interrupt_main()
+    else:
+        import threading
+
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 @contextmanager
