@@ -6,9 +6,16 @@ The command line ends with exit code 2 for a PawlabError; everything else that i
 import errno
 from difflib import get_close_matches
 
+_MOST_CHARACTERS = 1500  # of a message: names in tables and archives may be of any length
+
 
 class PawlabError(Exception):
-    """Something the user can fix; `str(error)` is one helpful line."""
+    """Something the user can fix; `str(error)` is one helpful line, whatever the names in it hold."""
+
+    def __str__(self) -> str:
+        text = " ".join(super().__str__().split())
+        half = _MOST_CHARACTERS // 2
+        return text if len(text) <= _MOST_CHARACTERS else f"{text[:half]} ... {text[-half:]}"
 
 
 class DataError(PawlabError):

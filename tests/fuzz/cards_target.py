@@ -1,4 +1,4 @@
-"""Cards of models, as JSON with one thing changed or as damaged text; now and then within a file with a true checksum."""
+"""Cards of models: JSON with things changed, or damaged text; now and then within a file with a true checksum."""
 
 import json
 from functools import cache
@@ -78,7 +78,7 @@ class CardsTarget(Target):
         try:
             card = Card.from_json(text)
         except ValueError as error:
-            require_sentence(error)
+            require_sentence(ModelError(error))
             return _is_object(text)
         assert len(set(card.classes)) == len(card.classes) >= 2
         assert all(isinstance(name, str) and name for name in card.classes)

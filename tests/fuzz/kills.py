@@ -137,7 +137,7 @@ def _mount(folder: Path) -> bool:
         own_mounts, private, recursive = 0x00020000, 1 << 18, 1 << 14
         made = library.unshare(own_mounts) == 0 and library.mount(b"none", b"/", None, private | recursive, None) == 0
         size = f"size={_ROOM}".encode()
-        return made and library.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, size) == 0
+        return bool(made and library.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", 0, size) == 0)
     return False
 
 

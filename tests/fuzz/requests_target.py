@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -163,7 +164,7 @@ class RequestsTarget(Target):
         """Return status, headers and body; status 0 where no response came."""
         body = parts["body"].encode("latin-1")
         cuts = [0, *sorted(parts["cuts"]), len(body)]
-        pieces = [body[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        pieces = [body[start:end] for start, end in pairwise(cuts)]
         waiting = asyncio.Event()
         sent: list[Any] = []
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,7 +29,7 @@ from threading import Thread
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / name) for name in ("fuzz", "", "backbones", "serve")]
+sys.path[:0] = [str(HERE.parent / name) for name in ("fuzz", "")]
 
 _ROUND = {"decoder": 100, "archives": 100, "cards": 100, "tables": 100, "weights": 100, "requests": 100}
 _ROUND |= {"trees": 15, "flips": 10}
@@ -50,14 +51,36 @@ def fuzz(seed: int, first_round: int) -> None:
 
 def kill(seed: int, first: int) -> None:
     """Kill command after command, telling a line for each; until killed."""
-    from kills import Ground, one_case
+    with killing_ground() as ground:
+        from kills import one_case
+
+        for number in range(first, sys.maxsize):
+            tell(begun={"kind": "kill", "seed": seed, "round": number, "number": number})
+            tell(**one_case(ground, seed, number))
+
+
+def some_kills(seed: int, first: int, count: int) -> int:
+    """Kill some commands, tell how that went, and return the exit code."""
+    with killing_ground() as ground:
+        from kills import one_case
+
+        cases = [one_case(ground, seed, number) for number in range(first, first + count)]
+    for case in cases:
+        print(json.dumps(case))
+    failures = sum(case["failure"] is not None for case in cases)
+    print(f"{count} commands, {failures} failures")
+    return 1 if failures else 0
+
+
+@contextlib.contextmanager
+def killing_ground() -> Iterator[Any]:
+    """Give the ground on which commands are killed."""
+    from kills import Ground
 
     with tempfile.TemporaryDirectory(prefix="pawlab-kills-", ignore_cleanup_errors=True) as place:
         ground = Ground(Path(place))
         try:
-            for number in range(first, sys.maxsize):
-                tell(begun={"kind": "kill", "seed": seed, "round": number, "number": number})
-                tell(**one_case(ground, seed, number))
+            yield ground
         finally:
             ground.close()
 
@@ -215,6 +238,7 @@ def main() -> int:
     parser.add_argument("--kind", help="repeat cases of this kind")
     parser.add_argument("--number", type=int, default=0)
     parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--kills", type=int, help="kill so many commands, and nothing else")
     parser.add_argument("--fuzz", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--kill", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -222,6 +246,8 @@ def main() -> int:
     warnings.simplefilter("ignore")
     if given.fuzz or given.kill:
         (fuzz if given.fuzz else kill)(given.seed, given.number)
+    if given.kills:
+        return some_kills(given.seed, given.number, given.kills)
     if given.kind:
         return repeat(given.kind, given.seed, given.number, given.count)
     log = soak(given.minutes, given.seed, given.processes)

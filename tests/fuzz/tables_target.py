@@ -21,7 +21,18 @@ _HEADERS = (
     *(("id", "label", "weight"), ("path", "label", "split", "group"), ("image", "path", "label")),
 )
 _PATHS = ("1.jpg", "2.jpg", "cats/3.png", "cats/4.jpg", "1", "4.jpg", "cats\\3.png", "./2.jpg", " 1.jpg ", "é.jpg")
-_ODD_PATHS = ("", ".", "..", "../1.jpg", "/etc/passwd", "/dev/zero", "pipe.jpg", "link.jpg", "loop.jpg", "C:\\a\\1.jpg")
+_ODD_PATHS: tuple[str, ...] = (
+    "",
+    ".",
+    "..",
+    "../1.jpg",
+    "/etc/passwd",
+    "/dev/zero",
+    "pipe.jpg",
+    "link.jpg",
+    "loop.jpg",
+    "C:\\a\\1.jpg",
+)
 _ODD_PATHS += (
     "a" * 5000,
     "\0.jpg",
@@ -58,7 +69,7 @@ _NO_TABLE = ("has no column", "has several columns", "has no rows", "isn't text"
 
 def _rows(random: Random) -> list[tuple[str, ...]]:
     header = random.choice(_HEADERS)
-    rows = [header]
+    rows: list[tuple[str, ...]] = [header]
     for _ in range(random.choice((1, 2, 5, 12))):
         odd = random.random() < 0.1
         row = [random.choice(_ODD_PATHS if odd else _PATHS), random.choice(_LABELS if odd else _LABELS[:4])]

@@ -26,7 +26,7 @@ class Target(ABC):
         Whatever it raises is a failure: errors that pawlab means to give are awaited and looked at here.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (most hold nothing)
         """Give back what is held."""
 
 

@@ -9,10 +9,10 @@ from random import Random
 import numpy as np
 from mutation import mutated
 from target import Target, require_sentence
-from test_restricted_pickle import HEADER, SIX, WHOLE, named, number, row, storage, tensor, text
 
 from pawlab.backbones.restricted_pickle import read_tensors
 from pawlab.errors import WeightsError
+from torch_files import HEADER, SIX, WHOLE, named, number, row, storage, tensor, text
 
 _MAGIC = pickle.dumps(0x1950A86A20F9469CFC6C, 2)
 _GLOBALS = ("torch._utils _rebuild_tensor_v2", "collections OrderedDict", "torch FloatStorage", "torch LongStorage")

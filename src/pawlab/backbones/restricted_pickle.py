@@ -5,11 +5,13 @@ shapes, the storages' keys), then each storage: its length as int64, its numbers
 PyTorch's own `torch/serialization.py`.
 
 A pickle may name any function of any module and have it called. Here a name is looked up in a table of a few entries,
-none of which reads, writes or runs anything; any other name ends the reading.
+none of which reads, writes or runs anything; any other name ends the reading. Python's reader takes as much memory as
+the largest place in its memo asks for, so the operations are looked through before they are done.
 """
 
 import io
 import pickle
+import pickletools
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
@@ -50,12 +52,22 @@ def read_tensors(data: bytes) -> dict[str, Array]:
 
 
 def _read_tensors(file: io.BytesIO) -> dict[str, Array]:
-    magic, _version, _machine, tensors, keys = (_RestrictedUnpickler(file).load() for _ in range(5))
+    magic, _version, _machine, tensors, keys = (_load(file) for _ in range(5))
     if magic != _MAGIC:
         raise ValueError("it doesn't begin like a PyTorch file of before 1.6")
     sizes = {tensor.key: tensor.size * tensor.dtype.itemsize for tensor in tensors.values()}
     storages = {key: file.read(8 + sizes[key])[8:] for key in keys}
     return {name: _view(tensor, storages[tensor.key]) for name, tensor in tensors.items()}
+
+
+def _load(file: io.BytesIO) -> Any:
+    """Read the pickle that begins where the file stands. Raises ValueError where it numbers more than it can hold."""
+    start = file.tell()
+    places = [int(place or 0) for operation, place, _ in pickletools.genops(file) if operation.name.endswith("PUT")]
+    if max(places, default=0) > file.tell() - start:
+        raise ValueError("its memo has more places than it has bytes")
+    file.seek(start)
+    return _RestrictedUnpickler(file).load()
 
 
 def _view(tensor: _Tensor, storage: bytes) -> Array:

@@ -72,12 +72,14 @@ class Middleware:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server leaves out the body
         try:
-            self._check(method, Headers(scope=scope))
+            self._check(method, Headers(scope=scope), scope["query_string"])
             await self.app({**scope, "method": method}, receive, send)
         except RefusedError as refused:
             await refused.response()(scope, receive, send)
 
-    def _check(self, method: str, headers: Headers) -> None:
+    def _check(self, method: str, headers: Headers, query: bytes) -> None:
+        if not query.isascii():
+            raise RefusedError(400, "The address has letters that must be spelt out, as %C3%A9.")
         if self.hosts is not None and _without_port(headers.get("host", "").lower()) not in self.hosts:
             raise RefusedError(403, "The service doesn't have this name. Call it localhost or 127.0.0.1.")
         if method == "POST" and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
