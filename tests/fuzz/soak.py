@@ -245,6 +245,8 @@ def main() -> int:
     faulthandler.enable()
     warnings.simplefilter("ignore")
     if given.fuzz or given.kill:
+        sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)  # what libraries print by themselves goes elsewhere
         (fuzz if given.fuzz else kill)(given.seed, given.number)
     if given.kills:
         return some_kills(given.seed, given.number, given.kills)

@@ -1,6 +1,7 @@
 """A training run: the same as Keras's own, whatever is in the way: kills, interrupts, bad files, too little memory."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -469,6 +470,30 @@ def test_more_classes_train_and_export(keras: ModuleType, dataset: Dataset, tmp_
     fitted = train_keras(three, small("a1"), folder=tmp_path, epochs=1)
     assert fitted.validation.shape[1] == 3
     assert fitted.parameters.total == fitted.parameters.trainable
+
+
+ON_SOME_CORES = """
+import os, sys
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[1])])
+sys.argv[1:2] = []
+from pawlab.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    len(getattr(os, "sched_getaffinity", lambda _: ())(0)) < 2, reason="needs two cores, and to choose among them"
+)
+@pytest.mark.usefixtures("keras")
+def test_one_core_and_two_give_the_same_bits(learnable_folder: Path, tmp_path: Path) -> None:
+    files = []
+    for cores in ("1", "2"):
+        out = tmp_path / cores
+        request = ["train", str(learnable_folder), "--recipe", "a1", "--epochs", "2", "--no-report", "--out", str(out)]
+        subprocess.run([sys.executable, "-c", ON_SOME_CORES, cores, *request], check=True, capture_output=True)
+        files.append([(out / name).read_bytes() for name in ("model.onnx", "predictions.csv")])
+    assert files[0] == files[1]
 
 
 def test_seeds_differ(keras: ModuleType, dataset: Dataset, tmp_path: Path) -> None:

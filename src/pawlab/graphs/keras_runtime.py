@@ -10,6 +10,7 @@ from types import ModuleType
 from pawlab.errors import MissingExtraError
 
 _PACKAGES = ("keras", "tensorflow")
+_THREADS = "4"  # inside one operation, however many cores there are: the order of its sums, hence every bit, follows
 
 
 def import_keras(what: str) -> ModuleType:
@@ -20,6 +21,7 @@ def import_keras(what: str) -> ModuleType:
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", _THREADS)  # PAWLAB_THREADS has set it already
     try:
         with silent_stderr():
             import tensorflow  # noqa: F401

@@ -19,8 +19,9 @@ Step = Callable[[Any, Any], dict[str, Any]]
 def start_tensorflow(what: str) -> None:
     """Import TensorFlow, and have it keep its advice to itself. `what`: see `import_keras`.
 
-    Its switch for determinism stays off: on processors its sums come out the same without, and the switch, which can't
-    be turned back, would make other Keras code in the same process fail.
+    Its switch for determinism stays off: with a fixed number of threads (`keras_runtime`) sums on processors come out
+    the same without, on one core and on many; and the switch, which can't be turned back, would make other Keras code
+    in the same process fail.
     """
     import_keras(what)
     import tensorflow as tf
