@@ -79,6 +79,15 @@ def test_a_file_without_its_checksum_is_refused_unless_it_never_had_one(saved: b
     assert Classifier.load(tmp_path / "old.onnx").classes == CARD.classes
 
 
+def test_what_onnx_runtime_refuses_is_said_once_and_by_us(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its Python face prints where the name of an operator isn't text."""
+    graph = colour_graph()
+    graph.graph.node[3].op_type = "Nonsense"
+    data = with_checksum(with_card(CARD.to_json(), graph)[:-83].replace(b"Nonsense", b"Nonsens\x8e"))
+    assert "isn't a model file that can be read" in refusal(data, tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -57,7 +57,8 @@ def open_graph(graph: Path | bytes, *, provider: str = CPU, threads: int = 1, ba
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # its warnings are for developers of graphs, and would reach the user's terminal
     given = graph if isinstance(graph, bytes) else _path_or_content(graph)
-    return Graph(onnxruntime.InferenceSession(given, options, providers=[provider]), batch_size)
+    session = onnxruntime.InferenceSession(given, options, providers=[provider], enable_fallback=0)  # it would print
+    return Graph(session, batch_size)
 
 
 def _path_or_content(path: Path) -> str | bytes:
