@@ -13,16 +13,19 @@ endif
 
 DEMO := .venv-demo
 TEST := .venv-test
-TESTED := -e '.[heic,keras,parquet,serve]' pytest pytest-xdist playwright ruff mypy sphinx furo myst-nb ipykernel
+TESTED := -e '.[heic,keras,parquet,serve,test]' pytest pytest-xdist playwright ruff mypy sphinx furo myst-nb ipykernel
 SITE := docs/_build
 LOG := docs/test-all.log
+SOAK_LOG := docs/soak.json
+SOAK_MINUTES ?= 20
 
-.PHONY: help demo test test-all check docs clean
+.PHONY: help demo test test-all soak check docs clean
 
 help:
 	@echo "make demo    install the base alone and train on the built-in pictures"
 	@echo "make test    check, then run the tests, but for the slow ones, in an environment of their own"
 	@echo "make test-all   the same with all tests; what they say goes to $(LOG)"
+	@echo "make soak    fuzz and kill for $(SOAK_MINUTES) minutes (SOAK_MINUTES); its log is $(SOAK_LOG)"
 	@echo "make check   style, formatting and types"
 	@echo "make docs    write docs/cli.md from the program's own help, and the site into $(SITE)/html"
 	@echo "make clean   remove the environments and caches of this folder"
@@ -36,6 +39,9 @@ test: check
 test-all: check
 	@echo "Running all tests (some minutes); they are told in $(LOG)."
 	@$(TEST)/$(BIN)/python -m pytest -n auto -ra --durations=20 > $(LOG) 2>&1; code=$$?; tail -n 1 $(LOG); exit $$code
+
+soak: $(TEST)/installed
+	@$(TEST)/$(BIN)/python tests/fuzz/soak.py --minutes $(SOAK_MINUTES) --log $(SOAK_LOG)
 
 check: $(TEST)/installed
 	$(TEST)/$(BIN)/ruff check

@@ -34,6 +34,7 @@ sys.path[:0] = [str(HERE.parent / name) for name in ("fuzz", "")]
 _ROUND = {"decoder": 100, "archives": 100, "cards": 100, "tables": 100, "weights": 100, "requests": 100}
 _ROUND |= {"trees": 15, "flips": 10}
 _SILENCE = 300  # seconds without a line, after which a process hangs
+_TABLE = "<!-- what make soak counted -->"
 _SAID_EVERY = 30  # seconds
 _LIBRARIES = ("pillow", "numpy", "onnx", "onnxruntime", "pyarrow", "fastapi", "uvicorn")
 
@@ -254,7 +255,31 @@ def main() -> int:
         return repeat(given.kind, given.seed, given.number, given.count)
     log = soak(given.minutes, given.seed, given.processes)
     given.log.write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    page = given.log.with_name("reliability.md")
+    if page.is_file():
+        page.write_text(with_table(page.read_text(encoding="utf-8"), log), encoding="utf-8")
     return report(log, given.log)
+
+
+def with_table(page: str, log: dict[str, Any]) -> str:
+    """Return the page with the log's counts in the place of those of the log before it."""
+    before, _, rest = page.partition(_TABLE)
+    after = rest.partition(_TABLE)[2]
+    rows = [
+        f"| {kind} | {counts['cases']:,} | {counts['past_first_check']:,} | {_failed(log, kind)} |"
+        for kind, counts in log["kinds"].items()
+    ]
+    rows += [f"| commands: {way} | {count:,} | | |" for way, count in log["kills"].items() if way != "ended before"]
+    rows += [
+        f"| all kills | {sum(log['kills'].values()) - log['kills'].get('ended before', 0):,} | | {_failed(log, 'kill')} |"
+    ]
+    head = f"On {log['date']}, {log['minutes']:g} minutes, seed {log['seed']}, Python {log['python']}, {log['system']}:"
+    table = ["| kind | cases | past the first check | failures |", "| --- | ---: | ---: | ---: |", *rows]
+    return f"{before}{_TABLE}\n{head}\n\n" + "\n".join(table) + f"\n{_TABLE}{after}"
+
+
+def _failed(log: dict[str, Any], kind: str) -> int:
+    return sum(failure.get("kind") == kind for failure in log["failures"])
 
 
 def report(log: dict[str, Any], path: Path) -> int:

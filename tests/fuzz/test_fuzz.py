@@ -14,6 +14,7 @@ pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
 
 from fuzzing import TARGETS, Outcome, run_cases, run_one
 from mutation import mutated, with_sound_png_sums
+from soak import with_table
 from target import Target, randomness
 
 from picture_files import encode, quadrants
@@ -86,3 +87,16 @@ def test_killed_commands_leave_nothing_behind() -> None:
     command = [sys.executable, str(Path(__file__).with_name("soak.py")), "--kills", "9", "--seed", "5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "9 commands, 0 failures"), done.stdout + done.stderr
+
+
+def test_the_page_gets_the_counts_of_the_log() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text(encoding="utf-8")
+    log = {"date": "2026-01-02", "minutes": 20, "seed": 5, "python": "3.11", "system": "Linux"}
+    log |= {"kinds": {"cards": {"cases": 12000, "past_first_check": 9000}}, "kills": {"kill -9": 70, "ended before": 9}}
+    for failures in (2, 0):
+        page = with_table(page, {**log, "failures": [{"kind": "cards"}] * failures})
+        assert (
+            f"| cards | 12,000 | 9,000 | {failures} |\n| commands: kill -9 | 70 | | |\n| all kills | 70 | | 0 |\n"
+            in page
+        )
+    assert page.count("| cards |") == page.count("## What the fuzzers found") == 1
