@@ -270,9 +270,8 @@ def with_table(page: str, log: dict[str, Any]) -> str:
         for kind, counts in log["kinds"].items()
     ]
     rows += [f"| commands: {way} | {count:,} | | |" for way, count in log["kills"].items() if way != "ended before"]
-    rows += [
-        f"| all kills | {sum(log['kills'].values()) - log['kills'].get('ended before', 0):,} | | {_failed(log, 'kill')} |"
-    ]
+    killed = sum(log["kills"].values()) - log["kills"].get("ended before", 0)
+    rows.append(f"| all kills | {killed:,} | | {_failed(log, 'kill')} |")
     head = f"On {log['date']}, {log['minutes']:g} minutes, seed {log['seed']}, Python {log['python']}, {log['system']}:"
     table = ["| kind | cases | past the first check | failures |", "| --- | ---: | ---: | ---: |", *rows]
     return f"{before}{_TABLE}\n{head}\n\n" + "\n".join(table) + f"\n{_TABLE}{after}"

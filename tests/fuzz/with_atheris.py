@@ -1,4 +1,6 @@
-"""One kind of input, led by coverage, where atheris is installed: python tests/fuzz/with_atheris.py decoder -runs=100000
+"""One kind of input, led by coverage, where atheris is installed.
+
+    python tests/fuzz/with_atheris.py decoder -runs=100000
 
 Further options are libFuzzer's: https://llvm.org/docs/LibFuzzer.html. What our own fuzzer makes seeds it.
 """
@@ -14,7 +16,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 with atheris.instrument_imports(include=["pawlab"]):
     from fuzzing import opened
-from target import randomness
+from target import randomness  # noqa: E402
 
 _SEEDS = 200
 
