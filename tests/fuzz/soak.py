@@ -154,7 +154,11 @@ class Watched:
         assert process.stdout is not None
         for text in process.stdout:
             self._heard = time.monotonic()
-            line = json.loads(text)
+            try:
+                line = json.loads(text)
+            except ValueError:
+                self._tally.failures.append({**self._begun, "error": f"something printed {text[:500]!r}"})
+                continue
             if "begun" in line:
                 self._begun = line["begun"]
             else:

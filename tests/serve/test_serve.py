@@ -4,7 +4,9 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +17,7 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
-from pawlab.classifier import Classifier
+from pawlab.classifier import Classifier, save_classifier
 from pawlab.images import decode
 from pawlab.serve import app
 from pawlab.serve.app import create_app, page_files
@@ -24,6 +26,7 @@ from pawlab.serve.limits import Limits
 from pawlab.serve.server import Protocol
 from pawlab.serve.uploads import read_uploads
 from picture_files import RED, encode, png, quadrants
+from test_classifier import CARD, colour_graph
 from web_client import Reply, exchange, form, reply_of, running, send, send_form, serving, until
 from web_models import colour_classifier, colour_network
 
@@ -259,6 +262,7 @@ def test_there_is_nothing_elsewhere(port: int) -> None:
         "/static/%2e%2e/app.py",
         "//etc/passwd",
         "/static/page.html",
+        "/predict/",
     ):
         assert refusal(send(port, "GET", path)) == (404, sentence), path
 
@@ -430,6 +434,19 @@ def waiting(port: int) -> int:
     return int(page.partition("\npawlab_pictures_waiting ")[2].split()[0])
 
 
+def test_a_request_under_way_finishes_with_the_model_it_began_with(held: SimpleNamespace, tmp_path: Path) -> None:
+    save_classifier(colour_graph(), replace(CARD, classes=("b", "g", "r")), tmp_path / "model.onnx")
+    service = held.server.config.app.state.service
+    with ThreadPoolExecutor(1) as client:
+        asked = client.submit(send, held.port, "POST", "/predict", painted(RED), RAW)
+        until(lambda: held.classifier.asked)
+        service.use(Classifier.load(tmp_path), None)
+        now = send(held.port, "POST", "/predict", painted(RED), RAW)
+        assert now.json()["predictions"][0]["label"] == "r"
+        held.classifier.release.set()
+        assert asked.result(20).json()["predictions"][0]["label"] == "red"
+
+
 def test_when_the_queue_is_full_clients_hear_it_and_when_they_leave_it_empties(held: SimpleNamespace) -> None:
     replies: list[Reply] = []
     body, headers = form(*[("a.png", painted(RED))] * 2)
@@ -512,7 +529,7 @@ def test_uploads_together_may_hold_so_much_memory(strict: int) -> None:
 
 
 def test_it_answers_to_its_own_names_only(port: int) -> None:
-    sentence = "The service doesn't have this name. Call it localhost or 127.0.0.1."
+    sentence = "The service doesn't have this name. Call it localhost or 127.0.0.1, or start it with --allow-host NAME."
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "127.0.0.1:80:80", ""):
         assert refusal(send(port, "GET", "/model", headers={"Host": host})) == (403, sentence), host
     for host in ("127.0.0.1", "127.0.0.1:1234"):
@@ -526,6 +543,28 @@ def test_pages_of_other_sites_may_not_post(port: int) -> None:
         assert reply.status == status, site
     assert send(port, "GET", "/", headers={"Sec-Fetch-Site": "cross-site"}).status == 200  # a link may lead here
     assert not {name for name in reply.headers if name.startswith("access-control")}
+
+
+def test_pages_of_an_allowed_site_may(classifier: Classifier) -> None:
+    site, other = "https://example.com", "https://other.example"
+    with serving(create_app(classifier, token="secret", origins=frozenset({site}))) as port:
+        asked = {"Origin": site, "Access-Control-Request-Method": "POST", "Sec-Fetch-Site": "cross-site"}
+        allowed = send(port, "OPTIONS", "/predict", headers=asked)
+        assert (allowed.status, allowed.body) == (204, b"")
+        assert allowed.headers["access-control-allow-origin"] == site
+        assert allowed.headers["access-control-allow-headers"] == "Authorization, Content-Type"
+        assert send(port, "OPTIONS", "/predict", headers={**asked, "Origin": other}).status == 405
+        sent = {**RAW, "Sec-Fetch-Site": "cross-site", "Authorization": "Bearer secret"}
+        for origin, status in ((site, 200), (other, 403), ("null", 403)):
+            reply = send(port, "POST", "/predict", painted(RED), {**sent, "Origin": origin})
+            assert reply.status == status
+            assert reply.headers.get("access-control-allow-origin") == (site if origin == site else None)
+            assert reply.headers["vary"] == "Origin"
+        refused = send(port, "POST", "/predict", b"?", {**sent, "Origin": site, "Authorization": "Bearer wrong"})
+        assert (refused.status, refused.headers["access-control-allow-origin"]) == (
+            401,
+            site,
+        )  # so that the page can say
 
 
 def test_a_token_is_asked_for(classifier: Classifier) -> None:

@@ -1,5 +1,6 @@
 """`pawlab serve` as a program: how it starts, what it logs, how it ends."""
 
+import io
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +18,18 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
+from pawlab.classifier import save_classifier
 from pawlab.errors import PawlabError
-from pawlab.serve.server import listen, own_names, say_start
+from pawlab.serve.reload import Reloader
+from pawlab.serve.server import listen, own_names
+from pawlab.serve.start import reached_at, say_start
 from picture_files import encode
+from test_classifier import CARD, colour_graph
 from web_client import Reply, form, send
 from web_models import colour_classifier
 
 COMMAND = [sys.executable, "-c", "from pawlab.cli import main; main()", "serve"]
+FIRST = r"pawlab: open http://127\.0\.0\.1:(\d+)/ \(Ctrl-C stops\)\n"
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM for other processes")
 
 
@@ -36,15 +43,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def program(*arguments: str | Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+def program(*arguments: str | Path, first: str = FIRST) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     """Start the service on a free port; give it and the port that its first line tells."""
     command = [*COMMAND, *map(str, arguments), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, encoding="utf-8") as process:
         try:
             assert process.stderr is not None
-            first = process.stderr.readline()
-            found = re.fullmatch(r"pawlab: open http://127\.0\.0\.1:(\d+)/ \(Ctrl-C stops\)\n", first)
-            assert found, first + process.stderr.read()
+            line = process.stderr.readline()
+            found = re.fullmatch(first, line)
+            assert found, line + process.stderr.read()
             yield process, int(found[1])
         finally:
             process.kill()
@@ -153,13 +160,115 @@ def test_only_loopback_has_names_that_are_known() -> None:
         assert own_names("0.0.0.0", listener) is None
 
 
-def test_open_to_others_without_a_token_it_warns(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_listener_for_all_may_be_kept_to_names() -> None:
     with listen("0.0.0.0", 0) as listener:
-        say_start(listener, "token")
-        (where,) = capsys.readouterr().err.splitlines()
-        assert where == f"pawlab: open http://{socket.gethostname()}:{listener.getsockname()[1]}/ (Ctrl-C stops)"
-        say_start(listener, None)
+        names = own_names("0.0.0.0", listener, [" Photos.example.com "])
+        assert names is not None
+        assert {"photos.example.com", "localhost", reached_at(listener), socket.gethostname().lower()} <= names
+    with listen("127.0.0.1", 0) as listener:
+        assert "photos.example.com" in (own_names("127.0.0.1", listener, ["photos.example.com"]) or ())
+
+
+def test_others_are_told_the_address_in_the_network() -> None:
+    with listen("0.0.0.0", 0) as listener:
+        found = reached_at(listener)
+        assert found != "0.0.0.0"
+        with socket.create_connection((found, listener.getsockname()[1]), timeout=10):
+            pass
+
+
+def test_open_to_others_it_warns(capsys: pytest.CaptureFixture[str]) -> None:
+    with listen("0.0.0.0", 0) as listener:
+        where = f"http://{reached_at(listener)}:{listener.getsockname()[1]}/"
+        for token, is_made_up in ((None, False), ("chosen", False), ("made-up", True)):
+            say_start(listener, token, is_made_up)
+    with_token = "pawlab: whoever has this address and its token can use it; nothing is encrypted on the way."
     assert capsys.readouterr().err.splitlines() == [
-        where,
-        "pawlab: anyone who reaches this machine can use it; set a token with PAWLAB_TOKEN or --token.",
+        f"pawlab: open {where} (Ctrl-C stops)",
+        "pawlab: anyone who reaches this machine can use it, and nothing is encrypted; without --no-token it asks.",
+        f"pawlab: open {where} (Ctrl-C stops)",
+        with_token,
+        f"pawlab: open {where}#token=made-up (Ctrl-C stops)",
+        with_token,
     ]
+
+
+def test_on_a_terminal_phones_get_a_code_of_the_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segno = pytest.importorskip("segno", reason="needs segno, of the extra 'serve'")
+    with listen("0.0.0.0", 0) as listener:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        say_start(listener, "made-up", is_made_up=True)
+        address = f"http://{reached_at(listener)}:{listener.getsockname()[1]}/#token=made-up"
+    drawn = io.StringIO()
+    segno.make(address, error="l").terminal(out=drawn, compact=True)
+    assert drawn.getvalue() in capsys.readouterr().err
+
+
+@ON_POSIX
+def test_open_to_others_it_asks_for_a_token_unless_told_not_to(run: Path) -> None:
+    for options, status in ((["--host", "0.0.0.0"], 401), (["--host", "0.0.0.0", "--no-token"], 200)):
+        with program(run, *options, first=r"pawlab: open http://[\d.]+:(\d+)/\S* \(Ctrl-C stops\)\n") as (_, port):
+            assert send(port, "GET", "/model").status == status
+
+
+@pytest.mark.parametrize("origin", ["*", "example.com", "https://example.com/page", "null", "https://"])
+def test_what_is_no_origin_is_refused(run: Path, origin: str) -> None:
+    assert outcome(run, "--allow-origin", origin) == (
+        2,
+        f"pawlab: --allow-origin {origin!r} is no origin. Give scheme and name, as in https://example.com:8443.\n",
+    )
+
+
+# A new model at the old path
+
+
+@ON_POSIX
+def test_a_new_model_is_taken_and_a_bad_one_is_not(tmp_path: Path) -> None:
+    colour_classifier(tmp_path)
+    with program(tmp_path) as (process, port):
+        assert process.stderr is not None
+        assert send(port, "GET", "/model").json()["classes"] == ["blue", "green", "red"]
+        save_classifier(colour_graph(), replace(CARD, classes=("b", "g", "r")), tmp_path / "model.onnx")
+        assert f"pawlab: the new model at {tmp_path / 'model.onnx'} is used from now on.\n" in read_until(
+            process, "used"
+        )
+        assert send(port, "GET", "/model").json()["classes"] == ["b", "g", "r"]
+        (tmp_path / "model.onnx").write_bytes((tmp_path / "model.onnx").read_bytes()[:-1] + b"?")
+        said = read_until(process, "stays")
+        assert f"pawlab: the new model isn't used, and the old one stays: {tmp_path / 'model.onnx'} is damaged" in said
+        assert send(port, "GET", "/model").json()["classes"] == ["b", "g", "r"]
+        process.send_signal(signal.SIGHUP)
+        assert "the old one stays" in read_until(process, "stays")
+        assert send(port, "GET", "/health").status == 200
+
+
+def read_until(process: "subprocess.Popen[str]", sign: str) -> str:
+    """Return the log's lines up to one with a sign in it."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if sign in line and line.startswith("pawlab: "):
+            return line
+    raise AssertionError("the service ended")
+
+
+def test_a_file_is_loaded_once_it_is_no_longer_being_written(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+    loaded: list[bytes] = []
+    said: list[str] = []
+    reloader = Reloader(path, lambda: loaded.append(path.read_bytes()), said.append)
+    reloader.look()
+    path.write_bytes(b"half a ")
+    reloader.look()
+    path.write_bytes(b"whole model")
+    reloader.look()
+    assert loaded == []
+    reloader.look()
+    reloader.look()
+    path.unlink()
+    reloader.look()
+    reloader.look()
+    assert loaded == [b"whole model"]
+    assert said == [f"pawlab: the new model at {path} is used from now on."]

@@ -44,6 +44,7 @@ def _option(text: str, default: str | bool = False, **more: Any) -> Any:
 
 
 _NOT_ASKED = frozenset(("resume", "as_json", "quiet", "verbose"))  # of training itself
+_TOKEN = "none on this machine alone, else one is made up"
 _MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
 Data = Annotated[str, _argument(_DATA_HELP)]
@@ -341,13 +342,28 @@ def serve(
     model: Model,
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    token: Annotated[str | None, _option("Require this token; safer in the variable.", envvar="PAWLAB_TOKEN")] = None,
+    token: Annotated[
+        str | None, _option("Require this token; safer in the variable.", _TOKEN, envvar="PAWLAB_TOKEN")
+    ] = None,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Require none, whoever can connect.")] = False,
+    allow_host: Annotated[
+        list[str] | None, _option("A further name it may be called by, as behind a proxy; repeatable.", metavar="NAME")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, _option("A site whose pages may use it; repeatable.", metavar="https://NAME")
+    ] = None,
     sure_at: SureAt = None,
 ) -> None:
-    """Predict pictures on a web page and over HTTP."""
+    """Predict pictures on a web page and over HTTP.
+
+    A new model in the old one's place is used without a restart.
+    """
     from pawlab.serve import serve as serve_model
 
-    serve_model(model, host, port, token or None, sure_at)
+    if no_token and token:
+        raise typer.BadParameter("it excludes --token and PAWLAB_TOKEN.", param_hint="--no-token")
+    token = "" if no_token else token or None
+    serve_model(model, host, port, token, sure_at, allow_host or (), allow_origin or ())
 
 
 @data_app.command("list")

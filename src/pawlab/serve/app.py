@@ -64,12 +64,15 @@ class Service:
     """All that requests share."""
 
     def __init__(self, classifier: Classifier, metrics: dict[str, Any] | None, limits: Limits) -> None:
-        self.predictor = Predictor(classifier, limits)
-        self.metrics = metrics
         self.limits = limits
+        self.use(classifier, metrics)
         self.memory = Memory(limits.held_bytes)
         self.workers = Workers(limits.waiting)
         self.counters = Counters()
+
+    def use(self, classifier: Classifier, metrics: dict[str, Any] | None) -> None:
+        """Predict with this classifier from now on; requests under way finish with the one before."""
+        self.predictor, self.metrics = Predictor(classifier, self.limits), metrics
 
     async def process(self, request: Request, work: Callable[[Upload], Done], files: int | None = None) -> list[Done]:
         """Read a request's pictures, at most `files`, and return what `work` makes of each.
@@ -199,11 +202,12 @@ def create_app(
     limits: Limits | None = None,
     token: str | None = None,
     hosts: frozenset[str] | None = None,
+    origins: frozenset[str] = frozenset(),
 ) -> FastAPI:
     """Return the service as an ASGI application.
 
     `metrics`: what /model returns as such. `token`: what clients must send; None requires none. `hosts`: the names it
-    may be called by; None allows all.
+    may be called by; None allows all. `origins`: sites whose pages may use it.
     """
     service = Service(classifier, metrics, limits or Limits())
     api = FastAPI(
@@ -223,7 +227,7 @@ def create_app(
     for address, (content, media_type) in files.items():
         api.add_api_route(address, partial(_file, content, media_type), include_in_schema=False)
     paths = frozenset([*api.openapi()["paths"], *files, "/openapi.json"])
-    api.add_middleware(Middleware, counters=service.counters, paths=paths, hosts=hosts)
+    api.add_middleware(Middleware, counters=service.counters, paths=paths, hosts=hosts, origins=origins)
     return api
 
 

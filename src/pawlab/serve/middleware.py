@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawlab.errors import counted
@@ -25,6 +26,14 @@ _SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
     "Cache-Control": "no-store",
 }
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+_NO_SUCH_NAME = (
+    "The service doesn't have this name. Call it localhost or 127.0.0.1, or start it with --allow-host NAME."
+)
 
 
 @dataclass
@@ -33,13 +42,14 @@ class Middleware:
 
     `paths`: the addresses there are, under which requests are counted. `hosts`: names under which the service may be
     called, in lower case, or None for all. This is against DNS rebinding: a site can point its own name at this
-    machine, but the browser then sends that name.
+    machine, but the browser then sends that name. `origins`: sites whose pages may use the service.
     """
 
     app: ASGIApp
     counters: Counters
     paths: frozenset[str]
     hosts: frozenset[str] | None
+    origins: frozenset[str] = frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as ASGI defines it."""
@@ -53,6 +63,7 @@ class Middleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                headers.update(self._shared_with(Headers(scope=scope)))
                 for name, value in _SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -72,7 +83,11 @@ class Middleware:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]  # the server leaves out the body
         try:
-            self._check(method, Headers(scope=scope), scope["query_string"])
+            headers = Headers(scope=scope)
+            self._check(method, headers, scope["query_string"])
+            if method == "OPTIONS" and headers.get("origin") in self.origins:  # a browser asks before a page may
+                await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, send)
+                return
             await self.app({**scope, "method": method}, receive, send)
         except RefusedError as refused:
             await refused.response()(scope, receive, send)
@@ -81,9 +96,17 @@ class Middleware:
         if not query.isascii():
             raise RefusedError(400, "The address has letters that must be spelt out, as %C3%A9.")
         if self.hosts is not None and _without_port(headers.get("host", "").lower()) not in self.hosts:
-            raise RefusedError(403, "The service doesn't have this name. Call it localhost or 127.0.0.1.")
-        if method == "POST" and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            raise RefusedError(403, _NO_SUCH_NAME)
+        foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        if method == "POST" and foreign and headers.get("origin") not in self.origins:
             raise RefusedError(403, "Pages of other sites may not use this service.")
+
+    def _shared_with(self, headers: Headers) -> dict[str, str]:
+        """Return the headers with which a browser lets a page of an allowed site read the response."""
+        origin = headers.get("origin")
+        if not self.origins:
+            return {}
+        return {"Vary": "Origin"} | ({"Access-Control-Allow-Origin": origin} if origin in self.origins else {})
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         """Count the request, and log it in one line, which gives no name of a picture, only their number."""

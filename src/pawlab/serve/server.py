@@ -1,13 +1,12 @@
 """Listening, and a graceful stop. uvicorn does the work; here is what it leaves to its user."""
 
-import ipaddress
 import json
 import logging
+import re
 import signal
 import socket
-import sys
 from asyncio import Transport
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -19,29 +18,64 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from pawlab.classifier import Classifier, model_file
-from pawlab.errors import PawlabError
+from pawlab.errors import ModelError, PawlabError, one_line
 from pawlab.runs.record import METRICS_FILE
 from pawlab.serve.app import create_app
 from pawlab.serve.errors import RefusedError, busy
 from pawlab.serve.limits import Limits
+from pawlab.serve.reload import Reloader
+from pawlab.serve.start import is_private, made_up_token, reached_at, say, say_start
 
 _KEEP_ALIVE_SECONDS = 10
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 _LAST_REQUEST_SECONDS = 0.2  # for a request that was on the wire when the service was told to stop
 
 
-def serve(model: str | Path, host: str, port: int, token: str | None, sure_at: float | None = None) -> None:
+def serve(
+    model: str | Path,
+    host: str,
+    port: int,
+    token: str | None,
+    sure_at: float | None,
+    hosts: Collection[str],
+    origins: Collection[str],
+) -> None:
     """Do what `pawlab.serve.serve` says."""
     _log_to_standard_error()
+    allowed = frozenset(map(_origin, origins))
+    classifier = _warm(model, sure_at)
+    with listen(host, port) as listener:
+        is_made_up = token is None and not is_private(listener)
+        token = made_up_token() if is_made_up else token or None
+        names = own_names(host, listener, hosts)
+        app = create_app(classifier, _read_metrics(model), Limits(), token, names, allowed)
+        server = uvicorn.Server(configure(app))
+        reloader = Reloader(model, lambda: app.state.service.use(_warm(model, sure_at), _read_metrics(model)), say)
+        with _stopped_by_signals(server), reloader.watching():
+            say_start(listener, token, is_made_up)
+            server.run(sockets=[listener])
+    say("pawlab: stopped; all accepted requests were answered.")
+
+
+def _warm(model: str | Path, sure_at: float | None) -> Classifier:
+    """Load a model and predict once: the first takes longer. Raises ModelError where it isn't sound."""
     classifier = Classifier.load(model, sure_at)
     size = classifier.card.preprocess
-    classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))  # the first takes longer
-    with listen(host, port) as listener:
-        app = create_app(classifier, _read_metrics(model), Limits(), token, own_names(host, listener))
-        server = uvicorn.Server(configure(app))
-        with _stopped_by_signals(server):
-            say_start(listener, token)
-            server.run(sockets=[listener])
-    _say("pawlab: stopped; all accepted requests were answered.")
+    try:
+        classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))
+    except Exception as error:  # ONNX Runtime has a class of its own for each kind of fault
+        raise ModelError(f"{classifier.path} can't predict: {one_line(error)}. Train anew.") from error
+    return classifier
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers write it. Raises PawlabError."""
+    origin = text.strip().rstrip("/").lower()
+    if not _ORIGIN.fullmatch(origin):
+        raise PawlabError(
+            f"--allow-origin {text!r} is no origin. Give scheme and name, as in https://example.com:8443."
+        )
+    return origin
 
 
 def _log_to_standard_error() -> None:
@@ -72,11 +106,15 @@ def listen(host: str, port: int) -> socket.socket:
         raise PawlabError(f"can't listen on {host}:{port}: {reason}. Choose another --port or --host.") from error
 
 
-def own_names(host: str, listener: socket.socket) -> frozenset[str] | None:
-    """Return the names that browsers on this machine use; None where other machines may connect, by unknown names."""
-    if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
-        return None
-    return frozenset({"localhost", "127.0.0.1", "[::1]", host.lower()})
+def own_names(host: str, listener: socket.socket, more: Collection[str] = ()) -> frozenset[str] | None:
+    """Return the names that the service may be called by: those that browsers on this machine use, and `more`.
+
+    None, for all, where other machines may connect and nobody said by which names.
+    """
+    names = {"localhost", "127.0.0.1", "[::1]", host.lower(), *(name.strip().lower() for name in more)}
+    if is_private(listener):
+        return frozenset(names)
+    return frozenset({*names, reached_at(listener), socket.gethostname().lower()}) if more else None
 
 
 def configure(app: Any) -> uvicorn.Config:
@@ -94,20 +132,6 @@ def configure(app: Any) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=Limits().stop_seconds,
     )
-
-
-def say_start(listener: socket.socket, token: str | None) -> None:
-    """Print the address, and a warning where anyone may use it."""
-    host, port = listener.getsockname()[:2]
-    loopback = ipaddress.ip_address(host).is_loopback
-    shown = host if loopback else socket.gethostname()
-    _say(f"pawlab: open http://{f'[{shown}]' if ':' in shown else shown}:{port}/ (Ctrl-C stops)")
-    if not loopback and token is None:
-        _say("pawlab: anyone who reaches this machine can use it; set a token with PAWLAB_TOKEN or --token.")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager

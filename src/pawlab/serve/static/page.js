@@ -290,5 +290,10 @@ page["token-form"].addEventListener("submit", (event) => {
   start();
 });
 
+const given = new URLSearchParams(location.hash.slice(1)).get("token"); // as in the address that the service prints
+if (given) {
+  sessionStorage.setItem(TOKEN, given);
+  history.replaceState(null, "", location.pathname);
+}
 page.host.textContent = location.host;
 start();
