@@ -79,6 +79,19 @@ def test_a_file_without_its_checksum_is_refused_unless_it_never_had_one(saved: b
     assert Classifier.load(tmp_path / "old.onnx").classes == CARD.classes
 
 
+def test_a_graph_that_gives_something_other_than_it_says_cannot_predict(tmp_path: Path) -> None:
+    graph = colour_graph()
+    graph.graph.node[3].CopyFrom(helper.make_node("Shape", ["logits"], ["numbers"]))
+    graph.graph.node.append(helper.make_node("Cast", ["numbers"], ["probabilities"], to=TensorProto.FLOAT))
+    path = tmp_path / "given.onnx"
+    path.write_bytes(with_card(CARD.to_json(), graph))
+    classifier = Classifier.load(path)
+    with pytest.raises(ModelError) as caught:
+        classifier.predict(np.zeros((4, 6, 3), np.uint8))
+    said = "can't predict: its outputs are of the shapes [(2,)], not [(1, 3)]. Copy it again, or train anew."
+    assert str(caught.value) == f"{path} {said}"
+
+
 def test_what_onnx_runtime_refuses_is_said_once_and_by_us(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Its Python face prints where the name of an operator isn't text."""
     graph = colour_graph()

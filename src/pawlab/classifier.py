@@ -16,7 +16,7 @@ from PIL import Image
 
 from pawlab.card import Card
 from pawlab.datasets.dataset import Named
-from pawlab.errors import DataError, ModelError, PawlabError, PictureError
+from pawlab.errors import DataError, ModelError, PawlabError, PictureError, one_line
 from pawlab.graphs.checksum import checksum_holds, with_checksum
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.graphs.untrusted import require_harmless
@@ -208,7 +208,17 @@ class Classifier:
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card` names."""
-        return self._graph.run(["probabilities"], pixels)[0]
+        return self._run(["probabilities"], pixels)[0]
+
+    def _run(self, outputs: list[str], pixels: Pixels) -> list[NDArray[np.float32]]:
+        """Run the graph. A stranger's may fail at it, or give something other than it says: then raises ModelError."""
+        with _computing(self.path):
+            found = self._graph.run(outputs, pixels)
+            wanted = [(len(pixels), len(self.classes)), *[(len(pixels),)] * (len(outputs) - 1)]
+            shapes = [values.shape for values in found]
+            if shapes != wanted:
+                raise ValueError(f"its outputs are of the shapes {shapes}, not {wanted}")
+        return found
 
     def _predict(self, source: Source | Named) -> Result:
         name, source = (source.name, source.path) if isinstance(source, Named) else (_name_of(source), source)
@@ -216,7 +226,7 @@ class Classifier:
             pixels, info = read(_local(source), self.card.preprocess)
         except (PictureError, DataError) as error:
             return NoPrediction(name, str(error))
-        row, *score = self._graph.run(self._outputs, pixels[np.newaxis])
+        row, *score = self._run(self._outputs, pixels[np.newaxis])
         ranked = {self.classes[index]: float(row[0][index]) for index in np.argsort(-row[0], kind="stable")}
         label, probability = next(iter(ranked.items()))
         reason = self._why_not_sure(ranked, float(score[0][0]) if score else 0.0)
@@ -312,6 +322,16 @@ def _reading(path: Path) -> Iterator[None]:
         raise ModelError(
             f"{path} isn't a model file that can be read: it is damaged, cut off or something else. {_DAMAGED}"
         ) from error
+
+
+@contextmanager
+def _computing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:  # ONNX Runtime has a class of its own for each kind of fault
+        raise ModelError(f"{path} can't predict: {one_line(error)}. {_DAMAGED}") from error
 
 
 def _checked_card(data: bytes, path: Path) -> Card:

@@ -216,3 +216,10 @@ def test_what_is_no_table(folder: Path) -> None:
     assert sentence(table(folder, 'path,label\n"' + "x" * 200_000 + '",cats\n')) == (
         "labels.csv can't be read as CSV: field larger than field limit (131072)."
     )
+
+
+def test_a_parquet_file_whose_text_is_none_is_refused(folder: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    texts = pyarrow.array([b"a/1.jpg", b"\xff\xfe"], pyarrow.binary()).view(pyarrow.string())
+    said = sentence(parquet(folder, {"path": texts, "label": ["cats", "dogs"]}))
+    assert said.startswith("labels.parquet can't be read as Parquet: 'utf-8' codec can't decode byte 0xff")

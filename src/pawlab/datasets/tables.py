@@ -216,7 +216,7 @@ def _parquet_rows(path: Path, options: DataOptions, _: list[str]) -> Iterator[_R
                 ]
                 for number, fields in enumerate(zip(*texts, strict=True), start=number + 1):  # noqa: B020
                     yield _row(number, fields, roles, options)
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, pyarrow.ArrowException, ValueError, LookupError, OverflowError) as error:  # also of damaged text
         reason = " ".join(str(error).split())
         raise DataError(f"{_shown(path)} can't be read as Parquet: {printable(reason)[:160]}.") from error
 

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import HANDLED_SIGNALS
 
 from pawlab.classifier import Classifier, model_file
-from pawlab.errors import ModelError, PawlabError, one_line
+from pawlab.errors import PawlabError
 from pawlab.runs.record import METRICS_FILE
 from pawlab.serve.app import create_app
 from pawlab.serve.errors import RefusedError, busy
@@ -61,10 +61,7 @@ def _warm(model: str | Path, sure_at: float | None) -> Classifier:
     """Load a model and predict once: the first takes longer. Raises ModelError where it isn't sound."""
     classifier = Classifier.load(model, sure_at)
     size = classifier.card.preprocess
-    try:
-        classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))
-    except Exception as error:  # ONNX Runtime has a class of its own for each kind of fault
-        raise ModelError(f"{classifier.path} can't predict: {one_line(error)}. Train anew.") from error
+    classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))
     return classifier
 
 

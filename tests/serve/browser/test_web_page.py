@@ -268,6 +268,18 @@ def test_a_token_is_required_once(browser: Any, model: Any) -> None:
         visit.check()
 
 
+def test_a_token_in_the_address_is_taken_and_vanishes_from_it(browser: Any, model: Any) -> None:
+    with serving(create_app(model, token="a-b_C9")) as port:
+        visit = Visit(browser, port)
+        visit.page.goto(f"http://127.0.0.1:{port}/#token=a-b_C9")
+        visit.page.reload()
+        visit.page.wait_for_selector("#drop:visible")
+        assert visit.page.url == f"http://127.0.0.1:{port}/"
+        visit.drop("red.png")
+        assert visit.predictions(1) == {"red.png": "red"}
+        visit.check()
+
+
 def test_when_the_service_is_gone_it_can_be_tried_again(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     visit.page.wait_for_selector("#facts:not(:empty)")
