@@ -127,7 +127,8 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
         request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
         context = Context(request, _read(request, watch, progress), watch, progress)
-        if context.dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
+        begun: Any = run.record.get("data")
+        if not isinstance(begun, dict) or context.dataset.fingerprint != begun.get("fingerprint"):
             changed = f"{request.data} has changed since {folder} was begun."
             raise DataError(f"{changed} Bring the pictures back, or train anew.")
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more

@@ -135,6 +135,9 @@ DESCRIPTIONS = [
     (SCALING.replace("0.25", "[1, 2]"), "{toml}: std is one number or three, not [1, 2]."),
     (SCALING.replace("0.25", "nan"), "{toml}: std is one number or three, not nan."),
     (SCALING.replace("0.25", "true"), "{toml}: std is one number or three, not True."),
+    (SCALING.replace('"0-1"', "[1]"), '{toml}: pixels is "0-1" or "0-255", not [1].'),
+    (SCALING.replace("0.25", "1" + "0" * 30), "{toml}: std is one number or three, not 1" + "0" * 30 + "."),
+    (SCALING + "image_size = 10001", "{toml}: image_size is a number of pixels or [height, width], not 10001."),
     (SCALING + "image_size = 0", "{toml}: image_size is a number of pixels or [height, width], not 0."),
     (SCALING + "image_size = 32", "{toml}: image_size is 32, but net.onnx takes 16 x 16."),
     (

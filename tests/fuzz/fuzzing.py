@@ -15,6 +15,7 @@ from archives_target import ArchivesTarget
 from cards_target import CardsTarget
 from decoder_target import DecoderTarget
 from flips_target import FlipsTarget
+from recipes_target import RecipesTarget
 from requests_target import RequestsTarget
 from tables_target import TablesTarget
 from target import Target, randomness
@@ -25,7 +26,7 @@ TARGETS: dict[str, type[Target]] = {
     target.kind: target
     for target in (
         *(DecoderTarget, ArchivesTarget, CardsTarget, TablesTarget, WeightsTarget, RequestsTarget),
-        *(TreesTarget, FlipsTarget),
+        *(RecipesTarget, TreesTarget, FlipsTarget),
     )
 }
 _LONGEST = 20  # seconds for one case

@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / name) for name in ("fuzz", "")]
 
 _ROUND = {"decoder": 100, "archives": 100, "cards": 100, "tables": 100, "weights": 100, "requests": 100}
-_ROUND |= {"trees": 15, "flips": 10}
+_ROUND |= {"recipes": 20, "trees": 15, "flips": 10}
 _SILENCE = 300  # seconds without a line, after which a process hangs
 _TABLE = "<!-- what make soak counted -->"
 _SAID_EVERY = 30  # seconds

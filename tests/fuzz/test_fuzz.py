@@ -20,7 +20,7 @@ from target import Target, randomness
 from picture_files import encode, quadrants
 
 CASES = {"decoder": 400, "archives": 150, "cards": 400, "tables": 200, "weights": 400, "requests": 200}
-CASES |= {"trees": 60, "flips": 200}
+CASES |= {"recipes": 300, "trees": 60, "flips": 200}
 
 
 @pytest.mark.parametrize("kind", list(TARGETS))

@@ -314,6 +314,17 @@ def test_a_state_of_training_that_ran_away_is_refused(keras: ModuleType, dataset
     assert str(caught.value) == RAN_AWAY.format(epoch=2, rate=0.001)
 
 
+@pytest.mark.parametrize(
+    "damage", ["[]", "{}", "[" * 100_000, '{"identity": {}, "history": [5]}', "\0", '{"identity": 5}']
+)
+def test_a_damaged_state_is_refused(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "state.json").write_text(damage, encoding="utf-8")
+    with pytest.raises(RecipeError) as caught:
+        checkpoint.resume(tmp_path, {}, None)
+    assert str(caught.value).startswith(f"the state of the unfinished run in {tmp_path} is damaged (")
+    assert str(caught.value).endswith("). Train anew.")
+
+
 def test_another_run_s_state_is_refused(keras: ModuleType, dataset: Dataset, tmp_path: Path) -> None:
     train_keras(dataset, small("a1"), folder=tmp_path, epochs=1)
     with pytest.raises(RecipeError) as caught:

@@ -37,6 +37,8 @@ _KEYS = ["pixels", "mean", "std", "image_size", "output", "layout"]
 _WHITE = {"0-1": 1.0, "0-255": 255.0}
 _UINT8 = 2  # of onnx.TensorProto, as what follows
 _TAKEN = (1, 10)  # float32, float16
+_LONGEST_SIDE = 10_000  # pixels, as in recipes
+_LARGEST = 1e9  # of mean and std, in the network's own numbers
 _FLOATS = (*_TAKEN, 11, 16)  # float64, bfloat16
 
 
@@ -160,7 +162,9 @@ def _image_size(path: Path, own: list[int | None], said: Description) -> tuple[S
     """Return the size of the pictures, and whether the file takes no other."""
     given = said.get("image_size", own)
     wanted = given if isinstance(given, list) else [given, given]
-    if "image_size" in said and not (len(wanted) == 2 and all(type(one) is int and one > 0 for one in wanted)):
+    if "image_size" in said and not (
+        len(wanted) == 2 and all(type(one) is int and 0 < one <= _LONGEST_SIDE for one in wanted)
+    ):
         raise WeightsError(
             f"{description_file(path)}: image_size is a number of pixels or [height, width], not {given!r}."
         )
@@ -185,7 +189,7 @@ def _scaling(path: Path, kind: int, said: Description) -> tuple[Channels | None,
             'trained with, such as pixels = "0-1", mean = [0.485, 0.456, 0.406] and std = [0.229, 0.224, 0.225]. '
             f"Missing: {', '.join(missing)}."
         )
-    if said["pixels"] not in _WHITE:
+    if said["pixels"] not in tuple(_WHITE):  # a list isn't in it, and can't be a key
         raise WeightsError(f'{description_file(path)}: pixels is "0-1" or "0-255", not {said["pixels"]!r}.')
     factor = 255.0 / _WHITE[said["pixels"]]
     mean, std = (_colours(path, key, said[key], factor) for key in ("mean", "std"))
@@ -196,7 +200,7 @@ def _scaling(path: Path, kind: int, said: Description) -> tuple[Channels | None,
 
 def _colours(path: Path, key: str, said: Any, factor: float) -> Channels:
     values = said if isinstance(said, list) else [said] * 3
-    numbers = [value * factor for value in values if type(value) in (int, float) and np.isfinite(value)]
+    numbers = [value * factor for value in values if type(value) in (int, float) and abs(value) < _LARGEST]
     if len(values) != 3 or len(numbers) != 3:
         raise WeightsError(f"{description_file(path)}: {key} is one number or three, not {said!r}.")
     return numbers[0], numbers[1], numbers[2]

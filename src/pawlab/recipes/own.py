@@ -83,8 +83,6 @@ def _warn(where: str, old: str, new: str) -> None:
 def _parse(path: Path) -> Values:
     try:
         return read_toml(path)
-    except RecursionError as error:
-        raise RecipeError(f"{path} can't be read: it is nested too deeply.") from error
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path} can't be read: {one_line(error)}") from error
 

@@ -19,6 +19,7 @@ from pawlab.images import ResizeMode
 from pawlab.names import as_path
 from pawlab.progress import Progress
 from pawlab.recipes import RECIPES, find_recipe
+from pawlab.recipes.own import recipe_of
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import machine, versions
 from pawlab.trainers.cross_validation import FOLDS
@@ -76,16 +77,20 @@ class Request:
 
     @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":
-        """Read it from what run.json holds. Raises OutputError where that is no request."""
+        """Read it from what run.json holds. Raises OutputError where that is no request, RecipeError for its recipe."""
         values: Any = record.get("request", record.get("order"))  # its name until 0.1
         known = {field.name for field in fields(Request)}
         try:
             given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
-            given |= {name: as_path(given[name]) for name in _PATHS if given.get(name)}
-            return Request(**{**given, "options": DataOptions(**given.get("options", {}))})
+            given |= {name: as_path(str(given[name])) for name in _PATHS if given.get(name)}
+            request = Request(**{**given, "options": DataOptions(**given.get("options", {}))})
+            _require_texts(request)
         except (AttributeError, TypeError, ValueError) as error:
             needed = ", ".join(sorted(known))
             raise OutputError(f"{path} is damaged: it should hold a request with {needed}. Train anew.") from error
+        if request.own_recipe is None:
+            return request
+        return replace(request, own_recipe=recipe_of(dict(request.own_recipe), f"the recipe in {path}", ()).to_dict())
 
 
 def data_text(data: str | Path) -> str:
@@ -93,6 +98,15 @@ def data_text(data: str | Path) -> str:
     if not isinstance(data, str | Path):
         raise TypeError(f"data is {type(data).__name__}; it must be a path, an address or a known name")
     return data if isinstance(data, str) else str(data.absolute())
+
+
+def _require_texts(request: Request) -> None:
+    texts = (request.data, request.recipe, request.directory)
+    optional = (request.weights, request.resize_mode, request.backbone)
+    if not all(isinstance(text, str) for text in (*texts, *(text for text in optional if text is not None))):
+        raise TypeError("a name is a text")
+    if not isinstance(request.own_recipe, dict | None):
+        raise TypeError("a recipe is a table of values")
 
 
 def _require_whole(name: str, value: Any, least: int) -> None:

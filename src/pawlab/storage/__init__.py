@@ -320,4 +320,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ValueError(_NOT_UTF_8) from error
     if "\0" in text:  # UTF-16 without a mark
         raise ValueError(_NOT_UTF_8)
-    return tomllib.loads(text)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply.") from error

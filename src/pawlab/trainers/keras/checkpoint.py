@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
-from pawlab.errors import RecipeError
+from pawlab.errors import RecipeError, one_line
 from pawlab.evaluation.history import Epoch
 from pawlab.storage import replacing_file
 
 _STATE_FILE = "state.json"
+_DAMAGE = (OSError, ValueError, TypeError, LookupError, RecursionError, BadZipFile)  # what damaged JSON and NPZ raise
 
 
 def best_epoch(history: Sequence[Epoch]) -> int:
@@ -44,15 +46,19 @@ def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model
 def resume(folder: Path, identity: dict[str, Any], model: Any) -> tuple[Epoch, ...]:
     """Bring the model to its state after the last epoch kept in `folder`, and return the history up to there.
 
-    Returns () where nothing is kept. Raises RecipeError where what is kept is another run's.
+    Returns () where nothing is kept. Raises RecipeError where what is kept is another run's, or damaged.
     """
     path = folder / _STATE_FILE
     if not path.is_file():
         return ()
-    state = json.loads(path.read_text(encoding="utf-8"))
-    _require_same(state["identity"], identity, folder)
-    history = tuple(Epoch(**row) for row in state["history"])
-    load_weights(folder, history[-1].epoch, model, with_optimizer=True)
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        kept, history = dict(state["identity"]), tuple(Epoch(**row) for row in state["history"])
+        _require_same(kept, identity, folder)
+        load_weights(folder, history[-1].epoch, model, with_optimizer=True)
+    except _DAMAGE as error:
+        said = one_line(error) or type(error).__name__
+        raise RecipeError(f"the state of the unfinished run in {folder} is damaged ({said}). Train anew.") from error
     return history
 
 
