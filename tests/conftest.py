@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from pawlab import waiting
 from pawlab.cli import terminal
 from pawlab.errors import MissingExtraError
 from pawlab.graphs.keras_runtime import import_keras
@@ -26,6 +27,7 @@ def cache_of_this_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PAWLAB_CACHE_DIR", str(folder))
         patch.setattr(terminal, "_PAUSE", 3600.0)  # on a busy machine what takes a moment would be reported
+        patch.setattr(waiting, "_PATIENCE", 3600.0)
         yield folder
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pawlab.errors import OutputError
+import pawlab
+from pawlab.errors import DataError, OutputError
 from pawlab.storage import cache_dir, mark_used
 from pawlab.storage.cache import clear, spaces, trim
 
@@ -40,6 +41,13 @@ def test_it_keeps_to_its_limit(cache: Path, monkeypatch: pytest.MonkeyPatch, lim
     monkeypatch.setenv("PAWLAB_CACHE_MB", limit)
     trim()
     assert kept(cache) == list(left)
+
+
+def test_calls_from_python_keep_to_it_too(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWLAB_CACHE_MB", "1")
+    with pytest.raises(DataError):
+        pawlab.train("nothing here")
+    assert kept(cache) == ["a"]
 
 
 def test_a_limit_that_is_no_number(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -474,7 +474,8 @@ def test_whatever_goes_wrong_inside_is_told_in_one_short_line() -> None:
     assert said(OSError("one\n  two")) == "can't be decoded: one two"
     assert said(ValueError("x" * 500)) == f"can't be decoded: {'x' * 157}..."
     assert said(KeyError(273)) == "can't be decoded: KeyError 273"
-    assert said(MemoryError()) == "can't be decoded: MemoryError"
+    with pytest.raises(MemoryError):  # which is no fault of the picture's
+        said(MemoryError())
 
 
 def test_more_pixels_than_are_safe_are_refused_before_they_are_decoded() -> None:

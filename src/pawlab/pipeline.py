@@ -39,6 +39,7 @@ from pawlab.runs.finish import finish
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
+from pawlab.storage.cache import within_limit
 from pawlab.trainers.keras.checkpoint import clear
 from pawlab.trainers.learning_curve import curve_of
 from pawlab.trainers.probe import Balance
@@ -50,6 +51,7 @@ _HARDLY_USED = 0.01  # of the values from black to white
 _log = logging.getLogger("pawlab")
 
 
+@within_limit()
 def train(
     data: str | Path,
     recipe: str | Path | Recipe = "fast",
@@ -117,6 +119,7 @@ def _require_folds(recipe: Recipe, cv: int | None) -> None:
         raise PawlabError(f"{cv} folds are too few for the recipe {recipe.name}. Give --cv {fewest} or more.")
 
 
+@within_limit()
 def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     """Go on with a run that was killed or interrupted, after its last whole epoch; it ends as if it hadn't been.
 
@@ -136,6 +139,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     return Run(run.folder)
 
 
+@within_limit()
 def compare(
     data: str | Path,
     recipes: str | Sequence[str | Path | Recipe],
@@ -234,6 +238,7 @@ def _fit_in_place(context: Context, folder: Path) -> None:
         shutil.rmtree(folds, ignore_errors=True)
 
 
+@within_limit()
 def evaluate_data(
     model: str | Path,
     data: str | Path,
@@ -288,6 +293,7 @@ class Exploration(dict[str, Any]):
         return exploration_html(self, shown)
 
 
+@within_limit()
 def explore(
     data: str | Path,
     seed: int = 0,

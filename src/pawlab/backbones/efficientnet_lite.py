@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pawlab.backbones.restricted_pickle import Array, read_tensors
-from pawlab.backbones.table import find_backbone
+from pawlab.backbones.table import find_backbone, require_file
 from pawlab.errors import WeightsError
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 
@@ -55,6 +55,7 @@ def load_weights(path: Path | None = None) -> Weights:
     Raises WeightsError where the file isn't, byte for byte, the one that the table names.
     """
     path = path or installed_weights()
+    require_file(path)
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.backbones.table import Backbone
+from pawlab.backbones.table import Backbone, require_file
 from pawlab.errors import WeightsError, one_line
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 from pawlab.graphs.from_keras import add_model
@@ -46,8 +46,7 @@ def find_weights(backbone: Backbone, image_size: ImageSize, given: Path | None =
     """Return the weights file: `given`, else <name>.weights.h5 in the folder PAWLAB_WEIGHTS_DIR, else the one that
     Keras keeps, which it downloads where it must. Raises WeightsError where there is none."""
     if given is not None:
-        if not given.is_file():
-            raise WeightsError(f"there is no weights file {given}.")
+        require_file(given)
         return given
     folder = os.environ.get("PAWLAB_WEIGHTS_DIR")
     if folder and (Path(folder) / _file_name(backbone)).is_file():

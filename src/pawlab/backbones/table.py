@@ -12,7 +12,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from pawlab.errors import RecipeError, did_you_mean
+from pawlab.errors import RecipeError, WeightsError, did_you_mean
 
 Channels = tuple[float, float, float]  # red, green, blue
 
@@ -86,6 +86,16 @@ def _rows() -> tuple[Backbone, ...]:
 
 
 BACKBONES = _rows()
+
+
+def require_file(path: Path) -> None:
+    """Raise WeightsError where there are no weights to read: nothing, a folder, or a pipe, which may never end."""
+    if not path.is_file():
+        if path.exists():
+            raise WeightsError(
+                f"the weights {path} aren't a file. Name one; what comes through a pipe can be kept in it."
+            )
+        raise WeightsError(f"there is no weights file {path}.")
 
 
 def is_file(name: str) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
-from pawlab.errors import DataError, OutputError
+from pawlab.errors import DataError, OutputError, system_hint
 from pawlab.files.names import file_sha256, is_ignored, why_passed_over
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.names import printable
@@ -348,6 +348,8 @@ def _damage_explained(archive: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, *_DAMAGE) as error:
+        if isinstance(error, OSError) and (hint := system_hint(error)):
+            raise DataError(f"can't read {printable(str(archive))}: {error.strerror}. {hint}") from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{printable(str(archive))} is damaged or cut off ({printable(reason)[:160]}). Copy or download it again."

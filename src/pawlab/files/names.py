@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.images.formats import NEEDS_HEIC
+from pawlab.waiting import waiting_for
 
 NO_PICTURE = "isn't a picture"  # why a file is skipped that nobody would take for one
 _IGNORED = frozenset(
@@ -50,7 +51,7 @@ def why_passed_over(path: Path) -> str:
 def file_sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes. Raises OSError."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with waiting_for(path), path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

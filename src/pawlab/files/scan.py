@@ -11,6 +11,7 @@ from pawlab.files.names import is_ignored, is_picture_file
 from pawlab.images import is_picture_name
 from pawlab.names import printable
 from pawlab.storage import COMPARISON_FILE, HISTORY_FILE, RUN_FILE
+from pawlab.waiting import waiting_for
 
 _RESULTS = ((RUN_FILE, HISTORY_FILE), (COMPARISON_FILE,))  # what only a run's or a comparison's folder holds
 _MAX_DEPTH = 100  # folders within folders; nobody's pictures lie deeper, and a program's stack is finite
@@ -78,10 +79,11 @@ def _identity(path: Path) -> _Identity:
 
 def _scan(path: Path, depth: int, read: set[_Identity]) -> Folder:
     folder = Folder(path)
-    with os.scandir(path) as entries:
-        for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):  # what lies here comes first
-            if not is_ignored(entry.name):
-                _add(entry, folder, depth, read)
+    with waiting_for(path), os.scandir(path) as found:
+        entries = list(found)
+    for entry in sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name)):  # what lies here comes first
+        if not is_ignored(entry.name):
+            _add(entry, folder, depth, read)
     folder.files.sort()
     folder.folders.sort(key=lambda inner: inner.name)
     folder.results = (folder.results and not folder.files and not folder.folders) or _is_result(folder.path)

@@ -28,6 +28,7 @@ from pawlab.images.formats import (
     looks_like_picture,
     register_heic,
 )
+from pawlab.waiting import waiting_for
 
 ResizeMode = Literal["squash", "crop", "pad"]
 Pixels = NDArray[np.uint8]
@@ -128,7 +129,8 @@ def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
     multi-page files give their first frame; transparency is laid on white; deep gray is brought to 8 bits; colour
     profiles are ignored, as they were when the pretrained networks learned.
 
-    Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels or MAX_BYTES bytes.
+    Raises PictureError where it can't be decoded, is cut off, or has more than MAX_PIXELS pixels or MAX_BYTES bytes;
+    MemoryError where the machine lacks memory for less: what is skipped doesn't depend on what else goes on.
     """
     return read(source, preprocess)[0]
 
@@ -187,16 +189,21 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     Devices and pipes are refused: some never end.
     """
     try:
-        status = Path(path).stat()
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # the system says so of a folder
-            raise PictureError("isn't a regular file")
-        if status.st_size > MAX_BYTES:
-            raise PictureError(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are safe to read")
-        return Path(path).read_bytes()
+        with waiting_for(path):
+            return _content(Path(path))
     except OSError as error:
         raise PictureError(f"can't be read: {error.strerror or error}") from error
     except ValueError as error:  # a path with a NUL in it
         raise PictureError(f"can't be read: {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # the system says so of a folder
+        raise PictureError("isn't a regular file")
+    if status.st_size > MAX_BYTES:
+        raise PictureError(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are safe to read")
+    return path.read_bytes()
 
 
 def _open(source: Source) -> Image.Image:
@@ -272,6 +279,8 @@ def _the_file_at_fault() -> Iterator[None]:
         raise PictureError("can't be decoded: its header is damaged") from error
     except Image.DecompressionBombError as error:
         raise PictureError(f"has {_TOO_MANY}") from error
+    except MemoryError:  # within those limits it is the machine that lacks memory: the same picture is read elsewhere
+        raise
     except Exception as error:
         raise PictureError(f"can't be decoded: {_reason(error)}") from error
 

@@ -129,7 +129,7 @@ async def predict(request: Request, service: Shared) -> Any:
     error = f"{results[0].picture or 'The picture'}: {results[0].error}."
     if len(results) > 1:
         error = f"None of the {len(results)} pictures could be read."
-    failure = schema.NoneRead.model_validate({"error": error, "predictions": predictions})
+    failure = schema.NoneRead.model_validate({"error": " ".join(error.split()), "predictions": predictions})
     return JSONResponse(failure.model_dump(), 422)
 
 

@@ -7,7 +7,7 @@ class RefusedError(Exception):
     """A request that isn't served. `str(error)` is one sentence for the client: what was wrong and how to fix it."""
 
     def __init__(self, status: int, sentence: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(sentence)
+        super().__init__(" ".join(sentence.split()))  # a picture's name in it may hold anything
         self.status = status
         self.headers = headers or {}
 

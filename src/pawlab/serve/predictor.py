@@ -12,6 +12,7 @@ from pawlab.classifier import Classifier, NoPrediction, Result
 from pawlab.errors import ModelError, PictureError
 from pawlab.evaluation.explain import Explainer, overlay
 from pawlab.images import PictureInfo, Pixels, Preprocess, decode, inspect
+from pawlab.serve.errors import busy
 from pawlab.serve.limits import Limits
 from pawlab.serve.uploads import Upload
 
@@ -40,6 +41,8 @@ class Predictor:
             pixels = self._decode(upload.data, inspect(upload.data), self.classifier.card.preprocess)
         except PictureError as error:
             return NoPrediction(upload.name, str(error))
+        except MemoryError as error:
+            raise busy("There isn't enough memory now.", 5) from error
         return replace(self.classifier.predict(pixels), picture=upload.name)
 
     def heat_map(self, upload: Upload, label: str | None) -> bytes:

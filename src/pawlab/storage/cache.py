@@ -1,7 +1,8 @@
 """What lies in the cache: listed, cleared, and kept within PAWLAB_CACHE_MB."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -71,6 +72,14 @@ def trim() -> None:
                 return
             remove(space.path)
             total -= space.size
+
+
+@contextmanager
+def within_limit() -> Iterator[None]:
+    """Keep the cache to its limit, where there is one, before work and after it. Raises OutputError as `trim` does."""
+    trim()
+    yield
+    trim()
 
 
 def _most_bytes() -> float | None:

@@ -1,0 +1,39 @@
+"""What is waited for: a network drive that doesn't answer stops a program without a word, unless somebody looks."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from time import monotonic, sleep
+
+_PATIENCE = 5.0  # seconds
+_LOOK = 1.0  # seconds between two looks
+
+_waited_for: dict[object, tuple[str | os.PathLike[str], float]] = {}  # what is being read, and since when
+_watchers: list[Thread] = []  # at most one; of a forked process's parent it isn't alive
+
+
+@contextmanager
+def waiting_for(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Read something that may lie on such a drive: after some seconds a line in the log says what is waited for."""
+    mark = object()
+    _waited_for[mark] = (path, monotonic())
+    if not any(thread.is_alive() for thread in _watchers):
+        _watchers[:] = [Thread(target=_watch, name="pawlab-waiting", daemon=True)]
+        _watchers[0].start()
+    try:
+        yield
+    finally:
+        del _waited_for[mark]
+
+
+def _watch() -> None:
+    """Look now and then, as long as there is something to look at."""
+    told: set[object] = set()
+    while _waited_for:
+        sleep(_LOOK)
+        for mark, (path, since) in list(_waited_for.items()):
+            if mark not in told and monotonic() - since >= _PATIENCE:
+                told.add(mark)
+                logging.getLogger("pawlab").warning("pawlab: waiting for %s", path)
