@@ -1,6 +1,5 @@
 """Some cases of every fuzzer, the same each time; `make soak` runs them by the ten thousand."""
 
-import os
 import subprocess
 import sys
 import warnings
@@ -80,13 +79,12 @@ def test_changes_change_and_sums_of_png_are_made_sound() -> None:
     assert sum(one[:16] == sound[:16] for one in changed) > 150
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="forks after imports, which other systems' libraries don't bear")
 def test_killed_commands_leave_nothing_behind() -> None:
     """In a process of its own: it forks, which one with threads must not."""
-    command = [sys.executable, str(Path(__file__).with_name("soak.py")), "--kills", "9", "--seed", "5"]
+    command = [sys.executable, str(Path(__file__).with_name("soak.py")), "--kills", "3", "--seed", "5"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "9 commands, 0 failures"), done.stdout + done.stderr
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3 commands, 0 failures"), done.stdout + done.stderr
 
 
 def test_the_page_gets_the_counts_of_the_log() -> None:
