@@ -473,6 +473,21 @@ def test_a_signal_to_end_is_like_ctrl_c(
     assert signal.getsignal(number) == signal.SIG_DFL
 
 
+def test_an_interrupt_that_a_library_turns_into_its_own_error_ends_the_command(
+    pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NumPy does where it falls into a comparison."""
+
+    def explore(*_: Any, **__: Any) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise TypeError("can't compare") from None
+
+    monkeypatch.setattr(workflow, "explore", explore)
+    assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGHUP")
 def test_under_nohup_a_closed_terminal_ends_nothing(
     pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -35,8 +35,8 @@ _TOKENS = (
 _SEEN = SeenPictures.of(("00" * 32, "ab" * 32))
 _CARDS = (
     CARD,
-    Card(("a", "b"), Preprocess(4, 6, "crop", (0.0, 4095.0)), "fast", "0.1.0", 0.5, 0.7, _SEEN),
-    Card(("é", "ü", "日"), Preprocess(4, 6, "pad"), "a1", "0.1.0", 0.0, None, _SEEN, checksum=False),
+    Card(("a", "b"), Preprocess(4, 6, "crop", (0.0, 4095.0)), "fast", "0.1.0", 0.5, 0.7, seen=_SEEN),
+    Card(("é", "ü", "日"), Preprocess(4, 6, "pad"), "a1", "0.1.0", 0.0, seen=_SEEN, checksum=False),
 )
 _OLD = {
     "format": 1,

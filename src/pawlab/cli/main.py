@@ -59,8 +59,8 @@ def _exit_code() -> int:
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         code = 0  # Typer and rich end a program whose output nobody reads any further
-    except Exception as error:
-        code = _report_failure(error)
+    except Exception as error:  # a library may have made one of its own out of an interrupt
+        code = _INTERRUPTED if _Asked.to_end else _report_failure(error)
     if code == _INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
         say("pawlab: stopped.", always=True)
     return code if isinstance(code, int) else 0
@@ -98,10 +98,11 @@ def _ending_as_by_ctrl_c() -> Iterator[None]:
     """Let what ends a program, SIGTERM from a supervisor or SIGHUP from a closed terminal, do what Ctrl-C does: what is
     half-written vanishes. Whoever ignores a signal, as `nohup` does, keeps ignoring it.
     """
-    ending = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    _Asked.to_end = False
+    ending = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in ending if signal.getsignal(number) != signal.SIG_IGN}
     for number in before:
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, _end)
     hook, sys.unraisablehook = sys.unraisablehook, _interrupt_again
     try:
         yield
@@ -109,6 +110,17 @@ def _ending_as_by_ctrl_c() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Asked:
+    """Whether a signal has asked the program to end."""
+
+    to_end = False
+
+
+def _end(*_: object) -> None:
+    _Asked.to_end = True
+    raise KeyboardInterrupt
 
 
 def _interrupt_again(lost: "sys.UnraisableHookArgs") -> None:
