@@ -23,6 +23,7 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.learning_curve import LearningCurve
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
+from pawlab.files.addresses import is_address, redacted
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
 from pawlab.progress import Progress, notebook_bar, silent
@@ -128,7 +129,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
         context = Context(request, _read(request, watch, progress), watch, progress)
         if context.dataset.fingerprint != run.record.get("data", {}).get("fingerprint"):
-            changed = f"{request.data} has changed since {folder} was begun."
+            changed = f"{redacted(request.data)} has changed since {folder} was begun."
             raise DataError(f"{changed} Bring the pictures back, or train anew.")
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
         _fit_in_place(context, run.folder)
@@ -311,7 +312,7 @@ def explore(
     curve = _learning_curve(measured, seed, progress) if learning_curve else None
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
-        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, curve)
+        write_exploration(page, redacted(data_text(data)), dataset, stats, overlap, findings, previewed, curve)
     values = {
         "data": dataset.name,
         "classes": list(dataset.classes),
@@ -364,7 +365,7 @@ def _as_seen_from_here(request: Request) -> Request:
     """Return a request whose relative paths count from the folder where the run was begun."""
     if not request.directory or Path(request.directory) == Path.cwd():
         return request
-    named = is_known(request.data) or "://" in request.data
+    named = is_known(request.data) or is_address(request.data)
     data = request.data if named else _from(request.directory, request.data)
     return replace(request, data=data, weights=request.weights and _from(request.directory, request.weights))
 
