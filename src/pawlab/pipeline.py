@@ -24,6 +24,7 @@ from pawlab.evaluation.learning_curve import LearningCurve
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
 from pawlab.files.addresses import is_address, redacted
+from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
 from pawlab.progress import Progress, notebook_bar, silent
@@ -74,7 +75,8 @@ def train(
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
     `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
-    file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
+    file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default, from where a run whose `out`
+    is an address is sent there, whole. `seed`: decides the split
     and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
     file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `sure_at`: the share of answers that must be
     right, above 0 and below 1; the classifier says "not sure" to the rest. By default the highest of 0.99, 0.95 and
@@ -95,10 +97,16 @@ def train(
     request = replace(request, options=options, sure_at=sure_at, balance=balance, cv=cv)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     _require_folds(chosen, cv)
-    if out is not None:
-        with reserved_folder(out, "", "", overwrite):
+    place, address = here_or_there(out)
+    if address is not None:
+        require_free(address, overwrite)
+    elif place is not None:
+        with reserved_folder(place, "", "", overwrite):
             pass  # that it can be written is known before the work
-    return _run(Context(request, _read(request, watch, progress), watch, progress), out, overwrite)
+    run = _run(Context(request, _read(request, watch, progress), watch, progress), place, overwrite)
+    if address is not None and not run.interrupted:
+        upload_folder(run.folder, address, progress)
+    return run
 
 
 def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:

@@ -70,9 +70,10 @@ def _from_address(address: str, progress: Progress, options: DataOptions) -> Dat
     except NetworkError:
         raise
     except DataError as error:
-        if fetched.place.is_file():
-            _forget(address)
-        raise DataError(f"{redacted(address)}: {error}") from error
+        if fetched.place.is_dir():
+            raise DataError(f"{redacted(address)}: {error}") from error
+        _forget(address)
+        raise
 
 
 def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: DataOptions) -> Dataset:
@@ -84,7 +85,8 @@ def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: D
         folder = fetch(address[: -len(name)], progress, lambda item: item == name or wanted(item), purpose=name)
         dataset = table_dataset(folder.place / name, _name(fetched.place), progress, options)
     elif archive_kind(fetched.place) is None:
-        raise DataError("it is no folder, archive (zip, tar, tar.gz, tar.bz2, tar.xz) or table. Check the address.")
+        what = f"what lies at {redacted(address)} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz)"
+        raise DataError(f"{what}. Check the address.")
     else:
         dataset = _from_archive(fetched.place, Path(fetched.place.name), progress, options)
     return replace(dataset, skipped=dataset.skipped + tuple(starmap(Skipped, fetched.skipped)))

@@ -16,6 +16,7 @@ _KINDS = {
     "downloads": "download",
     "features": "features of pictures",
     "matplotlib": "list of fonts",
+    "predictions": "predictions of a stopped job",
     "remote": "pictures of a store",
 }
 
