@@ -33,7 +33,8 @@ app.add_typer(cache_app, name="cache")
 
 _DATA_HELP = (
     "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its "
-    "address (http, s3, gs, az, hf); a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs."
+    "address (http, s3, gs, az, hf); a CSV or Parquet table with columns path and label; or a known name: sample, "
+    "cats-and-dogs."
 )
 
 

@@ -9,7 +9,7 @@ from pawlab.errors import DataError
 
 LEFT_OUT = "***"  # what stands for a secret
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a single letter would be a drive
-_USER = re.compile(r"(?<=://)[^/?#\s]+@")
+_USER = re.compile(r"(?<=://)(?:[^/?#\s]+@|[^/?#\s:@]+:(?!\d+/)[^@\s]*@)")  # also a password with a slash in it
 _PARAMETER = re.compile(r"([?&#;])([^=&#;\s]+)=([^&#;\s'\"]+)")
 _SECRET = re.compile(
     "sig|token|key|secret|pass|pwd|cred|auth|access|session|policy|jwt|code|hash|hmac|ticket", re.IGNORECASE

@@ -63,7 +63,7 @@ def explain(error: Exception, address: str) -> Failure:
     chain = list(_chain(error))
     status = next((code for code in map(_status, chain) if code), 0)
     names = " ".join(kind.__name__ for one in chain for kind in type(one).__mro__)
-    said = redacted(one_line(error)).rstrip(".") or type(error).__name__
+    said = redacted(str(getattr(error, "message", "")) or one_line(error)).rstrip(".") or type(error).__name__
     answer = f" ({status})" if status else ""
     if status in _REFUSED or "PermissionError" in names or "Credential" in names:
         return Failure(f"{shown} may not be used{answer}: {said}. Check how you are signed in (docs/data.md)")
@@ -88,8 +88,12 @@ def _status(error: BaseException) -> int | None:
     """Return the HTTP status that an error bears, wherever its library puts it."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's
-        found = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    else:
-        own = (getattr(error, name, None) for name in ("status", "status_code", "code"))
-        found = next((value for value in (*own, getattr(response, "status_code", None)) if value), None)
-    return int(found) if isinstance(found, int | str) and str(found).isdecimal() and 400 <= int(found) < 600 else None
+        return _of_http(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+    for holder, name in ((error, "status"), (error, "status_code"), (response, "status_code"), (error, "code")):
+        if hasattr(holder, name):
+            return _of_http(getattr(holder, name))
+    return None
+
+
+def _of_http(code: object) -> int | None:
+    return int(str(code)) if str(code).isdecimal() and 400 <= int(str(code)) < 600 else None

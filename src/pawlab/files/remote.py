@@ -231,7 +231,6 @@ class _Copy:
                 for size in pool.map(lambda item: self._bring(item, here), missing[start : start + _AT_ONCE]):
                     advance(size)
         except NetworkError as error:
-            self._stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
             kept = counted(len(self._here()), "object is", "objects are")
             raise type(error)(f"{error} {kept} here now; the same command goes on from there.") from error
@@ -240,7 +239,16 @@ class _Copy:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _bring(self, item: _Object, here: dict[str, str]) -> int:
-        """Fetch one object, unless it turns out to be here; return its size."""
+        """Fetch one object, unless another has failed for good; return its size."""
+        if self._stopped.is_set():
+            return 0
+        try:
+            return self._brought(item, here)
+        except BaseException:
+            self._stopped.set()
+            raise
+
+    def _brought(self, item: _Object, here: dict[str, str]) -> int:
         address = self._store.address_of(item.path)
         version = item.version or _version(patiently(lambda: self._store.files.info(item.path), address, self._stopped))
         target = self.file_of(item.name)
