@@ -66,7 +66,16 @@ def signed_in(address: str) -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        forget_sign_in()
         yield
+    forget_sign_in()
+
+
+def forget_sign_in() -> None:
+    """Have the next store look up address and keys anew: fsspec keeps those it has opened."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def require_moto() -> None:
