@@ -5,6 +5,7 @@ that the server answered, Python's own class for it, or their name.
 """
 
 import errno
+import re
 from collections.abc import Callable, Iterator
 from threading import Event
 from typing import NamedTuple, TypeVar
@@ -21,6 +22,8 @@ _REFUSED = frozenset({401, 402, 403, 407})
 _MISSING = frozenset({404, 410})
 _OF_THIS_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
 _PASSING = frozenset({408, 425, 429})  # with 500 and above: what a server may answer differently in a moment
+
+_NUMBER = re.compile(r"^\[Errno \d+\] ")
 
 Result = TypeVar("Result")
 
@@ -63,7 +66,7 @@ def explain(error: Exception, address: str) -> Failure:
     chain = list(_chain(error))
     status = next((code for code in map(_status, chain) if code), 0)
     names = " ".join(kind.__name__ for one in chain for kind in type(one).__mro__)
-    said = redacted(str(getattr(error, "message", "")) or one_line(error)).rstrip(".") or type(error).__name__
+    said = redacted(_said(error)).rstrip(".") or type(error).__name__
     answer = f" ({status})" if status else ""
     if status in _REFUSED or "PermissionError" in names or "Credential" in names:
         return Failure(f"{shown} may not be used{answer}: {said}. Check how you are signed in (docs/data.md)")
@@ -75,6 +78,11 @@ def explain(error: Exception, address: str) -> Failure:
         return Failure(f"can't use {shown}{answer}: {said}", passing=status in _PASSING or status >= 500)
     broken = isinstance(error, OSError) or any(word in names for word in ("Connect", "ClientError", "Incomplete"))
     return Failure(f"can't reach {shown}: {said}", passing=broken)
+
+
+def _said(error: Exception) -> str:
+    message = getattr(error, "message", None)  # without the request that led to it
+    return message if isinstance(message, str) and message else _NUMBER.sub("", one_line(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

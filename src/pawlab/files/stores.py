@@ -19,7 +19,7 @@ class _Kind(NamedTuple):
 
 def _for_s3() -> dict[str, Any]:
     times = {"connect_timeout": TIMEOUT, "read_timeout": TIMEOUT}
-    return {"config_kwargs": {**times, "retries": {"max_attempts": 1}}}
+    return {"config_kwargs": {**times, "retries": {"max_attempts": 0}}}
 
 
 def _for_web() -> dict[str, Any]:
@@ -74,6 +74,8 @@ def open_store(address: str) -> Store:
     try:
         kind = _KINDS[scheme]
         files = fsspec.filesystem(scheme, use_listings_cache=False, **kind.options())
+        if scheme == "s3":
+            files.retries = 1  # or silence would take its attempts times ours
         return Store(files, files._strip_protocol(address), scheme)
     except ImportError as error:
         raise PawlabError(f"reading {scheme}:// needs {kind.package}: pip install {kind.package}") from error
