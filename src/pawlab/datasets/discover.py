@@ -81,9 +81,10 @@ def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: D
     if fetched.place.is_dir():
         dataset = folder_dataset(fetched.place, printable(name) or "pictures", progress, Path(name), options)
     elif is_table(fetched.place):
+        around, table = address[: address.rindex("/") + 1], address.rpartition("/")[2]
         wanted = names_in_table(fetched.place, options)
-        folder = fetch(address[: -len(name)], progress, lambda item: item == name or wanted(item), purpose=name)
-        dataset = table_dataset(folder.place / name, _name(fetched.place), progress, options)
+        folder = fetch(around, progress, lambda item: item == table or wanted(item), purpose=table)
+        dataset = table_dataset(folder.place / table, _name(fetched.place), progress, options)
     elif archive_kind(fetched.place) is None:
         what = f"what lies at {redacted(address)} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz)"
         raise DataError(f"{what}. Check the address.")

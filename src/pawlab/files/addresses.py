@@ -50,8 +50,8 @@ def path_of_file(address: str) -> Path:
 
 
 def last_part(address: str) -> str:
-    """Return the last part of an address's path, unquoted where it is of the web: `photos` for `s3://b/photos/`."""
-    path = address.partition("://")[2]
+    """Return the last part of an address's path, to be shown: `photos` for `s3://bucket/photos/`."""
+    path = redacted(address).partition("://")[2]
     if scheme_of(address) in ("http", "https"):
-        path = unquote(urlsplit(address).netloc + urlsplit(address).path)
+        path = unquote(path.partition("?")[0])
     return path.rstrip("/").rpartition("/")[2]

@@ -3,6 +3,7 @@
 Credentials are those that each store's own library finds: in the environment, in its files, in the machine's role.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -29,11 +30,16 @@ def _for_web() -> dict[str, Any]:
     return {"client_kwargs": {"timeout": times, "trust_env": True}}
 
 
+def _for_hugging_face() -> dict[str, Any]:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before its library is imported
+    return {}
+
+
 _KINDS = {
     "s3": _Kind("s3fs", _for_s3),
     "gs": _Kind("gcsfs", lambda: {"requests_timeout": TIMEOUT}),
     "az": _Kind("adlfs", lambda: {"connection_timeout": TIMEOUT, "read_timeout": TIMEOUT}),
-    "hf": _Kind("huggingface_hub"),
+    "hf": _Kind("huggingface_hub", _for_hugging_face),
     "http": _Kind("aiohttp", _for_web),
     "https": _Kind("aiohttp", _for_web),
     "memory": _Kind("fsspec"),
