@@ -174,7 +174,8 @@ class _Copy:
         self._store, self._folder, self._whole = store, folder, whole
         self.files = folder / "files"
         self._record = folder / _RECORD
-        self._stopped, self._recording = Event(), Lock()
+        self._stopped, self._alone = Event(), Lock()
+        self._failure: BaseException | None = None  # the first, for which the other threads stopped
 
     def file_of(self, name: str) -> Path:
         """Return where an object's copy lies."""
@@ -230,13 +231,18 @@ class _Copy:
             for start in range(0, len(missing), _AT_ONCE):
                 for size in pool.map(lambda item: self._bring(item, here), missing[start : start + _AT_ONCE]):
                     advance(size)
-        except NetworkError as error:
+        except NetworkError:
             pool.shutdown(wait=True, cancel_futures=True)
-            kept = counted(len(self._here()), "object is", "objects are")
-            raise type(error)(f"{error} {kept} here now; the same command goes on from there.") from error
+            raise self._explained() from self._failure
         finally:
             self._stopped.set()
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _explained(self) -> NetworkError:
+        failure = self._failure
+        kind = type(failure) if isinstance(failure, NetworkError) else NetworkError
+        kept = counted(len(self._here()), "object is", "objects are")
+        return kind(f"{failure} {kept} here now; the same command goes on from there.")
 
     def _bring(self, item: _Object, here: dict[str, str]) -> int:
         """Fetch one object, unless another has failed for good; return its size."""
@@ -244,8 +250,10 @@ class _Copy:
             return 0
         try:
             return self._brought(item, here)
-        except BaseException:
-            self._stopped.set()
+        except BaseException as error:
+            with self._alone:
+                self._failure = self._failure or error
+                self._stopped.set()
             raise
 
     def _brought(self, item: _Object, here: dict[str, str]) -> int:
@@ -256,7 +264,7 @@ class _Copy:
             target.parent.mkdir(parents=True, exist_ok=True)
             partial = target.with_name(f".{hashlib.sha256(item.name.encode()).hexdigest()[:16]}.partial")
             patiently(lambda: self._write(item, partial), address, self._stopped)
-            with self._recording, self._record.open("a", encoding="utf-8") as record:
+            with self._alone, self._record.open("a", encoding="utf-8") as record:
                 partial.replace(target)
                 record.write(_line((item.name, version)))
         return item.size or target.stat().st_size
