@@ -278,8 +278,8 @@ def evaluate_data(
     scored = evaluate(classifier, tuple(picture for picture in pictures if picture.name not in gone), progress)
     scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
     if out is not None:
-        document = {"model": str(model), "data": str(data), **scored.to_dict(), "excluded_as_seen": len(gone)}
-        command = command_of(str(model), str(data), str(out), include_seen, options)
+        document = {"model": str(model), "data": redacted(str(data)), **scored.to_dict(), "excluded_as_seen": len(gone)}
+        command = command_of(str(model), redacted(str(data)), str(out), include_seen, options)
         write_evaluation(Path(out), scored, classifier, document, command, progress)
     return scored, len(gone)
 

@@ -232,7 +232,9 @@ def explain(
 def evaluate(
     model: Model,
     data: Data,
-    out: Annotated[Path | None, _option("A folder for a page, all predictions, metrics and the mistakes.")] = None,
+    out: Annotated[
+        Path | None, _option("A folder for a page, all predictions, metrics and the mistakes.", callback=_here)
+    ] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
     ] = False,

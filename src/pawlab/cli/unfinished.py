@@ -1,7 +1,7 @@
 """Predictions of a job that is under way: kept line by line in the cache, so that a stopped one goes on where it was.
 
-A line is known by the picture's name, path, size and time, and the file by the model's content and the place that the
-predictions are written to: what has changed since is predicted anew.
+A line is known by the picture's name, path, size and time, and the file by the model's content, its thresholds and the
+place that the predictions are written to: what has changed since is predicted anew.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ class Unfinished:
 
     def __init__(self, classifier: Classifier, out: str) -> None:
         place = out if is_address(out) else str(Path(out).absolute())
-        name = _digest(place, file_sha256(classifier.path)).hex()
+        name = _digest(place, file_sha256(classifier.path), classifier.card.to_json()).hex()
         self._classifier = classifier
         self._path = cache_dir("predictions") / f"{name}.jsonl"
         self._places = self._read()
