@@ -254,6 +254,7 @@ def test_a_part_is_no_whole(stored: str, memory: Any, monkeypatch: pytest.Monkey
         Path(lpath).write_bytes(b"\xff\xd8\xff")
 
     monkeypatch.setattr(type(memory), "get_file", get_file)
+    monkeypatch.setattr("pawlab.files.remote._THREADS", 1)
     assert "it broke off after 3 of 13 bytes, at the last of 5 attempts" in sentence(lambda: discover(stored))
 
 
