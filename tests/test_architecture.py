@@ -69,6 +69,8 @@ ONLY_IN = {
     "torch": "",
     "jax": "",
     "pandas": "classifier",
+    "fsspec": "files.stores",
+    "aiohttp": "files.stores",
 }
 
 HEAVY = (
@@ -82,6 +84,7 @@ HEAVY = (
     "pyarrow",
     "pydantic",
     "filelock",
+    "fsspec",
     "tensorflow",
     "keras",
 )

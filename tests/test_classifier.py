@@ -322,7 +322,7 @@ def test_an_address_is_one_picture_or_an_archive_of_many(
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         for name in ("x/1.png", "x/2.png"):
             archive.write(tmp_path / "a.png", name)
-    monkeypatch.setattr("pawlab.datasets.inputs.download", lambda url, _: tmp_path / url.rpartition("/")[2])
+    monkeypatch.setattr("pawlab.files.remote.download", lambda url, _: tmp_path / url.rpartition("/")[2])
     classifier, site = Classifier.load(model), "http://127.0.0.1"
     one: Any = classifier.predict(f"{site}/a.png")
     two: Any = classifier.predict(f"{site}/two.zip")

@@ -16,7 +16,8 @@ from PIL import Image
 
 from pawlab.card import Card
 from pawlab.datasets.dataset import Named
-from pawlab.errors import DataError, ModelError, PawlabError, PictureError, one_line
+from pawlab.errors import DataError, ModelError, NetworkError, NotThereError, PawlabError, PictureError, one_line
+from pawlab.files.addresses import is_address, redacted
 from pawlab.graphs.checksum import checksum_holds, with_checksum
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.graphs.untrusted import require_harmless
@@ -184,10 +185,11 @@ class Classifier:
     def predict(self, pictures: Source | Iterable[Any]) -> Prediction | Predictions:
         """Predict one picture, or each of several.
 
-        One is a path, an http(s) address, bytes, an open binary file, a Pillow image, or a uint8 array (height, width,
-        3), RGB. Several are any iterable of such, an array (n, height, width, 3), or the path of a folder, an archive,
-        a table or a glob. Raises PictureError for one picture that can't be read; among several such a picture gets a
-        NoPrediction. Raises DataError for a folder, archive or glob without pictures.
+        One is a path, an address, bytes, an open binary file, a Pillow image, or a uint8 array (height, width, 3), RGB.
+        Several are any iterable of such, an array (n, height, width, 3), or the path or address of a folder, an
+        archive, a table or a glob. Raises PictureError for one picture that can't be read; among several such a picture
+        gets a NoPrediction. Raises DataError for a folder, archive or glob without pictures, NetworkError where an
+        address can't be read.
         """
         several = _several(pictures)
         if several is not None:
@@ -225,6 +227,8 @@ class Classifier:
         try:
             pixels, info = read(_local(source), self.card.preprocess)
         except (PictureError, DataError) as error:
+            if isinstance(error, NetworkError) and not isinstance(error, NotThereError):
+                raise  # it says nothing of the picture
             return NoPrediction(name, str(error))
         row, *score = self._run(self._outputs, pixels[np.newaxis])
         ranked = {self.classes[index]: float(row[0][index]) for index in np.argsort(-row[0], kind="stable")}
@@ -246,7 +250,7 @@ class Classifier:
 
 
 def _name_of(source: Any) -> str:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else ""
+    return redacted(os.fspath(source)) if isinstance(source, str | os.PathLike) else ""
 
 
 def _several(pictures: Any) -> Iterable[Any] | None:
@@ -254,18 +258,14 @@ def _several(pictures: Any) -> Iterable[Any] | None:
     if isinstance(pictures, str | os.PathLike):
         from pawlab.datasets.inputs import find_pictures, holds_many  # which a picture in memory doesn't need
 
-        if not holds_many(pictures) and not _is_address(os.fspath(pictures)):
+        if not holds_many(pictures) and not is_address(os.fspath(pictures)):
             return None
         found = find_pictures([pictures]).pictures
-        return None if [item.name for item in found] == [os.fspath(pictures)] else found
+        return None if [item.name for item in found] == [_name_of(pictures)] else found
     if isinstance(pictures, np.ndarray):
         return pictures if pictures.ndim == 4 or pictures.dtype.kind in "OUS" else None
     one = isinstance(pictures, _ONE) or hasattr(pictures, "read") or not isinstance(pictures, Iterable)
     return None if one else pictures
-
-
-def _is_address(text: str) -> bool:
-    return text.lower().startswith(("http://", "https://"))
 
 
 def _local(source: Any) -> Any:
@@ -273,7 +273,7 @@ def _local(source: Any) -> Any:
     if not isinstance(source, str | os.PathLike):
         return source
     text = os.fspath(source)
-    if _is_address(text):
+    if is_address(text):
         from pawlab.datasets.inputs import find_pictures
 
         return find_pictures([text]).pictures[0].path

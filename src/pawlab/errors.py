@@ -22,6 +22,14 @@ class DataError(PawlabError):
     """A folder, archive, table or URL can't serve as data."""
 
 
+class NetworkError(DataError):
+    """What lies at an address can't be had: it isn't there, may not be read, or nothing answers."""
+
+
+class NotThereError(NetworkError):
+    """Nothing lies at an address, as its server says: status 404."""
+
+
 class PictureError(PawlabError):
     """One picture can't be decoded."""
 

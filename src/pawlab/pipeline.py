@@ -23,6 +23,8 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.learning_curve import LearningCurve
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
+from pawlab.files.addresses import is_address, redacted
+from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
 from pawlab.progress import Progress, notebook_bar, silent
@@ -75,7 +77,8 @@ def train(
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
 
     `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
-    file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default. `seed`: decides the split
+    file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default, from where a run whose `out`
+    is an address is sent there, whole. `seed`: decides the split
     and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
     file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `sure_at`: the share of answers that must be
     right, above 0 and below 1; the classifier says "not sure" to the rest. By default the highest of 0.99, 0.95 and
@@ -96,10 +99,16 @@ def train(
     request = replace(request, options=options, sure_at=sure_at, balance=balance, cv=cv)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     _require_folds(chosen, cv)
-    if out is not None:
-        with reserved_folder(out, "", "", overwrite):
+    place, address = here_or_there(out)
+    if address is not None:
+        require_free(address, overwrite)
+    elif place is not None:
+        with reserved_folder(place, "", "", overwrite):
             pass  # that it can be written is known before the work
-    return _run(Context(request, _read(request, watch, progress), watch, progress), out, overwrite)
+    run = _run(Context(request, _read(request, watch, progress), watch, progress), place, overwrite)
+    if address is not None and not run.interrupted:
+        upload_folder(run.folder, address, progress)
+    return run
 
 
 def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
@@ -132,7 +141,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
         context = Context(request, _read(request, watch, progress), watch, progress)
         begun: Any = run.record.get("data")
         if not isinstance(begun, dict) or context.dataset.fingerprint != begun.get("fingerprint"):
-            changed = f"{request.data} has changed since {folder} was begun."
+            changed = f"{redacted(request.data)} has changed since {folder} was begun."
             raise DataError(f"{changed} Bring the pictures back, or train anew.")
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
         _fit_in_place(context, run.folder)
@@ -275,8 +284,8 @@ def evaluate_data(
     scored = evaluate(classifier, tuple(picture for picture in pictures if picture.name not in gone), progress)
     scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
     if out is not None:
-        document = {"model": str(model), "data": str(data), **scored.to_dict(), "excluded_as_seen": len(gone)}
-        command = command_of(str(model), str(data), str(out), include_seen, options)
+        document = {"model": str(model), "data": redacted(str(data)), **scored.to_dict(), "excluded_as_seen": len(gone)}
+        command = command_of(str(model), redacted(str(data)), str(out), include_seen, options)
         write_evaluation(Path(out), scored, classifier, document, command, progress)
     return scored, len(gone)
 
@@ -318,7 +327,7 @@ def explore(
     curve = _learning_curve(measured, seed, progress) if learning_curve else None
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
-        write_exploration(page, data_text(data), dataset, stats, overlap, findings, previewed, curve)
+        write_exploration(page, redacted(data_text(data)), dataset, stats, overlap, findings, previewed, curve)
     values = {
         "data": dataset.name,
         "classes": list(dataset.classes),
@@ -371,7 +380,7 @@ def _as_seen_from_here(request: Request) -> Request:
     """Return a request whose relative paths count from the folder where the run was begun."""
     if not request.directory or Path(request.directory) == Path.cwd():
         return request
-    named = is_known(request.data) or "://" in request.data
+    named = is_known(request.data) or is_address(request.data)
     data = request.data if named else _from(request.directory, request.data)
     return replace(request, data=data, weights=request.weights and _from(request.directory, request.weights))
 

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,10 +14,12 @@ from pawlab.cli.options import levelled, takes_data
 from pawlab.cli.terminal import Terminal, bar, say, show, show_json
 from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.options import DEFAULT, DataOptions
-from pawlab.errors import PawlabError, counted
+from pawlab.errors import NetworkError, PawlabError, counted
+from pawlab.files.addresses import is_address, redacted
 
 if TYPE_CHECKING:
     from pawlab.classifier import Result
+    from pawlab.cli.unfinished import Unfinished
 
 app = typer.Typer(
     help="From a folder of pictures to a classifier you can trust.",
@@ -29,8 +32,9 @@ cache_app = typer.Typer(help="What pawlab keeps to save time; PAWLAB_CACHE_MB li
 app.add_typer(cache_app, name="cache")
 
 _DATA_HELP = (
-    "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its URL; "
-    "a CSV or Parquet table with columns path and label; or a known name: sample, cats-and-dogs."
+    "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its "
+    "address (http, s3, gs, az, hf); a CSV or Parquet table with columns path and label; or a known name: sample, "
+    "cats-and-dogs."
 )
 
 
@@ -41,6 +45,13 @@ def _argument(text: str) -> Any:
 def _option(text: str, default: str | bool = False, **more: Any) -> Any:
     """Return an option; `default`: what its help says of the default, where None stands for more than nothing."""
     return typer.Option(help=text, show_default=default, **more)
+
+
+def _here(out: Path | None) -> Path | None:
+    """Refuse an address where a path is to be given: a folder called `s3:` would be made."""
+    if out is not None and is_address(str(out).replace(":/", "://", 1)):
+        raise typer.BadParameter("give a path; only predict and train write to addresses.")
+    return out
 
 
 _NOT_ASKED = frozenset(("resume", "as_json", "quiet", "verbose"))  # of training itself
@@ -68,7 +79,7 @@ def train(
     recipe: Annotated[
         str, typer.Option(help="Which model: one that `pawlab recipes` lists, or a TOML or Python file of your own.")
     ] = "fast",
-    out: Annotated[Path | None, _option("The run's folder.", "runs/DATA-RECIPE")] = None,
+    out: Annotated[str | None, _option("The run's folder, or address.", "runs/DATA-RECIPE", metavar="<path>")] = None,
     seed: Seed = 0,
     epochs: Annotated[int | None, _option("Instead of the recipe's own number.", min=1)] = None,
     weights: Weights = None,
@@ -106,6 +117,8 @@ def train(
         show_json({"run": str(run.folder), **run.metrics})
     else:
         print_run(run)
+    if out is not None and is_address(out) and not run.interrupted:
+        say(f"Sent to {redacted(out)}.")
 
 
 @app.command()
@@ -116,7 +129,9 @@ def compare(
     recipes: Annotated[
         str, typer.Option(help="Names with commas between; `all` stands for the seventeen published ones.")
     ],
-    out: Annotated[Path | None, _option("A folder for one run per recipe.", "runs/DATA-compared")] = None,
+    out: Annotated[
+        Path | None, _option("A folder for one run per recipe.", "runs/DATA-compared", callback=_here)
+    ] = None,
     seed: Seed = 0,
     epochs: Annotated[int | None, _option("Instead of the recipes' own.", min=1)] = None,
     weights: Weights = None,
@@ -149,35 +164,42 @@ def predict(
     model: Model,
     pictures: Annotated[
         list[str],
-        _argument("Files, folders, archives, tables, globs, URLs, or - for a list of paths on standard input."),
+        _argument("Files, folders, archives, tables, globs, addresses, or - for a list of paths on standard input."),
     ],
     form: Annotated[
         Literal["table", "json", "csv", "parquet"] | None,
         typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
     ] = None,
-    out: Annotated[Path | None, _option("Write to this file instead of standard output.")] = None,
+    out: Annotated[
+        str | None, _option("Write to this file, or address, instead of standard output.", metavar="<path>")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
     sure_at: SureAt = None,
 ) -> None:
     """Predict what pictures show."""
     from pawlab.classifier import Classifier
     from pawlab.cli.predictions import choose_format, write, write_text
+    from pawlab.cli.unfinished import Unfinished
     from pawlab.datasets.inputs import find_pictures
+    from pawlab.files.upload import writing
 
     if form == "parquet" and out is None:
         raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
-    form = choose_format(form, out)
-    classifier = Classifier.load(model, sure_at)
-    found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
-    count = len(found.pictures)
     unreadable: list[str] = []
-    results = _watched(classifier.predict_each(found.pictures), count, unreadable)
-    top = min(top, len(classifier.classes))
-    if out is None:
-        write_text(results, form, top, Terminal())
-    else:
-        write(results, form, top, out)
-        say(f"{counted(count, 'prediction', 'predictions')} written to {out}.")
+    with nullcontext() if out is None else writing(out) as path:
+        form = choose_format(form, path)
+        classifier = Classifier.load(model, sure_at)
+        found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
+        count, top = len(found.pictures), min(top, len(classifier.classes))
+        if out is None or path is None:
+            write_text(_watched(classifier.predict_each(found.pictures), count, unreadable), form, top, Terminal())
+        else:
+            unfinished = Unfinished(classifier, out)
+            with _going_on_later(unfinished):
+                write(_watched(unfinished.predict_each(found.pictures), count, unreadable), form, top, path)
+    if out is not None:
+        unfinished.forget()
+        say(f"{counted(count, 'prediction', 'predictions')} written to {redacted(out)}.")
     for kind in count_skipped(found.passed_over):
         say(f"passed over: {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
     _print_unreadable(len(unreadable), count)
@@ -188,7 +210,7 @@ def predict(
 def explain(
     model: Model,
     picture: Annotated[str, _argument("A picture file.")],
-    out: Annotated[Path, _option("The picture to draw: a file that ends with .png, .jpg or .webp.")],
+    out: Annotated[Path, _option("The picture to draw: a file that ends with .png, .jpg or .webp.", callback=_here)],
     label: Annotated[str | None, _option("The class to explain.", "the predicted class")] = None,
 ) -> None:
     """Draw where in a picture a prediction comes from."""
@@ -211,7 +233,9 @@ def explain(
 def evaluate(
     model: Model,
     data: Data,
-    out: Annotated[Path | None, _option("A folder for a page, all predictions, metrics and the mistakes.")] = None,
+    out: Annotated[
+        Path | None, _option("A folder for a page, all predictions, metrics and the mistakes.", callback=_here)
+    ] = None,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Score pictures of training and validation too.")
     ] = False,
@@ -248,7 +272,9 @@ def evaluate(
 def export(
     model: Model,
     to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite"], _option("Which form to write.")],
-    out: Annotated[Path, _option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.")],
+    out: Annotated[
+        Path, _option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", callback=_here)
+    ],
     sure_at: SureAt = None,
     as_json: AsJson = False,
 ) -> None:
@@ -273,7 +299,9 @@ def export(
 @takes_data
 def explore(
     data: Data,
-    out: Annotated[Path | None, _option("Write explore.html into this folder: a page with pictures.")] = None,
+    out: Annotated[
+        Path | None, _option("Write explore.html into this folder: a page with pictures.", callback=_here)
+    ] = None,
     recipe: Annotated[str, typer.Option(help="Whose augmentation the page shows.")] = "fast",
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Measure what more pictures would bring, by the recipe fast.")
@@ -422,6 +450,18 @@ def _program(
         print(f"pawlab {__version__}")
     elif context.invoked_subcommand is None:
         print(context.get_help())
+
+
+@contextmanager
+def _going_on_later(unfinished: "Unfinished") -> Iterator[None]:
+    """Say how many predictions a stopped job has left, and, where this one is stopped, that it can go on."""
+    if unfinished.kept:
+        say(f"{counted(unfinished.kept, 'prediction is', 'predictions are')} there from before: not made again.")
+    try:
+        yield
+    except (KeyboardInterrupt, NetworkError):
+        say("The same command goes on from here.")
+        raise
 
 
 def _watched(predictions: "Iterable[Result]", total: int, unreadable: list[str]) -> "Iterator[Result]":

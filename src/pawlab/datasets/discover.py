@@ -8,10 +8,12 @@ from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.folders import folder_dataset
 from pawlab.datasets.known import is_known, known_name_like, load_known
 from pawlab.datasets.options import DEFAULT, DataOptions
-from pawlab.datasets.tables import is_table, table_dataset
-from pawlab.errors import DataError
+from pawlab.datasets.tables import is_table, names_in_table, table_dataset
+from pawlab.errors import DataError, NetworkError
+from pawlab.files.addresses import last_part, redacted, scheme_of
 from pawlab.files.archives import archive_kind, stem, unpack
-from pawlab.files.download import cached_path, download
+from pawlab.files.download import cached_path
+from pawlab.files.remote import Fetched, fetch
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
 
@@ -19,15 +21,18 @@ from pawlab.progress import Progress, silent
 def discover(data: str | Path, progress: Progress = silent, options: DataOptions = DEFAULT) -> Dataset:
     """Find the labelled pictures in `data` and hash their bytes; nothing is decoded.
 
-    `data`: the name of a known data set (`./sample` means a folder called so, and so does a Path), an http(s) address
-    of an archive, a folder, a zip or tar, or a CSV or Parquet table. Splits are set where folders or table give them,
-    and None otherwise. Raises DataError, one sentence each, where it can't serve.
+    `data`: the name of a known data set (`./sample` means a folder called so, and so does a Path), the address of a
+    folder, archive or table, a folder, a zip or tar, or a CSV or Parquet table. Splits are set where folders or table
+    give them, and None otherwise. Raises DataError, one sentence each, where it can't serve.
     """
     if isinstance(data, str) and is_known(data):
         return load_known(data, progress)
     if isinstance(data, str) and "://" in data:
         return _from_address(data, progress, options)
-    path = _existing(data)
+    return _from_path(_existing(data), progress, options)
+
+
+def _from_path(path: Path, progress: Progress, options: DataOptions) -> Dataset:
     if path.is_dir():
         return folder_dataset(path, _name(path), progress, options=options)
     if is_table(path):
@@ -56,21 +61,42 @@ def _require_place(path: Path) -> None:
         )
 
 
-def _from_address(url: str, progress: Progress, options: DataOptions) -> Dataset:
-    archive = download(url, progress)
-    if archive_kind(archive) is None:
-        _forget(url)
-        raise DataError(f"what lies at {url} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz). Check the address.")
+def _from_address(address: str, progress: Progress, options: DataOptions) -> Dataset:
+    if scheme_of(address) == "file":
+        return _from_path(_existing(fetch(address).place), progress, options)
+    fetched = fetch(address, progress)
     try:
-        return _from_archive(archive, Path(archive.name), progress, options)
-    except DataError:
-        _forget(url)
+        return _from_fetched(address, fetched, progress, options)
+    except NetworkError:
+        raise
+    except DataError as error:
+        if fetched.place.is_dir():
+            raise DataError(f"{redacted(address)}: {error}") from error
+        _forget(address)
         raise
 
 
-def _forget(url: str) -> None:
+def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: DataOptions) -> Dataset:
+    name = last_part(address)
+    if fetched.place.is_dir():
+        dataset = folder_dataset(fetched.place, printable(name) or "pictures", progress, Path(name), options)
+    elif is_table(fetched.place):
+        around, table = address[: address.rindex("/") + 1], address.rpartition("/")[2]
+        wanted = names_in_table(fetched.place, options)
+        folder = fetch(around, progress, lambda item: item == table or wanted(item), purpose=table)
+        dataset = table_dataset(folder.place / table, _name(fetched.place), progress, options)
+    elif archive_kind(fetched.place) is None:
+        what = f"what lies at {redacted(address)} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz)"
+        raise DataError(f"{what}. Check the address.")
+    else:
+        dataset = _from_archive(fetched.place, Path(fetched.place.name), progress, options)
+    return replace(dataset, skipped=dataset.skipped + tuple(starmap(Skipped, fetched.skipped)))
+
+
+def _forget(address: str) -> None:
     """Remove a download that can't serve, so that the next run fetches it anew."""
-    cached_path(url).unlink(missing_ok=True)
+    if scheme_of(address) in ("http", "https"):
+        cached_path(address).unlink(missing_ok=True)
 
 
 def _from_archive(archive: Path, shown: Path, progress: Progress, options: DataOptions) -> Dataset:

@@ -10,10 +10,11 @@ from typing import BinaryIO
 from pawlab.datasets.dataset import Named, Skipped
 from pawlab.datasets.tables import is_table, table_paths
 from pawlab.errors import DataError
+from pawlab.files.addresses import is_address, redacted
 from pawlab.files.archives import archive_kind, unpack
-from pawlab.files.download import download
 from pawlab.files.find import Files
 from pawlab.files.names import is_picture_file, why_passed_over
+from pawlab.files.remote import fetch
 from pawlab.files.scan import scan
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
@@ -32,8 +33,8 @@ def find_pictures(
 ) -> Inputs:
     """Find the pictures that are meant by what people name.
 
-    `named`: files, folders and archives (all pictures in them), tables (their column of paths), globs, http(s)
-    addresses of pictures or archives, `-` for paths on standard input, one a line. A file that doesn't exist is
+    `named`: files, folders and archives (all pictures in them), tables (their column of paths), globs, addresses of
+    pictures, folders or archives, `-` for paths on standard input, one a line. A file that doesn't exist is
     returned too: its prediction will say so. Raises DataError for an empty name, for a folder, archive or glob without
     pictures, and for nothing on standard input.
     """
@@ -51,7 +52,7 @@ def holds_many(name: str | os.PathLike[str]) -> bool:
         path = Path(text)
         if path.is_dir() or (path.is_file() and _is_bundle(path)):
             return True
-        return "://" not in text and has_magic(text) and not path.exists()
+        return not is_address(text) and has_magic(text) and not path.exists()
     except (OSError, ValueError):
         return False
 
@@ -73,14 +74,22 @@ class _Finder:
             )
         if name == "-":
             for line in _lines(self._standard_input.read() if self._standard_input else b""):
-                yield Named(line, line)
-        elif name.lower().startswith(("http://", "https://")):
-            yield from self._in_file(download(name, self._progress), name)
+                yield Named(redacted(line), line)
+        elif is_address(name):
+            yield from self._at_address(name)
         elif has_magic(name) and not _exists(name):
             yield from self._matching(name)
         else:
             path = Path(name).expanduser()
             yield from self._in_folder(path, name) if path.is_dir() else self._in_file(path, name)
+
+    def _at_address(self, address: str) -> Iterator[Named]:
+        fetched = fetch(address, self._progress)
+        self.passed_over += [Skipped(name, reason) for name, reason in fetched.skipped]
+        if fetched.place.is_dir():
+            yield from self._in_folder(fetched.place, fetched.address)
+        else:
+            yield from self._in_file(fetched.place, fetched.address)
 
     def _in_folder(self, folder: Path, shown: str) -> Iterator[Named]:
         found = scan(folder)
@@ -90,7 +99,9 @@ class _Finder:
         if not files:
             raise DataError(f"there are no pictures in the folder {printable(shown)}.")
         for file in files:
-            yield Named(os.path.join(shown, file.relative_to(folder)), str(file))  # noqa: PTH118
+            name = file.relative_to(folder)
+            path = f"{shown.rstrip('/')}/{name.as_posix()}" if is_address(shown) else os.path.join(shown, name)  # noqa: PTH118
+            yield Named(path, str(file))
 
     def _in_file(self, path: Path, shown: str) -> Iterator[Named]:
         if not path.is_file() or not _is_bundle(path):

@@ -10,9 +10,10 @@ table's text.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from pawlab.datasets.dataset import Dataset, Skipped, Split
@@ -85,6 +86,18 @@ def table_paths(path: Path) -> list[str]:
     """Return the paths that a table names, whatever else it holds. Raises DataError."""
     read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
     return [row.path for row in read(path.absolute(), _PATHS_ONLY, []) if row.path.strip()]
+
+
+def names_in_table(path: Path, options: DataOptions = DEFAULT) -> Callable[[str], bool]:
+    """Return what says of a file's name below the table's folder whether the table may mean it. Raises DataError."""
+    options = replace(options, label_from_name="")  # which needs no column of labels
+    read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
+    named = {_last(row.path) for row in read(path.absolute(), options, [])}
+    return lambda name: _last(name) in named or _last(PurePosixPath(name).stem) in named
+
+
+def _last(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").rpartition("/")[2])
 
 
 def _shown(path: Path) -> str:

@@ -30,7 +30,8 @@ from urllib.request import (
 )
 
 from pawlab import __version__
-from pawlab.errors import DataError
+from pawlab.errors import DataError, NetworkError, NotThereError
+from pawlab.files.addresses import redacted
 from pawlab.files.archives import MAX_BYTES
 from pawlab.files.names import file_sha256
 from pawlab.names import printable
@@ -93,11 +94,11 @@ def _clean(url: str) -> str:
         host = (parts.hostname or "").encode("idna").decode("ascii")
         port = f":{parts.port}" if parts.port else ""
     except ValueError as error:
-        raise DataError(f"{url} isn't a valid address: {error}.") from error
+        raise DataError(f"{redacted(url)} isn't a valid address: {error}.") from error
     if parts.scheme.lower() not in ("http", "https"):
-        raise DataError(f"{url} can't be fetched: only addresses with http:// or https:// can.")
+        raise DataError(f"{redacted(url)} can't be fetched: only addresses with http:// or https:// can.")
     if not re.fullmatch(r"[A-Za-z0-9._:-]+", host) or parts.username is not None:
-        raise DataError(f"{url} isn't an address like https://host/photos.zip.")
+        raise DataError(f"{redacted(url)} isn't an address like https://host/photos.zip.")
     host = f"[{host}]" if ":" in host else host
     path, query = (quote(part, safe="%/:=&?~+!$,;'@()*[]") for part in (parts.path, parts.query))
     return urlunsplit((parts.scheme.lower(), host + port, path or "/", query, ""))
@@ -116,11 +117,13 @@ def _fetch(url: str, target: Path, progress: Progress, sha256: str | None) -> No
             _forget(partial)
             raise
         except _InterruptedError as error:
-            reason = str(error)
+            reason = redacted(str(error))
             if error.anew or not _mark_file(partial).exists():
                 _forget(partial)
     else:
-        raise DataError(f"can't fetch {url}: {reason}, at the last of {ATTEMPTS} attempts. Try again later.")
+        raise NetworkError(
+            f"can't fetch {redacted(url)}: {reason}, at the last of {ATTEMPTS} attempts. Try again later."
+        )
     if sha256 is not None:
         _require_sha256(url, partial, sha256)
     partial.replace(target)
@@ -199,12 +202,12 @@ def _require_sha256(url: str, partial: Path, sha256: str) -> None:
     found = file_sha256(partial)
     if found != sha256:
         _forget(partial)
-        raise DataError(f"{url} isn't the file expected: its SHA-256 is {found}, not {sha256}.")
+        raise DataError(f"{redacted(url)} isn't the file expected: its SHA-256 is {found}, not {sha256}.")
 
 
 def _too_large(url: str) -> DataError:
     return DataError(
-        f"{url} has more than {MAX_BYTES // 10**9} GB, more than is fetched unasked. "
+        f"{redacted(url)} has more than {MAX_BYTES // 10**9} GB, more than is fetched unasked. "
         "Download and unpack it yourself and give the folder."
     )
 
@@ -219,28 +222,30 @@ def _explained(url: str) -> Iterator[None]:
         answer = " ".join(f"{error.code} {error.reason}".split())
         if error.code in _PASSING:
             raise _InterruptedError(f"the server answers {answer}", anew=error.code == _NO_SUCH_RANGE) from error
-        raise DataError(_refusal(url, error.code, answer)) from error
+        raise _refusal(redacted(url), error.code, answer) from error
     except URLError as error:
         raise _unreachable(url, error.reason) from error
     except (HTTPException, TimeoutError, ConnectionError, ssl.SSLError) as error:
         raise _InterruptedError(f"the connection broke ({error or type(error).__name__})") from error
 
 
-def _refusal(url: str, code: int, answer: str) -> str:
+def _refusal(shown: str, code: int, answer: str) -> NetworkError:
     if code in (404, 410):
-        return f"there's nothing at {url} ({answer}). Check the address."
+        return NotThereError(f"there's nothing at {shown} ({answer}). Check the address.")
     if code in (401, 403, 407):
-        return f"{url} may not be fetched without signing in ({answer}). Download it in a browser."
-    return f"can't fetch {url}: the server answers {answer.rstrip('.')}."
+        return NetworkError(f"{shown} may not be fetched without signing in ({answer}). Download it in a browser.")
+    return NetworkError(f"can't fetch {shown}: the server answers {redacted(answer.rstrip('.'))}.")
 
 
 def _unreachable(url: str, reason: object) -> Exception:
     host = urlsplit(url).netloc
     if isinstance(reason, socket.gaierror):
-        return DataError(f"can't find the host {host}. Check the address, and whether this machine is online.")
+        return NetworkError(f"can't find the host {host}. Check the address, and whether this machine is online.")
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return DataError(f"can't trust {host}: {reason.verify_message}. Check the address and this machine's clock.")
+        return NetworkError(f"can't trust {host}: {reason.verify_message}. Check the address and this machine's clock.")
     if isinstance(reason, TimeoutError | ConnectionResetError):
         return _InterruptedError(f"{host} can't be reached ({reason.strerror or reason})")
     why = getattr(reason, "strerror", None) or reason
-    return DataError(f"can't fetch {url}: {why}. Check the address, and whether this machine is online.")
+    return NetworkError(
+        f"can't fetch {redacted(url)}: {redacted(str(why))}. Check the address, and whether this machine is online."
+    )

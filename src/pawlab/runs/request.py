@@ -13,8 +13,9 @@ from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.groups import Pair
 from pawlab.datasets.options import DEFAULT, DataOptions
-from pawlab.errors import OutputError
+from pawlab.errors import DataError, OutputError
 from pawlab.features.source import FeatureSource
+from pawlab.files.addresses import LEFT_OUT, is_address, redacted
 from pawlab.images import ResizeMode
 from pawlab.names import as_path
 from pawlab.progress import Progress
@@ -75,6 +76,10 @@ class Request:
             return recipe
         return replace(recipe, preprocess=replace(recipe.preprocess, resize_mode=self.resize_mode))
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its fields as plain values; an address without its password or signature."""
+        return {**asdict(self), "data": redacted(self.data), "options": self.options.to_dict()}
+
     @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":
         """Read it from what run.json holds. Raises OutputError where that is no request, RecipeError for its recipe."""
@@ -88,6 +93,8 @@ class Request:
         except (AttributeError, TypeError, ValueError) as error:
             needed = ", ".join(sorted(known))
             raise OutputError(f"{path} is damaged: it should hold a request with {needed}. Train anew.") from error
+        if LEFT_OUT in request.data and is_address(request.data):
+            raise DataError(f"{path} keeps no passwords or signatures: {request.data} can't be read again. Train anew.")
         if request.own_recipe is None:
             return request
         return replace(request, own_recipe=recipe_of(dict(request.own_recipe), f"the recipe in {path}", ()).to_dict())
@@ -191,14 +198,14 @@ class Context:
     def beginning(self) -> dict[str, Any]:
         """Return what run.json holds before anything is fitted."""
         return {
-            "request": {**asdict(self.request), "options": self.request.options.to_dict()},
+            "request": self.request.to_dict(),
             "seed": self.request.seed,
             "data": {
-                "given": self.request.data,
+                "given": redacted(self.request.data),
                 "name": self.dataset.name,
                 "fingerprint": self.dataset.fingerprint,
             },
             "versions": versions(),
             "machine": machine(),
-            "command": sys.argv,
+            "command": [redacted(word) for word in sys.argv],
         }

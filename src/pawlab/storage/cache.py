@@ -17,6 +17,8 @@ _KINDS = {
     "downloads": "download",
     "features": "features of pictures",
     "matplotlib": "list of fonts",
+    "predictions": "predictions of a stopped job",
+    "remote": "pictures of a store",
 }
 
 
@@ -61,7 +63,7 @@ def trim() -> None:
 
     Raises OutputError where that is no number of megabytes.
     """
-    most = _most_bytes()
+    most = most_bytes()
     if most is None or is_in_use():
         return
     with suppress(OSError):  # where something else clears it meanwhile, it is no reason to fail
@@ -82,7 +84,8 @@ def within_limit() -> Iterator[None]:
     trim()
 
 
-def _most_bytes() -> float | None:
+def most_bytes() -> float | None:
+    """Return how many bytes PAWLAB_CACHE_MB allows; None without it. Raises OutputError where it is no number."""
     text = os.environ.get("PAWLAB_CACHE_MB")
     if not text:
         return None

@@ -1,0 +1,86 @@
+"""Predictions of a job that is under way: kept line by line in the cache, so that a stopped one goes on where it was.
+
+A line is known by the picture's name, path, size and time, and the file by the model's content, its thresholds and the
+place that the predictions are written to: what has changed since is predicted anew.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pawlab.classifier import Classifier, Prediction, Result
+from pawlab.datasets.dataset import Named
+from pawlab.files.addresses import is_address
+from pawlab.files.names import file_sha256
+from pawlab.storage import cache_dir
+
+
+class Unfinished:
+    """The predictions of one job. `kept`: how many an earlier process of this job had made."""
+
+    def __init__(self, classifier: Classifier, out: str) -> None:
+        place = out if is_address(out) else str(Path(out).absolute())
+        name = _digest(place, file_sha256(classifier.path), classifier.card.to_json()).hex()
+        self._classifier = classifier
+        self._path = cache_dir("predictions") / f"{name}.jsonl"
+        self._places = self._read()
+
+    @property
+    def kept(self) -> int:
+        """Return how many predictions are there."""
+        return len(self._places)
+
+    def predict_each(self, pictures: Sequence[Named]) -> Iterator[Result]:
+        """Yield a prediction for each picture, in order; those that are kept aren't computed again."""
+        keys = [_key(picture) for picture in pictures]
+        new = [picture for picture, key in zip(pictures, keys, strict=True) if key not in self._places]
+        computed = self._classifier.predict_each(new)
+        with self._path.open("a+b", buffering=0) as file:
+            for key in keys:
+                place = self._places.get(key)
+                if place is not None:
+                    file.seek(place)
+                    yield _prediction(file.readline())
+                    continue
+                result = next(computed)
+                if isinstance(result, Prediction):  # what couldn't be read may be mended
+                    file.write(f"{key.hex()}\t{json.dumps(result.to_dict())}\n".encode())
+                yield result
+
+    def forget(self) -> None:
+        """Remove them, as the job is done."""
+        self._path.unlink(missing_ok=True)
+
+    def _read(self) -> dict[bytes, int]:
+        """Return where in the file each prediction begins; a last line that a killed process cut off goes."""
+        places, end = {}, 0
+        with suppress(FileNotFoundError, ValueError), self._path.open("r+b") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    file.truncate(end)
+                    break
+                key = line.partition(b"\t")[0]
+                places[bytes.fromhex(key.decode())] = end + len(key) + 1
+                end += len(line)
+        return places
+
+
+def _prediction(line: bytes) -> Prediction:
+    values = json.loads(line)
+    return Prediction(**{name: value for name, value in values.items() if name != "error"})
+
+
+def _key(picture: Named) -> bytes:
+    try:
+        status = os.stat(picture.path)  # noqa: PTH116  (an address is no path)
+        version = f"{status.st_size} {status.st_mtime_ns}"
+    except (OSError, ValueError):
+        version = ""
+    return _digest(picture.name, picture.path, version)
+
+
+def _digest(*texts: str) -> bytes:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).digest()[:16]

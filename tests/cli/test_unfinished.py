@@ -1,0 +1,156 @@
+"""`predict --out` goes on where it was stopped."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pawlab
+from pawlab.classifier import Classifier, Result
+from pawlab.cli.unfinished import Unfinished
+from pawlab.datasets.dataset import Named
+from pawlab.datasets.inputs import find_pictures
+
+COPIES = 3
+
+
+@pytest.fixture(scope="module")
+def run(learnable_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return pawlab.train(learnable_folder, out=tmp_path_factory.mktemp("unfinished") / "run", report=False).folder
+
+
+@pytest.fixture
+def pictures(learnable_folder: Path, tmp_path: Path) -> Path:
+    for number in range(COPIES):
+        shutil.copytree(learnable_folder, tmp_path / f"pictures/{number}")
+    return tmp_path / "pictures"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache/predictions"
+
+
+def predict(*words: str | Path) -> list[str]:
+    return [sys.executable, "-m", "pawlab", "predict", *map(str, words)]
+
+
+def kept(cache: Path) -> int:
+    return sum(file.read_bytes().count(b"\n") for file in cache.glob("*.jsonl"))
+
+
+def until(condition: Any, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came to be"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_a_killed_job_goes_on_where_it_was(run: Path, pictures: Path, cache: Path, tmp_path: Path, ending: str) -> None:
+    out = tmp_path / f"out.{ending}"
+    killed = subprocess.Popen(predict(run, pictures, "--out", out), stderr=subprocess.DEVNULL)
+    until(lambda: kept(cache) >= 20)
+    killed.kill()
+    killed.wait()
+    there = kept(cache)
+    assert not out.exists()
+    assert 20 <= there < 60 * COPIES
+    again = subprocess.run(predict(run, pictures, "--out", out), capture_output=True, text=True, check=True)
+    assert again.stderr.startswith(f"{there} predictions are there from before: not made again.\n")
+    assert again.stderr.endswith(f"{60 * COPIES} predictions written to {out}.\n")
+    assert kept(cache) == 0
+    whole = tmp_path / f"whole.{ending}"
+    subprocess.run(predict(run, pictures, "--out", whole), capture_output=True, check=True)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+class Counting(Classifier):
+    """A classifier that notes which pictures it is given."""
+
+    @staticmethod
+    def of(run: Path) -> "Counting":
+        loaded = Classifier.load(run)
+        counting = Counting(loaded._graph, loaded.card, loaded.path)
+        counting.asked = []
+        return counting
+
+    asked: list[str]
+
+    def predict_each(self, pictures: Any) -> Iterator[Result]:
+        pictures = list(pictures)
+        self.asked += [item.name for item in pictures]
+        return super().predict_each(pictures)
+
+
+def begin(classifier: Classifier, out: Path, pictures: Sequence[Named], until: int) -> None:
+    """Begin a job, and stop it after so many predictions."""
+    results = Unfinished(classifier, str(out)).predict_each(pictures)
+    for _ in range(until):
+        next(results)
+
+
+def test_nothing_that_is_there_is_computed_again(run: Path, learnable_folder: Path, tmp_path: Path) -> None:
+    classifier, out = Counting.of(run), tmp_path / "out.csv"
+    pictures = find_pictures([str(learnable_folder)]).pictures
+    expected = list(classifier.predict_each(pictures))
+    begin(classifier, out, pictures, 20)
+    classifier.asked = []
+    job = Unfinished(classifier, str(out))
+    assert job.kept == 20
+    assert list(job.predict_each(pictures)) == expected
+    assert classifier.asked == [item.name for item in pictures[20:]]
+    assert Unfinished(classifier, str(out)).kept == 60
+    os.chdir(tmp_path)
+    assert Unfinished(classifier, "out.csv").kept == 60
+    assert Unfinished(classifier, "other.csv").kept == 0
+    job.forget()
+    assert Unfinished(classifier, str(out)).kept == 0
+
+
+def test_what_has_changed_is_computed_anew(run: Path, learnable_folder: Path, tmp_path: Path) -> None:
+    classifier, out, folder = Counting.of(run), tmp_path / "out.csv", tmp_path / "pictures"
+    shutil.copytree(learnable_folder, folder)
+    pictures = find_pictures([str(folder)]).pictures
+    begin(classifier, out, pictures, 10)
+    shutil.copy(pictures[40].path, pictures[3].path)  # a warm circle in place of a cold square
+    classifier.asked = []
+    results = list(Unfinished(classifier, str(out)).predict_each(pictures))
+    assert classifier.asked == [pictures[3].name, *(item.name for item in pictures[10:])]
+    assert [results[place].label for place in (2, 3)] == ["cold-squares", "warm-circles"]
+    other = tmp_path / "other"
+    pawlab.train(folder, out=other, seed=1, report=False)
+    assert Unfinished(Classifier.load(other), str(out)).kept == 0
+
+
+def test_a_line_that_was_cut_off_is_computed_anew(
+    run: Path, learnable_folder: Path, tmp_path: Path, cache: Path
+) -> None:
+    classifier, out = Counting.of(run), tmp_path / "out.csv"
+    pictures = find_pictures([str(learnable_folder)]).pictures
+    expected = list(classifier.predict_each(pictures))
+    begin(classifier, out, pictures, 20)
+    (file,) = cache.glob("*.jsonl")
+    file.write_bytes(file.read_bytes()[:-7])
+    assert Unfinished(classifier, str(out)).kept == 19
+    assert list(Unfinished(classifier, str(out)).predict_each(pictures)) == expected
+    assert Unfinished(classifier, str(out)).kept == 60
+    assert list(Unfinished(classifier, str(out)).predict_each(pictures)) == expected
+
+
+def test_what_could_not_be_read_is_tried_again(run: Path, learnable_folder: Path, tmp_path: Path) -> None:
+    classifier, out = Classifier.load(run), tmp_path / "out.csv"
+    good = find_pictures([str(learnable_folder)]).pictures[0]
+    pictures = [Named("later.png", str(tmp_path / "later.png")), good]
+    begin(classifier, out, pictures, 2)
+    shutil.copy(good.path, tmp_path / "later.png")
+    first, second = Unfinished(classifier, str(out)).predict_each(pictures)
+    assert (first.label, second.label) == ("cold-squares", "cold-squares")
+    assert first.picture == "later.png"

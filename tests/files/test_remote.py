@@ -1,0 +1,366 @@
+"""Pictures at addresses: fsspec's memory and http file systems, and what goes wrong between here and a store."""
+
+import functools
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pawlab.classifier import Classifier
+from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.discover import discover
+from pawlab.datasets.inputs import find_pictures
+from pawlab.errors import DataError, MissingExtraError, NetworkError, OutputError
+from pawlab.files import download, failures
+from pawlab.files.addresses import is_address, path_of_file, redacted
+from pawlab.files.failures import ATTEMPTS
+from pawlab.files.remote import fetch
+from pawlab.files.upload import here_or_there, require_free, upload_folder, writing
+from picture_folders import content, layout, left_out, make, write
+from s3_server import refusing
+
+fsspec = pytest.importorskip("fsspec", reason="needs the extra 'remote'")
+
+NAMES = ("cats/1.jpg", "cats/2.jpg", "dogs/1.jpg", "dogs/a b/ü #1%.jpg", "dogs/photo")
+
+
+@pytest.fixture(autouse=True)
+def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(failures, "PAUSE", 0.0)
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with all that may lie beside pictures."""
+    folder = make(tmp_path / "photos", *NAMES)
+    for name in ("notes.txt", "cats/clip.mov", "dogs/.hidden.jpg", "dogs/Thumbs.db", "cats/empty.txt"):
+        write(folder / name, b"" if "empty" in name else b"no picture")
+    return folder
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    store = fsspec.filesystem("memory")
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]
+    yield store
+    store.store.clear()
+
+
+@pytest.fixture
+def stored(memory: Any, photos: Path) -> str:
+    """The same folder in fsspec's memory."""
+    for file in filter(Path.is_file, photos.rglob("*")):
+        memory.pipe(f"/bucket/photos/{file.relative_to(photos).as_posix()}", file.read_bytes())
+    return "memory://bucket/photos"
+
+
+@pytest.fixture
+def web(photos: Path) -> Iterator[str]:
+    """The same folder, listed by Python's own web server."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(photos.parent)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/photos/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def same(found: Dataset, expected: Dataset) -> None:
+    assert found.fingerprint == expected.fingerprint
+    assert (found.name, layout(found)) == (expected.name, layout(expected))
+    assert left_out(found) == left_out(expected)
+
+
+def sentence(work: Callable[[], object], kind: type[Exception] = NetworkError) -> str:
+    with pytest.raises(kind) as caught:
+        work()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch, memory: Any) -> list[str]:
+    """The objects that are fetched whole from memory."""
+    names: list[str] = []
+    original = type(memory).get_file
+
+    def get_file(self: Any, rpath: str, *others: Any, **options: Any) -> None:
+        names.append(rpath.removeprefix("/bucket/photos/"))
+        original(self, rpath, *others, **options)
+
+    monkeypatch.setattr(type(memory), "get_file", get_file)
+    return names
+
+
+def test_a_prefix_is_read_as_the_folder_is(stored: str, photos: Path) -> None:
+    same(discover(stored), discover(photos))
+    assert left_out(discover(stored)) == {
+        "notes.txt": "isn't a picture",
+        "cats/clip.mov": "is a video",
+        "cats/empty.txt": "isn't a picture",
+    }
+
+
+def test_a_web_folder_is_read_as_the_folder_is(web: str, photos: Path) -> None:
+    same(discover(web), discover(photos))
+
+
+def test_a_path_may_be_written_as_an_address(photos: Path) -> None:
+    same(discover(photos.as_uri()), discover(photos))
+    assert find_pictures([(photos / "dogs").as_uri()]) == find_pictures([str(photos / "dogs")])
+    assert path_of_file((photos / "a b.jpg").as_uri()) == photos / "a b.jpg"
+
+
+def test_objects_are_fetched_once_and_again_when_they_change(stored: str, memory: Any, fetched: list[str]) -> None:
+    before = discover(stored)
+    assert sorted(fetched) == sorted(NAMES)
+    fetched.clear()
+    assert discover(stored).fingerprint == before.fingerprint
+    assert fetched == []
+    memory.pipe("/bucket/photos/cats/1.jpg", content("another"))
+    memory.rm("/bucket/photos/dogs/a b/ü #1%.jpg")
+    after = discover(stored)
+    assert fetched == ["cats/1.jpg"]
+    assert sorted(layout(after)) == sorted({*NAMES} - {"dogs/a b/ü #1%.jpg"})
+    assert after.fingerprint != before.fingerprint
+    assert "dogs/a b" not in left_out(after)
+
+
+def test_a_web_folder_is_asked_for_versions_alone(web: str, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = fetch(web).place
+    times = {file: file.stat().st_mtime_ns for file in place.rglob("*") if file.is_file()}
+    write(photos / "cats/2.jpg", content("another one"))
+    assert fetch(web).place == place
+    changed = {file.name for file, time in times.items() if file.stat().st_mtime_ns != time}
+    assert changed == {"2.jpg"}
+    assert (place / "cats/2.jpg").read_bytes() == content("another one")
+
+
+def test_predictions_are_named_by_addresses(stored: str, photos: Path) -> None:
+    found = find_pictures([stored])
+    assert [item.name for item in found.pictures] == [f"{stored}/{name}" for name in sorted(NAMES)]
+    assert [Path(item.path).read_bytes() for item in found.pictures] == [content(name) for name in sorted(NAMES)]
+    assert {item.name for item in found.passed_over} == {"notes.txt", "clip.mov", "empty.txt"}
+    one = find_pictures([f"{stored}/cats/1.jpg"]).pictures
+    assert [(item.name, Path(item.path).read_bytes()) for item in one] == [(f"{stored}/cats/1.jpg", content(NAMES[0]))]
+
+
+def test_a_glob_of_objects(stored: str) -> None:
+    found = find_pictures([f"{stored}/*/1.jpg"]).pictures
+    assert [item.name for item in found] == [f"{stored}/cats/1.jpg", f"{stored}/dogs/1.jpg"]
+
+
+def test_a_table_brings_only_what_it_names(stored: str, memory: Any, fetched: list[str]) -> None:
+    memory.pipe("/bucket/photos/labels.csv", b"path,label\ncats/1.jpg,cat\ndogs\\1,dog\n")
+    found = discover(f"{stored}/labels.csv")
+    assert {picture.name: picture.label for picture in found.pictures} == {"cats/1.jpg": "cat", "dogs\\1": "dog"}
+    assert sorted(set(fetched)) == sorted(
+        ["/bucket/photos/labels.csv".removeprefix("/bucket/photos/"), "cats/1.jpg", "dogs/1.jpg"]
+    )
+
+
+def test_an_archive_in_a_store(memory: Any, photos: Path, tmp_path: Path) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "photos"), "zip", photos))
+    memory.pipe("/bucket/photos.zip", packed.read_bytes())
+    same(discover("memory://bucket/photos.zip"), discover(packed))
+
+
+def test_names_that_no_disk_takes_are_skipped_and_told(stored: str, memory: Any) -> None:
+    for name in ("cats/back\\slash.jpg", f"cats/{'x' * 256}.jpg"):
+        memory.pipe(f"/bucket/photos/{name}", content(name))
+    reason = "has a name that can't be that of a file here"
+    skipped = left_out(discover(stored))
+    assert {name for name, why in skipped.items() if why == reason} == {"cats/back\\slash.jpg", f"cats/{'x' * 256}.jpg"}
+
+
+def test_a_folder_without_classes_is_named_by_its_address(memory: Any) -> None:
+    memory.pipe("/bucket/flat/1.jpg", content("1"))
+    assert sentence(lambda: discover("memory://bucket/flat"), DataError) == (
+        "memory://bucket/flat: flat holds 1 picture but no class folders. Move each into a folder named after what it "
+        "shows, such as cats/ and dogs/."
+    )
+
+
+def test_nothing_there_is_told(memory: Any, web: str) -> None:
+    assert sentence(lambda: discover("memory://bucket/none")) == (
+        "there's nothing at memory://bucket/none. Check the address."
+    )
+    assert sentence(lambda: discover(f"{web}none/")) == f"there's nothing at {web}none/. Check the address."
+
+
+def test_a_refusal_and_a_busy_server_and_silence_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    with refusing(403) as server:
+        url = f"http://127.0.0.1:{server.server_port}/photos/"
+        assert sentence(lambda: discover(url)) == (
+            f"{url} may not be used (403): Forbidden. Check how you are signed in (docs/data.md)."
+        )
+        assert len(server.asked) == 1
+    with refusing(503) as server:
+        url = f"http://127.0.0.1:{server.server_port}/photos/"
+        assert sentence(lambda: discover(url)) == (
+            f"can't use {url} (503): Service Unavailable, at the last of 5 attempts. Try again later."
+        )
+        assert len(server.asked) == ATTEMPTS
+    monkeypatch.setattr("pawlab.files.stores.TIMEOUT", 0.1)
+    monkeypatch.setattr(failures, "ATTEMPTS", 2)
+    with refusing(200, pause=0.5) as server:
+        url = f"http://127.0.0.1:{server.server_port}/photos/"
+        assert sentence(lambda: discover(url)) == (
+            f"can't reach {url}: no answer within 30 seconds, at the last of 2 attempts. Try again later."
+        )
+    assert sentence(lambda: discover(url)).startswith(f"can't reach {url}: Cannot connect to host 127.0.0.1")
+
+
+def test_a_network_that_fails_is_never_a_broken_picture(
+    stored: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One object fails for good, the others are kept; what is there isn't fetched again."""
+    original = type(memory).get_file
+    asked: list[str] = []
+
+    def get_file(self: Any, rpath: str, *others: Any, **options: Any) -> None:
+        asked.append(rpath)
+        if rpath.endswith("dogs/1.jpg"):
+            raise ConnectionResetError("Connection reset by peer")
+        original(self, rpath, *others, **options)
+
+    monkeypatch.setattr(type(memory), "get_file", get_file)
+    monkeypatch.setattr("pawlab.files.remote._THREADS", 1)
+    assert sentence(lambda: discover(stored)) == (
+        f"can't reach {stored}/dogs/1.jpg: Connection reset by peer, at the last of 5 attempts. Try again later. "
+        "4 objects are here now; the same command goes on from there."
+    )
+    assert len(asked) == 2 + ATTEMPTS
+    monkeypatch.setattr(type(memory), "get_file", original)
+    assert len(discover(stored)) == len(NAMES)
+
+
+def test_a_part_is_no_whole(stored: str, memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def get_file(self: Any, rpath: str, lpath: str, *_: Any, **__: Any) -> None:
+        Path(lpath).write_bytes(b"\xff\xd8\xff")
+
+    monkeypatch.setattr(type(memory), "get_file", get_file)
+    monkeypatch.setattr("pawlab.files.remote._THREADS", 1)
+    assert "it broke off after 3 of 13 bytes, at the last of 5 attempts" in sentence(lambda: discover(stored))
+
+
+def test_addresses_in_a_list(learnable_model: Path, photos: Path, web: str, learnable_folder: Path) -> None:
+    picture = next(learnable_folder.rglob("*.png"))
+    shutil.copy(picture, photos / "a.png")
+    classifier = Classifier.load(learnable_model)
+    there, missing = classifier.predict([f"{web}a.png", f"{web}b.png"])
+    assert there.label == picture.parent.name
+    assert missing.error == f"there's nothing at {web}b.png (404 File not found). Check the address."
+    with refusing(403) as server:
+        url = f"http://127.0.0.1:{server.server_port}/a.png"
+        assert "may not be fetched without signing in (403" in sentence(lambda: classifier.predict([url]))
+
+
+@pytest.fixture(scope="session")
+def learnable_model(learnable_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import pawlab
+
+    return pawlab.train(learnable_folder, out=tmp_path_factory.mktemp("remote") / "run", report=False).folder
+
+
+def test_the_cache_has_its_limit(stored: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PAWLAB_CACHE_MB", "0")
+    assert sentence(lambda: discover(stored), OutputError) == (
+        f"{stored} needs 0 MB in the cache, and PAWLAB_CACHE_MB allows 0. Raise it, or name fewer."
+    )
+    monkeypatch.delenv("PAWLAB_CACHE_MB")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+    assert sentence(lambda: discover(stored), OutputError) == (
+        f"{stored} needs 0 MB in the cache; the disk of {tmp_path}/cache/remote has 0 MB left. "
+        "Set PAWLAB_CACHE_DIR to a larger one, or name fewer."
+    )
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ImportError("Install gcsfs to access Google Storage")
+
+    monkeypatch.setattr(fsspec, "filesystem", lacking)
+    assert sentence(lambda: discover("gs://bucket/photos"), Exception) == (
+        "reading gs:// needs gcsfs: pip install gcsfs"
+    )
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    assert sentence(lambda: discover("s3://bucket/photos"), MissingExtraError) == (
+        "reading s3:// needs the extra 'remote': pip install 'pawlab[remote]'"
+    )
+
+
+def test_passwords_in_addresses_are_refused_and_not_told() -> None:
+    for address in ("s3://key:word@bucket/photos", "http://user:word@host/photos/", "http://user:word@host/a.zip"):
+        assert "word@" not in sentence(lambda address=address: discover(address), DataError)  # type: ignore[misc]
+    assert sentence(lambda: discover("s3://key:word@bucket/photos"), DataError) == (
+        "s3://***@bucket/photos holds a user or a password. Leave it out, and sign in as docs/data.md says."
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("s3://bucket/photos", "s3://bucket/photos"),
+        ("https://u:p/w@host/a.jpg", "https://***@host/a.jpg"),
+        ("http://host:80/a@2.jpg", "http://host:80/a@2.jpg"),
+        ("s3://bucket/a@2.jpg", "s3://bucket/a@2.jpg"),
+        ("https://token@host/a.jpg?id=1", "https://***@host/a.jpg?id=1"),
+        ("https://h/a.jpg?X-Amz-Signature=ab12&X-Amz-Date=20261126", "https://h/a.jpg?X-Amz-Signature=***&X-Amz-Date=20261126"),
+        ("https://h/a?sv=2024&sp=r&sig=a%2Bb%3D", "https://h/a?sv=2024&sp=r&sig=***"),
+        ("https://h/a?page=2&q=0123456789012345678901", "https://h/a?page=2&q=***"),
+        ("can't fetch https://h/a?token=x y: 403", "can't fetch https://h/a?token=*** y: 403"),
+        ("C:\\photos?key=1", "C:\\photos?key=1"),
+        ("photos/a?key=1", "photos/a?key=1"),
+    ],
+)  # fmt: skip
+def test_what_is_secret_in_an_address_is_left_out(address: str, shown: str) -> None:
+    assert redacted(address) == shown
+
+
+def test_what_is_an_address() -> None:
+    assert [text for text in ("s3://b", "C://x", "./s3:", "file:///a", "a/b://c", "://x") if is_address(text)] == [
+        "s3://b", "file:///a"
+    ]  # fmt: skip
+
+
+def test_what_is_written_to_an_address_appears_whole(memory: Any, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), writing("memory://bucket/out.csv") as path:
+        path.with_name("there's none").rename(path)
+    assert not memory.exists("/bucket/out.csv")
+    with writing("memory://bucket/out.csv") as path:
+        assert not path.exists()
+        path.write_text("picture,label\n")
+    assert memory.cat("/bucket/out.csv") == b"picture,label\n"
+    with writing("memory://bucket/out.csv") as path:
+        assert path.read_text() == "picture,label\n"
+    with writing((tmp_path / "a b.csv").as_uri()) as path:
+        assert path == tmp_path / "a b.csv"
+    assert here_or_there("runs/x") == ("runs/x", None)
+    assert sentence(lambda: writing("https://h/a.csv?sig=1").__enter__(), OutputError) == (
+        "https://h/a.csv?sig=*** can't be written: give a path, or an address of s3, gs, az or hf."
+    )
+
+
+def test_a_folder_is_sent_whole(memory: Any, photos: Path) -> None:
+    require_free("memory://bucket/run", overwrite=False)
+    upload_folder(photos, "memory://bucket/run")
+    assert memory.cat("/bucket/run/dogs/a b/ü #1%.jpg") == content("dogs/a b/ü #1%.jpg")
+    assert sentence(lambda: require_free("memory://bucket/run", overwrite=False), OutputError) == (
+        "memory://bucket/run is there already. Choose another --out, or add --overwrite."
+    )
+    require_free("memory://bucket/run", overwrite=True)
