@@ -15,14 +15,16 @@ def enliven(network: Any, seed: int = 1) -> Any:
     """
     random = np.random.default_rng(seed)
     norms = [layer for layer in _layers(network) if type(layer).__name__ == "BatchNormalization"]
+    norm_of_pixels = {id(weight) for layer in _layers(network) if _scales(layer) for weight in layer.weights}
     for weight in network.weights:
-        if weight.dtype == "float32":
+        if id(weight) not in norm_of_pixels:
             weight.assign(_drawn(random, weight))
     for norm in norms:
         norm.momentum = 0.0  # one pass, and the running statistics are those of what it saw
     _, height, width, _ = network.inputs[0].shape
     coarse = random.uniform(-1, 1, (2, height // 8 + 1, width // 8 + 1, 3)).repeat(8, axis=1).repeat(8, axis=2)
-    network(coarse[:, :height, :width].astype(np.float32), training=True)
+    pixels = 127.5 * (coarse + 1) if any(map(_scales, network.layers)) else coarse
+    network(pixels[:, :height, :width].astype(np.float32), training=True)
     for norm in norms:
         variance = np.asarray(norm.moving_variance)
         norm.moving_mean.assign(norm.moving_mean + 0.2 * np.sqrt(variance) * random.normal(size=variance.shape))
@@ -33,6 +35,11 @@ def enliven(network: Any, seed: int = 1) -> Any:
 def _layers(model: Any) -> list[Any]:
     inner = (_layers(layer) if hasattr(layer, "layers") else [layer] for layer in model.layers)
     return [layer for layers in inner for layer in layers]
+
+
+def _scales(layer: Any) -> bool:
+    """Say whether a layer scales pixels."""
+    return type(layer).__name__ in ("Rescaling", "Normalization")
 
 
 def _drawn(random: np.random.Generator, weight: Any) -> Array:

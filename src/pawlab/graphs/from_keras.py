@@ -48,7 +48,7 @@ def add_model(graph: GraphBuilder, model: Layer, value: str, names: Mapping[str,
 
     `names`: what the outputs of some layers are called in the graph, by the layers' names.
     """
-    functional = getattr(model, "_functional", model)  # what is inside a Sequential
+    functional: Any = getattr(model, "_functional", model)  # what is inside a Sequential
     # Keras goes through its own graph, with ours in place of each layer's work and tensors' names in place of tensors.
     result = functional._run_through_graph([value], lambda operation: partial(_add, graph, names or {}, operation))
     return str(result if isinstance(result, str) else result[0])
@@ -59,7 +59,7 @@ def _add(graph: GraphBuilder, names: Mapping[str, str], operation: Layer, *given
     kind = type(operation).__name__
     values = given[0] if isinstance(given[0], list) else given
     if hasattr(operation, "layers"):
-        result = add_model(graph, operation, *values, names=names)
+        result = add_model(graph, operation, values[0], names)
     elif not hasattr(operation, "weights") and kind in _ARITHMETIC:
         numbers = [value if isinstance(value, str) else graph.constant(float(value)) for value in values]
         result = graph.add(_ARITHMETIC[kind], *numbers)
@@ -144,8 +144,15 @@ def _separable(graph: GraphBuilder, layer: Layer, value: str) -> str:
     """Each channel by itself, then across channels in each place."""
     height, width, channels, multiplier = layer.depthwise_kernel.shape
     kernel = np.asarray(layer.depthwise_kernel).transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
-    options = {"strides": list(layer.strides), "dilations": list(layer.dilation_rate), "auto_pad": _padding(layer)}
-    filtered = graph.add("Conv", value, graph.constant(kernel), group=channels, **options)
+    filtered = graph.add(
+        "Conv",
+        value,
+        graph.constant(kernel),
+        group=channels,
+        strides=list(layer.strides),
+        dilations=list(layer.dilation_rate),
+        auto_pad=_padding(layer),
+    )
     return _activated(
         graph, layer, _in_each_place(graph, filtered, np.asarray(layer.pointwise_kernel)[0, 0], layer.bias)
     )
