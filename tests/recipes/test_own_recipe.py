@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pawlab.backbones.own import _KEYS
+from pawlab.backbones.description import _KEYS
 from pawlab.errors import RecipeError
 from pawlab.images import Preprocess
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe

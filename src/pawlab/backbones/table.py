@@ -40,10 +40,10 @@ class Backbone:
     layer whose output is the feature map; None for the last. `smallest_image`: the fewest pixels each way. `windows`:
     (size, stride) of the convolutions and pools without padding on the way to the feature map; empty where padding is
     'same' throughout; (1, 2) halves and rounds up. `keras`: the class of Keras Applications, and the file that it
-    keeps the weights in; `turned_layer`: its first convolution, where the weights want blue, green, red. `top1`: published
-    share of ImageNet's validation pictures named correctly, and `top1_source`. `ms`: measured milliseconds per picture
-    on one core at `image_size`; None where not measured. `measured`: where and when. `accuracy`: out-of-fold accuracy on
-    sets of ours, by their names.
+    keeps the weights in; `turned_layer`: its first convolution, where the weights want blue, green, red. `top1`:
+    published share of ImageNet's validation pictures named correctly, and `top1_source`. `ms`: measured milliseconds
+    per picture on one core at `image_size`; None where not measured. `measured`: where and when. `accuracy`:
+    out-of-fold accuracy on sets of ours, by their names.
     """
 
     name: str
@@ -95,9 +95,9 @@ def _rows() -> Iterator[Backbone]:
         *_read("table.toml")["backbones"],
         *(family | row for family in families for row in family.pop("backbones")),
     ]
-    for row in (row | cut for row in rows for cut in ({}, *row.pop("cuts", ()))):
-        stages = tuple(Stage(**stage) for stage in row.pop("stages"))
-        yield Backbone(**{key: _fixed(value) for key, value in row.items()}, stages=stages)
+    for values in (row | cut for row in rows for cut in ({}, *row.pop("cuts", ()))):
+        stages = tuple(Stage(**stage) for stage in values.pop("stages"))
+        yield Backbone(**{key: _fixed(value) for key, value in values.items()}, stages=stages)
 
 
 BACKBONES = tuple(_rows())

@@ -5,8 +5,7 @@ the convolution before them, brings layers of any precision to float32 (ONNX Run
 adds nothing to install. What it doesn't know it refuses; whoever converts compares the answers.
 
 Pictures are (n, height, width, channels) in Keras and (n, channels, height, width) in ONNX. Inside a graph they are
-always the latter; they are turned at the input, at the output, and where Keras lays them flat. A dense layer on a map is
-a convolution of one pixel.
+always the latter; they are turned at the input, at the output, and where Keras lays them flat.
 """
 
 from collections.abc import Callable, Mapping
@@ -197,7 +196,7 @@ def _normalised(graph: GraphBuilder, layer: Layer, value: str) -> str:
 
 
 def _dense(graph: GraphBuilder, layer: Layer, value: str) -> str:
-    if _is_map(layer.input):
+    if _is_map(layer.input):  # in each place by itself
         return _activated(graph, layer, _in_each_place(graph, value, np.asarray(layer.kernel), layer.bias))
     kernel, *bias = _constants(graph, layer.kernel, layer.bias)
     value = graph.add("MatMul", value, kernel)
