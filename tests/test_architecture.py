@@ -62,6 +62,7 @@ ONLY_IN = {
     "requests": "",
     "urllib3": "",
     "httpx": "",
+    "huggingface_hub": "backbones.hub",
     "pickle": "backbones.restricted_pickle",
     "shelve": "",
     "marshal": "",

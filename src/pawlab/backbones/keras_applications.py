@@ -45,13 +45,18 @@ def find_weights(backbone: Backbone, image_size: ImageSize, given: Path | None =
     if given is not None:
         require_file(given)
         return given
-    folder = os.environ.get("PAWLAB_WEIGHTS_DIR")
-    if folder and (Path(folder) / _file_name(backbone)).is_file():
-        return Path(folder) / _file_name(backbone)
-    kept = _keras_file(backbone, image_size)
-    if not kept.is_file():
+    kept = kept_weights(backbone, image_size)
+    if kept is None:
+        kept = _keras_file(backbone, image_size)
         _download(backbone, image_size, kept)
     return kept
+
+
+def kept_weights(backbone: Backbone, image_size: ImageSize) -> Path | None:
+    """Return the weights file in PAWLAB_WEIGHTS_DIR or among Keras's own; None where there is none."""
+    folder = os.environ.get("PAWLAB_WEIGHTS_DIR")
+    places = [Path(folder) / _file_name(backbone)] if folder else []
+    return next((path for path in [*places, _keras_file(backbone, image_size)] if path.is_file()), None)
 
 
 def weights_sha256(weights: Weights) -> str:

@@ -84,7 +84,7 @@ def _condition(graph: "GraphProto", name: str, shapes: Mapping[str, tuple[int, .
 
 def _before(graph: "GraphProto", name: str) -> list["NodeProto"]:
     """Return the nodes that a tensor comes from, in the order of their work; what is before a Shape doesn't matter."""
-    needed, nodes = {name}, []
+    needed, nodes = {name}, list["NodeProto"]()
     for node in reversed(graph.node):
         if not needed.isdisjoint(node.output):
             nodes.insert(0, node)
