@@ -29,14 +29,15 @@ def test_every_network_of_keras_has_a_row(keras: ModuleType) -> None:
 
 @pytest.mark.parametrize("row", EACH_ROW)
 def test_its_graph_answers_as_keras_does(keras: ModuleType, row: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    network = enliven(application(keras, row)(include_top=False, weights=None, input_shape=(*SIZE, 3)))
+    network = application(keras, row)(include_top=False, weights=None, input_shape=(*SIZE, 3))
+    if row.name.startswith("efficientnet_b"):
+        scale_as_its_weights_do(network)
+    enliven(network)
     assert network.count_params() == row.parameters
     weights = network.get_weights()
     monkeypatch.setattr(keras_backbones, "_read_weights", lambda built, *_: built.set_weights(weights))
     model = build_graph(row, SIZE, Path("file"))
 
-    if row.name.startswith("efficientnet_b"):
-        scale_as_its_weights_do(network)
     pictures = np.random.default_rng(5).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8)
     pictures[1] //= 3
     expected = np.asarray(network(preprocess(keras, row, pictures.astype(np.float32)), training=False))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pawlab.backbones.table import Backbone, require_file
 from pawlab.errors import WeightsError, one_line
+from pawlab.graphs.anatomy import PLANES
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 from pawlab.graphs.from_keras import add_model
 from pawlab.graphs.keras_runtime import import_keras
@@ -79,7 +80,8 @@ def build_graph(
     graph = GraphBuilder()
     planes = picture_planes(graph, backbone.mean, backbone.std, scaled=not include_preprocessing, size=image_size)
     names = {stage.layer: stage.name for stage in backbone.stages}
-    feature_outputs(graph, add_model(graph, network, planes, names), backbone.channels)
+    feature_planes = graph.add("Identity", add_model(graph, network, planes, names), name=PLANES)
+    feature_outputs(graph, feature_planes, backbone.channels)
     model = graph.model(backbone.name)
     _check_answers(backbone, network, model, image_size, include_preprocessing)
     return model

@@ -17,7 +17,7 @@ Node = Any  # onnx.NodeProto
 _ANSWERS = frozenset({"Softmax", "Sigmoid"})
 _JOINTS = frozenset({"Conv", "Concat"})  # where a feature map is computed; a Concat joins several convolutions
 _ACTIVATIONS = frozenset({"BatchNormalization", "Clip", "Relu", "Sigmoid", "Tanh"})
-PLANES = "feature_planes"  # the map of a network of one's own, (n, channels, y, x), whatever made it
+PLANES = "feature_planes"  # the map that ends a pretrained network, (n, channels, y, x), whatever made it
 TEMPERATURE = "temperature"  # the node that divides the logits before they become probabilities
 
 
