@@ -1,8 +1,7 @@
 """Which pretrained network suits these pictures best: those at hand, cross-validated on a sample of the training ones.
 
-Each network's features of the same pictures go through the same folds, with three values of C; the smallest log loss
-counts. A faster network is taken where it is behind the best by less than one standard error of the difference, picture
-by picture. Validation and test pictures play no part.
+Each network's features of the same pictures go through the same folds, C chosen for each; the log loss counts. A smaller network is
+taken where it is behind the best by less than one standard error of the difference, picture by picture. Validation and test pictures play no part.
 """
 
 from collections.abc import Sequence
@@ -20,13 +19,12 @@ from pawlab.errors import PawlabError, one_line
 from pawlab.features.source import FeatureSource
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
-from pawlab.trainers.cross_validation import cross_validate
+from pawlab.trainers.cross_validation import assign_folds, cross_validate
 
 MINUTES = 5.0  # for ranking, where none are said
 
 _SAMPLE = 600  # pictures at most
 _TIMED = 8  # pictures, by which a network's speed is known before all others are computed
-_C_VALUES = (1e-4, 1e-3, 1e-2)
 _SMALLEST = 1e-7  # a probability, so that a class that no fold's training had doesn't count without end
 
 Losses = NDArray[np.float64]
@@ -102,6 +100,8 @@ def _tried(
     pictures: int,
 ) -> Candidate:
     """Cross-validate one network, in the seconds that are left; None: however long it takes."""
+    from scipy.special import softmax
+
     if left is not None and left <= 0:
         return Candidate(name, skipped="no time was left")
     height, width = own_size(name) or (preprocess.height, preprocess.width)
@@ -113,16 +113,14 @@ def _tried(
     if left is not None and seconds * (pictures - _TIMED) > left:
         return Candidate(name, skipped=f"the features of all pictures would take {seconds * pictures / 60:.1f} minutes")
     extracted = source.features(sample, graph, sized)
-    labels = np.array(dataset.class_indices(extracted.pictures))
-    contents = [picture.sha256 for picture in extracted.pictures]
-    results = []
-    for C in _C_VALUES:  # noqa: N806
-        validated = cross_validate(extracted.features, labels, contents, len(dataset.classes), C)
-        probabilities = np.nan_to_num(validated.probabilities(extracted.features, validated.folds))
-        true = np.maximum(probabilities[np.arange(len(labels)), labels], _SMALLEST)
-        results.append((-np.log(true), float((probabilities.argmax(axis=1) == labels).mean())))
-    losses, accuracy = min(results, key=lambda result: float(result[0].mean()))
-    return Candidate(name, losses, accuracy, float(losses.mean()), seconds)
+    known, labels = np.unique(dataset.class_indices(extracted.pictures), return_inverse=True)
+    folds = assign_folds(labels, [picture.sha256 for picture in extracted.pictures])
+    if len(known) < 2 or len(np.unique(folds)) < 2:
+        raise PawlabError("there are too few training pictures to cross-validate on. Name a network with --backbone.")
+    logits = cross_validate(extracted.features, labels, folds, len(known)).out_of_fold.logits
+    true = softmax(logits.astype(np.float64), axis=1)[np.arange(len(labels)), labels]
+    losses = -np.log(np.maximum(true, _SMALLEST))
+    return Candidate(name, losses, float((logits.argmax(axis=1) == labels).mean()), float(losses.mean()), seconds)
 
 
 def _taken(candidates: Sequence[Candidate], pictures: int) -> Choice:
