@@ -1,7 +1,8 @@
 """Which pretrained network suits these pictures best: those at hand, cross-validated on a sample of the training ones.
 
-Each network's features of the same pictures go through the same folds, C chosen for each; the log loss counts. A smaller network is
-taken where it is behind the best by less than one standard error of the difference, picture by picture. Validation and test pictures play no part.
+Each network's features of the same pictures go through the same folds, C chosen for each; the log loss counts. A
+smaller network is taken where it is behind the best by less than one standard error of the difference, picture by
+picture. Validation and test pictures play no part.
 """
 
 from collections.abc import Sequence
