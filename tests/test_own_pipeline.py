@@ -14,7 +14,7 @@ from pawlab import cli
 from pawlab.errors import OutputError, RecipeError, WeightsError
 from pawlab.pipeline import compare
 from pawlab.recipes import find_recipe
-from pawlab.recipes.exchange import with_own_backbone
+from pawlab.recipes.exchange import with_backbone
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters, summarise
 from pawlab.runs.request import Request
@@ -77,7 +77,7 @@ def test_a_network_of_any_opset_is_trained_on_and_predicts(learnable_folder: Pat
 
 def test_a_recipe_with_ones_own_backbone_survives_json(tmp_path: Path) -> None:
     backbone = cells_network(tmp_path / "cells.onnx")
-    recipe = with_own_backbone(find_recipe("fast"), backbone)
+    recipe = with_backbone(find_recipe("fast"), str(backbone))
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
     assert [line.output_shape for line in summarise(recipe, 3)] == [(1, 1, 48), (48,), (48,), (3,)]
     assert count_parameters(recipe, 3).total == 49 * 3
@@ -86,9 +86,9 @@ def test_a_recipe_with_ones_own_backbone_survives_json(tmp_path: Path) -> None:
 def test_the_size_is_the_networks_or_the_recipes(tmp_path: Path) -> None:
     fast = find_recipe("fast")
     open_size = cells_network(tmp_path / "open.onnx", size="side")
-    assert with_own_backbone(fast, open_size).preprocess == replace(fast.preprocess, height=224, width=224)
+    assert with_backbone(fast, str(open_size)).preprocess == replace(fast.preprocess, height=224, width=224)
     open_size.with_suffix(".toml").write_text(SCALING + "image_size = [32, 48]", encoding="utf-8")
-    assert with_own_backbone(fast, open_size).preprocess == replace(fast.preprocess, height=32, width=48)
+    assert with_backbone(fast, str(open_size)).preprocess == replace(fast.preprocess, height=32, width=48)
 
 
 def test_what_a_backbone_does_not_go_with(tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_what_a_backbone_does_not_go_with(tmp_path: Path) -> None:
     with pytest.raises(
         RecipeError, match=r"^the recipe 'a4' trains layers on a network's inner maps, which --backbone"
     ):
-        with_own_backbone(find_recipe("a4"), backbone)
+        with_backbone(find_recipe("a4"), str(backbone))
     with pytest.raises(WeightsError, match=r"net.pt isn't an ONNX file: the name of a backbone ends with .onnx.$"):
-        with_own_backbone(find_recipe("fast"), tmp_path / "net.pt")
+        with_backbone(find_recipe("fast"), str(tmp_path / "net.pt"))
     with pytest.raises(RecipeError, match=r"cells.onnx holds its own weights. Leave --weights out.$"):
         pawlab.train("sample", backbone=backbone, weights=tmp_path / "x", out=tmp_path / "run")
 

@@ -29,7 +29,7 @@ from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
 from pawlab.progress import Progress, notebook_bar, silent
 from pawlab.recipes import choose_recipe
-from pawlab.recipes.exchange import with_own_backbone
+from pawlab.recipes.exchange import AUTO, require_probe, with_backbone
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, write_comparison
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
@@ -42,6 +42,7 @@ from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_spli
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
 from pawlab.storage.cache import within_limit
+from pawlab.trainers.backbone_choice import Choice, choose_backbone
 from pawlab.trainers.keras.checkpoint import clear
 from pawlab.trainers.learning_curve import curve_of
 from pawlab.trainers.probe import Balance
@@ -63,6 +64,7 @@ def train(
     epochs: int | None = None,
     weights: str | Path | None = None,
     backbone: str | Path | None = None,
+    minutes: float | None = None,
     resize_mode: ResizeMode | None = None,
     sure_at: float | None = None,
     balance: Balance = "auto",
@@ -78,13 +80,14 @@ def train(
 
     `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default, from where a run whose `out`
-    is an address is sent there, whole. `seed`: decides the split
-    and all random numbers; the same seed gives the same numbers, bit for bit. `epochs`, `weights`, `backbone` (an ONNX
-    file) and `resize_mode` (squash, crop or pad) replace the recipe's own. `sure_at`: the share of answers that must be
-    right, above 0 and below 1; the classifier says "not sure" to the rest. By default the highest of 0.99, 0.95 and
-    0.90 that can be kept for half of the pictures. `balance`: whether a probe weighs all classes alike: weights, none,
-    or auto, whichever has the smaller out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have
-    five in any case. `report`: whether to make plots and
+    is an address is sent there, whole. `seed`: decides the split and all random numbers; the same seed gives the same
+    numbers, bit for bit. `epochs`, `weights`, `backbone` (of
+    `pawlab backbones`, an ONNX file, hf:OWNER/REPO or auto) and `resize_mode` (squash, crop or pad) replace the
+    recipe's own. `minutes`: for choosing among networks with `backbone="auto"`; 5 where None. `sure_at`: the share of
+    answers that must be right, above 0 and below 1; the classifier says "not sure" to the rest. By default the highest
+    of 0.99, 0.95 and 0.90 that can be kept for half of the pictures. `balance`: whether a probe weighs all classes
+    alike: weights, none, or auto, whichever has the smaller out-of-fold loss. `cv`: folds of a cross-validation of the
+    recipe; probes have five in any case. `report`: whether to make plots and
     report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
     `reading`: the fields of `DataOptions`, on how the data is read and split.
 
@@ -93,11 +96,12 @@ def train(
     """
     watch, chosen, mode = Stopwatch(), choose_recipe(recipe), resize_mode or _renamed(fit)
     options = DataOptions(**reading)
-    if backbone is not None:
-        chosen = with_own_backbone(chosen, Path(backbone), None if weights is None else Path(weights), progress)
-    request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
-    request = replace(request, options=options, sure_at=sure_at, balance=balance, cv=cv)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
+    automatic = _is_automatic(chosen, backbone, weights, minutes)
+    if backbone is not None and not automatic:
+        chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
+    request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
+    request = replace(request, options=options, minutes=minutes, sure_at=sure_at, balance=balance, cv=cv)
     _require_folds(chosen, cv)
     place, address = here_or_there(out)
     if address is not None:
@@ -105,10 +109,42 @@ def train(
     elif place is not None:
         with reserved_folder(place, "", "", overwrite):
             pass  # that it can be written is known before the work
-    run = _run(Context(request, _read(request, watch, progress), watch, progress), place, overwrite)
+    read = _read(request, watch, progress)
+    if automatic:
+        with watch.stage("features"):
+            best = choose_backbone(read.dataset, request.chosen().preprocess, minutes, progress)
+        request = replace(request, own_recipe=_with_choice(chosen, best, progress).to_dict())
+    run = _run(Context(request, read, watch, progress), place, overwrite)
     if address is not None and not run.interrupted:
         upload_folder(run.folder, address, progress)
     return run
+
+
+def _is_automatic(
+    recipe: Recipe, backbone: str | Path | None, weights: str | Path | None, minutes: float | None
+) -> bool:
+    """Say whether the network is to be chosen. Raises PawlabError for what doesn't go with that, or only with it."""
+    if str(backbone) != AUTO:
+        if minutes is not None:
+            raise PawlabError(f"--minutes limits choosing a network. Add --backbone {AUTO}, or leave it out.")
+        return False
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise PawlabError(f"--minutes is {minutes}; it must be more than 0.")
+    if weights is not None:
+        raise PawlabError(f"--weights are of one network, and --backbone {AUTO} looks at several. Leave one out.")
+    require_probe(recipe)
+    return True
+
+
+def _with_choice(recipe: Recipe, choice: Choice, progress: Progress) -> Recipe:
+    """Return the recipe with the network chosen; its layer keeps why."""
+    exchanged = with_backbone(recipe, choice.name, None, progress)
+    candidates = [candidate.to_dict() for candidate in choice.candidates]
+    layers = [
+        layer.having(why=choice.why, chosen_from=candidates) if layer.kind == "backbone" else layer
+        for layer in exchanged.layers
+    ]
+    return replace(exchanged, layers=tuple(layers))
 
 
 def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:

@@ -12,14 +12,14 @@ import pytest
 from pawlab.backbones import keras_applications as keras_backbones
 from pawlab.backbones.keras_applications import RANDOM, build_graph, find_weights, largest_difference, weights_sha256
 from pawlab.backbones.load import backbone_graph
-from pawlab.backbones.table import BACKBONES, Backbone, find_backbone
+from pawlab.backbones.table import Backbone, find_backbone
 from pawlab.errors import MissingExtraError, WeightsError
 from pawlab.graphs import from_keras
 from sessions import open_session
 
 Keras = Any
 MOBILENET = find_backbone("mobilenet_v2")
-KERAS_ROWS = [row for row in BACKBONES if row.extra == "keras"]
+ROWS = [find_backbone(*names) for names in (("mobilenet_v2",), ("inception_v3",), ("inception_v3", "mixed7"))]
 SMALL = (33, 48)
 
 
@@ -105,7 +105,7 @@ def test_weights_are_downloaded_by_keras_without_a_word(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("row", KERAS_ROWS, ids=lambda row: f"{row.name} {row.cut or ''}")
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name} {row.cut or ''}")
 def test_counts_and_shapes_are_those_of_the_table(keras: Keras, row: Backbone) -> None:
     network = keras_backbones._load_network(row, (97, 150), RANDOM)
     assert network.count_params() == row.parameters

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,10 @@ X: Value = ("x", TensorProto.FLOAT, ["n", 3, 16, 16])
 DESCRIPTIONS = [
     ("", "doesn't say how pixels become its numbers. Write into {toml} what it was trained with, such as"),
     ('pixels = "0-1"\nmean = 0.5', "0.225]. Missing: std."),
-    (SCALING + 'colors = "RGB"', "{toml} says 'colors'. It may say: pixels, mean, std, image_size, output, layout."),
+    (
+        SCALING + 'colors = "RGB"',
+        "{toml} says 'colors'. It may say: preset, pixels, mean, std, image_size, ",
+    ),
     (SCALING + "image_sise = 16", "{toml} says 'image_sise'. Did you mean 'image_size'? It may say: "),
     (SCALING.replace("0-1", "0-2"), '{toml}: pixels is "0-1" or "0-255", not \'0-2\'.'),
     (SCALING.replace("0.25", "0"), "{toml}: std is more than 0, not 0."),
@@ -138,6 +142,9 @@ DESCRIPTIONS = [
     (SCALING.replace('"0-1"', "[1]"), '{toml}: pixels is "0-1" or "0-255", not [1].'),
     (SCALING.replace("0.25", "1" + "0" * 30), "{toml}: std is one number or three, not 1" + "0" * 30 + "."),
     (SCALING + "image_size = 10001", "{toml}: image_size is a number of pixels or [height, width], not 10001."),
+    ('preset = "imagenet"\nmean = 0.5', "{toml}: preset stands for pixels, mean, std. Leave out mean."),
+    ('preset = "imagnet"', "{toml}: preset is one of imagenet, clip, half, unit, not 'imagnet'."),
+    (SCALING + 'tokens = "all"', '{toml}: tokens is "first" or "mean", not \'all\'.'),
     (SCALING + "image_size = 0", "{toml}: image_size is a number of pixels or [height, width], not 0."),
     (SCALING + "image_size = 32", "{toml}: image_size is 32, but net.onnx takes 16 x 16."),
     (
@@ -192,10 +199,10 @@ NETWORKS: list[tuple[list[Any], Value, list[Value], str]] = [
         "takes x (?, 3); a backbone takes pictures alone, in four axes.",
     ),
     (
-        [helper.make_node("ReduceMean", ["x"], ["y"], axes=[3], keepdims=0)],
+        [helper.make_node("ReduceMean", ["x"], ["y"], axes=[1, 2, 3], keepdims=0)],
         X,
-        [("y", TensorProto.FLOAT, ["n", 3, 16])],
-        "the output 'y' of {path} is (?, 3, 16); features are floats in two axes, or in four, a feature map.",
+        [("y", TensorProto.FLOAT, ["n"])],
+        "the output 'y' of {path} is (?); features are floats in two axes, in three, one row for each place, or in",
     ),
 ]
 
@@ -239,17 +246,28 @@ def test_a_network_is_tried_out(tmp_path: Path, kind: str, sentence: str) -> Non
     assert sentence.format(path=path, toml=tmp_path / "net.toml") in str(caught.value)
 
 
-def test_a_network_for_one_picture_at_a_time_is_refused(tmp_path: Path) -> None:
-    nodes = [helper.make_node("Reshape", ["x", "shape"], ["y"])]
+def one_picture_network(tmp_path: Path, *shapes: list[int]) -> Path:
+    """Write a network for one picture that reshapes its pixels, to one shape after the other."""
+    names = ["x", *(f"r{place}" for place in range(1, len(shapes))), "y"]
+    nodes = [helper.make_node("Reshape", [given, f"s{given}"], [made]) for given, made in pairwise(names)]
+    constants = {f"s{given}": np.array(shape) for given, shape in zip(names, shapes, strict=False)}
     given: Value = ("x", TensorProto.FLOAT, [1, 3, 16, 16])
-    path = write_network(
-        tmp_path / "net.onnx", nodes, given, [("y", TensorProto.FLOAT, [1, 768])], {"shape": np.array([1, 768])}
-    )
+    path = write_network(tmp_path / "net.onnx", nodes, given, [("y", TensorProto.FLOAT, [1, 768])], constants)
     path.with_suffix(".toml").write_text(SCALING, encoding="utf-8")
+    return path
+
+
+def test_a_network_for_one_picture_at_a_time_takes_more_where_its_reshapes_allow(tmp_path: Path) -> None:
+    graph = backbone_graph(str(one_picture_network(tmp_path, [1, 768])), (16, 16))
+    expected = ((PICTURES / 255 - MEAN) / STD).transpose(0, 3, 1, 2).reshape(3, -1)
+    np.testing.assert_allclose(answers(graph), expected, atol=1e-5)
+
+
+def test_a_network_for_one_picture_at_a_time_is_refused_where_they_do_not(tmp_path: Path) -> None:
     with pytest.raises(
         WeightsError, match=r"fails on two pictures of 16 x 16 pixels; export it with an open number of"
     ):
-        backbone_graph(str(path), (16, 16))
+        backbone_graph(str(one_picture_network(tmp_path, [768], [1, 768])), (16, 16))
 
 
 def test_files_that_are_not_networks_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pawlab.backbones.keras_applications import largest_difference
 from pawlab.graphs.builder import GraphBuilder
 from pawlab.graphs.edit import chain
-from pawlab.graphs.from_keras import convert
+from pawlab.graphs.from_keras import add_model, convert
 from pawlab.graphs.runtime import open_graph
 from sessions import open_session
 
@@ -80,7 +80,7 @@ def test_global_pools_and_dense_layers_are_keras_ones(keras: Keras) -> None:
     assert_same(of(keras, layers.ZeroPadding2D(1), layers.Flatten(), layers.Dense(4)))
 
 
-@pytest.mark.parametrize("name", ["linear", "relu", "relu6", "sigmoid", "softmax", "tanh", "silu"])
+@pytest.mark.parametrize("name", ["linear", "relu", "relu6", "sigmoid", "softmax", "tanh", "silu", "gelu", "hard_silu"])
 def test_activations_are_keras_ones(keras: Keras, name: str) -> None:
     layers = keras.layers
     assert_same(of(keras, layers.Rescaling(8.0), layers.Conv2D(4, 3), layers.Activation(name)))
@@ -149,50 +149,58 @@ def test_a_head_stands_behind_another_graph(keras: Keras) -> None:
     assert [output.name for output in first.graph.output] == ["feature_map"], "the first graph was altered"
 
 
+def test_separable_convolutions_and_croppings_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    separable = layers.SeparableConv2D(5, 3, strides=2, padding="same", depth_multiplier=2, activation="relu")
+    assert_same(of(keras, separable))
+    assert_same(of(keras, layers.SeparableConv2D(4, (5, 2), use_bias=False, dilation_rate=2)))
+    assert_same(of(keras, layers.Cropping2D(((1, 0), (2, 3))), layers.Conv2D(4, 3)))
+
+
+def test_norms_and_scalings_by_channel_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    norm = layers.LayerNormalization(epsilon=1e-6)
+    assert_same(of(keras, layers.Conv2D(4, 3), norm, layers.Dense(6, activation="gelu")))
+    assert_same(of(keras, layers.Conv2D(4, 3), layers.LayerNormalization(center=False, scale=False)))
+    assert_same(of(keras, layers.Flatten(), layers.LayerNormalization(), layers.Dense(3)))
+    assert_same(of(keras, layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[0.5, 2, 4]), layers.Conv2D(4, 3)))
+    assert_same(of(keras, layers.Rescaling([1.0, 2, 3], [0.5, 0, 1]), layers.Conv2D(4, 3)))
+
+
+def test_gates_sums_and_arithmetic_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    given = keras.Input(SHAPE)
+    map_ = layers.Conv2D(4, 3, activation="relu")(layers.Rescaling(1 / 255)(given))
+    gate = layers.Reshape((1, 1, 4))(layers.GlobalAveragePooling2D()(map_))
+    gate = layers.ReLU(6.0)(layers.Conv2D(4, 1)(gate) + 3.0) * (1.0 / 6.0)
+    output = layers.Add()([layers.Multiply()([map_, gate]), map_, map_])
+    assert_same(with_random_weights(keras.Model(given, output)))
+
+
+def test_models_inside_the_model_are_keras_ones(keras: Keras) -> None:
+    layers = keras.layers
+    given = keras.Input(SHAPE)
+    block = keras.Sequential([layers.Conv2D(4, 3, padding="same"), layers.LayerNormalization(name="inner_norm")])
+    model = with_random_weights(keras.Model(given, layers.Conv2D(3, 3)(block(layers.Rescaling(1 / 255)(given)))))
+    assert_same(model)
+    graph = GraphBuilder()
+    planes = graph.add("Transpose", graph.input("pictures", np.float32, ("n", *SHAPE)), perm=[0, 3, 1, 2])
+    value = add_model(graph, model, planes, {"inner_norm": "stage_1"})
+    graph.output(value, "y", np.float32, ("n", 3, "y", "x"))
+    assert "stage_1" in [node.output[0] for node in graph.model("test").graph.node]
+
+
 def test_what_has_no_known_form_is_refused_by_name(keras: Keras) -> None:
     layers = keras.layers
     for layer, sentence in [
-        (layers.LayerNormalization(name="norm"), "the Keras layer 'norm' (LayerNormalization)"),
-        (keras.Sequential([layers.Conv2D(2, 3)], name="inner"), "the Keras layer 'inner' (Sequential)"),
+        (layers.GroupNormalization(3, name="norm"), "the Keras layer 'norm' (GroupNormalization)"),
+        (
+            layers.LayerNormalization(axis=1, name="norm"),
+            "the Keras layer 'norm' (LayerNormalization) but over channels",
+        ),
+        (layers.Activation("mish", name="act"), "the Keras layer 'act' (Activation) with mish"),
+        (layers.Reshape((40, 93), name="rows"), "the Keras layer 'rows' (Reshape) to (40, 93)"),
     ]:
         with pytest.raises(NotImplementedError) as raised:
             convert(of(keras, layer), "y")
         assert str(raised.value) == f"no ONNX form is known for {sentence}"
-
-
-def test_differences_are_shares_of_the_largest_number() -> None:
-    expected = np.array([[0.0, -50.0], [1.0, 2.0]])
-    assert largest_difference(expected, expected) == 0
-    assert largest_difference(expected, expected + np.array([[0, 0], [0.5, 0]])) == 0.01
-    assert largest_difference(np.zeros(2), np.array([0.0, 0.25])) == 0.25
-    assert largest_difference(expected, expected[:1]) == float("inf")
-    assert largest_difference(expected, expected * float("nan")) == float("inf")
-
-
-def graph_of(kind: str, given: str, result: str, prefix: str) -> Any:
-    graph = GraphBuilder(prefix)
-    value = graph.input(given, np.float32, ("n", 2))
-    unused = graph.add(kind, graph.add("Exp", value), graph.constant(5.0))
-    graph.output(unused, f"{prefix}aside", np.float32, ("n", 2))
-    graph.output(graph.add(kind, value, graph.constant(2.0)), result, np.float32, ("n", 2))
-    return graph.model("one")
-
-
-def test_chained_graphs_compute_one_after_the_other_and_nothing_else() -> None:
-    first, second = graph_of("Add", "x", "middle", "first_"), graph_of("Mul", "middle", "y", "second_")
-    session = open_session(chain(first, second).SerializeToString())
-    assert session.run(["y"], {"x": np.array([[1, 2]], np.float32)})[0].tolist() == [[6.0, 8.0]]
-    assert [output.name for output in session.get_outputs()] == ["second_aside", "y"]
-    assert "first_aside" not in [name for node in chain(first, second).graph.node for name in node.output]
-
-
-def test_graphs_that_nothing_joins_are_refused() -> None:
-    with pytest.raises(ValueError, match="the graph has no output 'elsewhere' to feed the next part"):
-        chain(graph_of("Add", "x", "middle", "first_"), graph_of("Mul", "elsewhere", "y", "second_"))
-
-
-def test_equal_constants_are_kept_once() -> None:
-    graph = GraphBuilder()
-    assert graph.constant([1, 2]) == graph.constant([1.0, 2.0])
-    names = {graph.constant([1, 2]), graph.constant([1, 2], np.int64), graph.constant([[1, 2]]), graph.constant([2, 1])}
-    assert len(names) == 4

@@ -102,6 +102,18 @@ NODES: dict[str, Build] = {
     "flatten, channels last": lambda graph, value: graph.add(
         "Flatten", graph.add("Transpose", value, perm=[0, 2, 3, 1])
     ),
+    "gelu": lambda graph, value: graph.add("Gelu", value),
+    "hard swish": lambda graph, value: graph.add("HardSwish", graph.add("Mul", value, graph.constant(4.0))),
+    "layer norm": lambda graph, value: graph.add(
+        "LayerNormalization",
+        graph.add("Transpose", value, perm=[0, 2, 3, 1]),
+        graph.constant(weights(3)),
+        graph.constant(weights(3)),
+        epsilon=1e-6,
+    ),
+    "gate": lambda graph, value: graph.add(
+        "Mul", value, graph.add("Reshape", rows(graph, value), graph.constant([0, -1, 1, 1], np.int64))
+    ),
     "reshape": lambda graph, value: graph.add("Reshape", value, graph.constant([0, -1], np.int64)),
     "concat": lambda graph, value: graph.add("Concat", value, graph.add("Relu", value), axis=1),
     "concat below": lambda graph, value: graph.add("Concat", value, graph.add("Relu", value), axis=2),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pawlab.backbones.own import _KEYS
+from pawlab.backbones.description import _KEYS
 from pawlab.errors import RecipeError
 from pawlab.images import Preprocess
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe
@@ -146,6 +146,9 @@ layers = [
         dense(2),
     )
     assert count_parameters(recipe).trainable == 2 * 1281
+    by_colour = choose_recipe(written(tmp_path, text.replace("mobilenet_v2", "densenet121"))).layers[1].options
+    assert by_colour["scale"] == [1 / 58.395, 1 / 57.12, 1 / 57.375]
+    assert by_colour["offset"] == pytest.approx([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225])
 
 
 def test_a_python_file_defines_it(tmp_path: Path) -> None:
@@ -368,8 +371,8 @@ ONE_MISTAKE = [
         "layer 2 (backbone): cut is 'mixed7', not 'x'.",
     ),
     (
-        changed(CONV, BACKBONE.replace("et_v2", "et")),
-        "name is 'efficientnet_lite0', 'mobilenet_v2' or 'inception_v3', not 'mobilenet'.",
+        changed(CONV, BACKBONE.replace("et_v2", "etv2")),
+        "name is that of a backbone, which `pawlab backbones` lists, not 'mobilenetv2' (did you mean 'mobilenet_v2'?).",
     ),
     (changed("height = 64", "height = 3"), "layer 3 (pool) has too little left to work on: 1 x 46 x 16."),
     (changed("epochs = 5", ""), "epochs is missing."),
@@ -381,7 +384,10 @@ ONE_MISTAKE = [
     (changed("0.01", "0"), "learning_rate is above 0.0, not 0."),
     (changed("0.01", "nan"), "learning_rate is a finite number, not nan."),
     (changed("0.01", f"1{400 * '0'}"), "learning_rate is a number, not 1000"),
-    (changed("0.00392156862745098", f"1{400 * '0'}"), "layer 1 (rescale): scale is a number, not 1000"),
+    (
+        changed("0.00392156862745098", f"1{400 * '0'}"),
+        "layer 1 (rescale): scale is a number, or one each for red, green and blue, not 1000",
+    ),
     ('optimizer = ""' + TOML, "optimizer is 'adam' or 'rmsprop', not ''."),
     ('optimizer = "sgd"' + TOML, "optimizer is 'adam' or 'rmsprop', not 'sgd'."),
     (

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pawlab.backbones.table import Backbone, require_file
 from pawlab.errors import WeightsError, one_line
+from pawlab.graphs.anatomy import PLANES
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 from pawlab.graphs.from_keras import add_model
 from pawlab.graphs.keras_runtime import import_keras
@@ -35,11 +36,8 @@ TOLERANCE = 1e-3  # the most that an answer may differ from Keras's, as a share 
 ImageSize = tuple[int, int]  # height, width
 Weights = Path | Literal["random"]
 
-_APPLICATIONS = {  # Keras's class, and the file in which it keeps the weights
-    "mobilenet_v2": ("MobileNetV2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_{size}_no_top.h5"),
-    "inception_v3": ("InceptionV3", "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"),
-}
-_MOBILENET_SIZES = (96, 128, 160, 192, 224)  # Keras has weights for each; any other size takes those for 224
+# Keras has weights of MobileNets for these sizes of pictures; any other size takes those for 224.
+_SIZES = {"mobilenet": (128, 160, 192, 224), "mobilenet_v2": (96, 128, 160, 192, 224)}
 
 
 def find_weights(backbone: Backbone, image_size: ImageSize, given: Path | None = None) -> Path:
@@ -48,13 +46,18 @@ def find_weights(backbone: Backbone, image_size: ImageSize, given: Path | None =
     if given is not None:
         require_file(given)
         return given
-    folder = os.environ.get("PAWLAB_WEIGHTS_DIR")
-    if folder and (Path(folder) / _file_name(backbone)).is_file():
-        return Path(folder) / _file_name(backbone)
-    kept = _keras_file(backbone, image_size)
-    if not kept.is_file():
+    kept = kept_weights(backbone, image_size)
+    if kept is None:
+        kept = _keras_file(backbone, image_size)
         _download(backbone, image_size, kept)
     return kept
+
+
+def kept_weights(backbone: Backbone, image_size: ImageSize) -> Path | None:
+    """Return the weights file in PAWLAB_WEIGHTS_DIR or among Keras's own; None where there is none."""
+    folder = os.environ.get("PAWLAB_WEIGHTS_DIR")
+    places = [Path(folder) / _file_name(backbone)] if folder else []
+    return next((path for path in [*places, _keras_file(backbone, image_size)] if path.is_file()), None)
 
 
 def weights_sha256(weights: Weights) -> str:
@@ -77,7 +80,8 @@ def build_graph(
     graph = GraphBuilder()
     planes = picture_planes(graph, backbone.mean, backbone.std, scaled=not include_preprocessing, size=image_size)
     names = {stage.layer: stage.name for stage in backbone.stages}
-    feature_outputs(graph, add_model(graph, network, planes, names), backbone.channels)
+    feature_planes = graph.add("Identity", add_model(graph, network, planes, names), name=PLANES)
+    feature_outputs(graph, feature_planes, backbone.channels)
     model = graph.model(backbone.name)
     _check_answers(backbone, network, model, image_size, include_preprocessing)
     return model
@@ -89,9 +93,9 @@ def _file_name(backbone: Backbone) -> str:
 
 def _keras_file(backbone: Backbone, image_size: ImageSize) -> Path:
     height, width = image_size
-    size = height if height == width and height in _MOBILENET_SIZES else 224
+    size = height if height == width and height in _SIZES.get(backbone.name, ()) else 224
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return home / "models" / _APPLICATIONS[backbone.name][1].format(size=size)
+    return home / "models" / _keras_names(backbone)[1].format(size=size)
 
 
 def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
@@ -109,8 +113,14 @@ def _download(backbone: Backbone, image_size: ImageSize, target: Path) -> None:
         )
 
 
+def _keras_names(backbone: Backbone) -> tuple[str, str]:
+    """Return the name of Keras's class, and of the file in which it keeps the weights."""
+    assert backbone.keras is not None, "a row that this module reads names them"
+    return backbone.keras
+
+
 def _application(keras: Any, backbone: Backbone) -> Any:
-    return getattr(keras.applications, _APPLICATIONS[backbone.name][0])
+    return getattr(keras.applications, _keras_names(backbone)[0])
 
 
 def _load_network(backbone: Backbone, image_size: ImageSize, weights: Weights) -> Any:
@@ -120,9 +130,26 @@ def _load_network(backbone: Backbone, image_size: ImageSize, weights: Weights) -
     network = _application(keras, backbone)(include_top=False, weights=None, input_shape=(*image_size, 3))
     if weights != RANDOM:
         _read_weights(network, backbone, Path(weights))
+    _take_pixels_as_ours(network, backbone)
     if backbone.cut is not None:
         network = keras.Model(network.input, network.get_layer(backbone.cut).output)
     return network
+
+
+def _take_pixels_as_ours(network: Any, backbone: Backbone) -> None:
+    """Have the network take what our graphs feed it: red, green, blue, scaled by the row's mean and std.
+
+    Scaling that Keras put inside is switched off: each of our graphs has its own, and EfficientNet's isn't whole in a
+    network built without its weights. Weights for blue, green, red are turned in the first convolution.
+    """
+    for layer in network.layers:
+        if type(layer).__name__ == "Rescaling":
+            layer.scale, layer.offset = 1.0, 0.0
+        elif type(layer).__name__ == "Normalization":
+            layer.mean, layer.variance = np.float32(0), np.float32(1)
+    if backbone.turned_layer:
+        kernel = network.get_layer(backbone.turned_layer).kernel
+        kernel.assign(np.asarray(kernel)[:, :, ::-1])
 
 
 def _read_weights(network: Any, backbone: Backbone, path: Path) -> None:

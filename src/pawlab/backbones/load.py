@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pawlab.backbones import efficientnet_lite, keras_applications
+from pawlab.backbones.hub import Fetched, fetch, is_on_hub
 from pawlab.backbones.own import read_own
 from pawlab.backbones.own_graph import build_own_graph
 from pawlab.backbones.table import Backbone, find_backbone, is_file
@@ -55,7 +56,8 @@ def backbone_graph(
 ) -> BackboneGraph:
     """Return the graph of a backbone for pictures of `image_size` (height, width), from the cache or newly built.
 
-    `name`: of the table, or the path of an ONNX file (see `own`), which takes none of the options. `weights`: a file to
+    `name`: of the table, the path of an ONNX file (see `own`) or one on a hub (see `hub`), which take none of the
+    options. `weights`: a file to
     use in place of the ones that are found by themselves; "random", which only Keras's networks take, leaves the
     network untrained, for tests of its wiring. `cut`: ends the network at that inner layer. Without
     `include_preprocessing` the graph's `pictures` are float32, already scaled as the network wants them.
@@ -63,6 +65,7 @@ def backbone_graph(
     Raises RecipeError for an unknown name or cut and for pictures too small for it, WeightsError where its weights are
     missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
     """
+    name = local_name(name, progress)
     row = describe(name, cut)
     (height, width), smallest = image_size, row.smallest_image
     if min(image_size) < smallest:
@@ -77,6 +80,23 @@ def backbone_graph(
     return BackboneGraph(row, path, checksum)
 
 
+def fetched(name: str, progress: Progress = silent) -> Fetched | None:
+    """Return a network of a hub, by `hf:` or by its row in the table, as it lies here; None where it is from elsewhere.
+
+    Raises what `hub.fetch` raises.
+    """
+    if is_on_hub(name):
+        return fetch(name, progress)
+    row = None if is_file(name) else find_backbone(name)
+    return fetch(row.weights, progress) if row is not None and row.reader == "hub" else None
+
+
+def local_name(name: str, progress: Progress = silent) -> str:
+    """Return the path under which a network of a hub lies here; any other name as it is."""
+    found = fetched(name, progress)
+    return name if found is None else found.path
+
+
 def describe(name: str, cut: str | None = None) -> Backbone:
     """Return a backbone's row, of the table or read from an ONNX file: there `channels` is 0, not known yet."""
     return read_own(Path(name)).row if is_file(name) else find_backbone(name, cut)
@@ -87,6 +107,7 @@ def own_size(name: str) -> Size | None:
 
     Raises RecipeError for a name that isn't in the table.
     """
+    name = local_name(name)
     return read_own(Path(name)).image_size if is_file(name) else (find_backbone(name).image_size,) * 2
 
 

@@ -83,7 +83,13 @@ def train(
     seed: Seed = 0,
     epochs: Annotated[int | None, _option("Instead of the recipe's own number.", min=1)] = None,
     weights: Weights = None,
-    backbone: Annotated[Path | None, _option("Your own pretrained network: an ONNX file.", "the recipe's")] = None,
+    backbone: Annotated[
+        str | None,
+        _option(
+            "Another network: a name of `pawlab backbones`, FILE.onnx, hf:OWNER/REPO[:FILE][@REVISION].", "the recipe's"
+        ),
+    ] = None,
+    minutes: Annotated[float | None, _option("For choosing, with --backbone auto.", "5")] = None,
     resize_mode: Resize = None,
     sure_at: SureAt = None,
     balance: Annotated[

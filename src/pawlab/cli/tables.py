@@ -1,7 +1,8 @@
 """What commands print for people: tables, and lines that begin with a word."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
@@ -121,6 +122,19 @@ def _age(seconds: float) -> str:
     return counted(hours // 24, "day ago", "days ago") if hours >= 24 else counted(hours, "hour ago", "hours ago")
 
 
+def _about_backbone(layers: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what isn't plain from the command: why a network was taken, what its features are, its licence."""
+    for layer in layers:
+        if layer["kind"] == "backbone":
+            name, hub = Path(layer["name"]).name, layer.get("hub")
+            if "why" in layer:
+                yield f"{name}: {layer['why']}"
+            if hub:
+                yield f"{hub['repo']}, {hub['file']} at {hub['revision'][:12]}; licence: {hub['licence'] or 'not said'}"
+            if layer.get("features"):
+                yield f"features are {layer['features']}"
+
+
 def print_run(run: "Run") -> None:
     """Print what people want to know of a run that is done."""
     metrics, quoted = run.metrics, shlex.quote(str(run.folder))
@@ -130,6 +144,8 @@ def print_run(run: "Run") -> None:
     for note in metrics["notes"]:
         show(f"Read       {note}")
     show(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
+    for line in _about_backbone(run.record["recipe"]["layers"]):
+        show(f"Backbone   {line}")
     show(f"Test       {_with_interval(metrics['test'])}")
     _print_rarest(metrics["counts"]["train"], metrics["test"]["per_class"])
     if metrics["test"]["pictures"] < _FEW_TESTED and "cross_validation" in metrics:

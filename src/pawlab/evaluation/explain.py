@@ -65,6 +65,7 @@ class Explainer:
         self._classifier = classifier
         model = onnx.load(classifier.path)
         self._anatomy = find_anatomy(model)
+        self._softmaxes = sum(node.op_type == "Softmax" for node in model.graph.node)
         self._constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
         self._names = ["probabilities", *self._activations()]
         self._graph = open_graph(with_outputs(model, self._names).SerializeToString())
@@ -94,10 +95,14 @@ class Explainer:
         if feature_map is None:
             why = "its network has no convolution"
         elif unknown := {node.op_type for node in tail} - set(_BACK):
-            why = f"no way back through its layer {min(unknown)} is known"
+            why = f"{self._kind()}no way back through its layer {min(unknown)} is known"
         else:
             return [feature_map, *(node.output[0] for node in tail)]
         raise ModelError(f"no heat map can be drawn for {self._classifier.path}: {why}.")
+
+    def _kind(self) -> str:
+        """Say what a network with attention is: there is a softmax in each block beside the one that ends it."""
+        return "its network is a transformer, and " if self._softmaxes > 1 else ""
 
     def _gradient(self, activations: list[Array], place: int) -> Array:
         """Return dz / dA (1, channels, y, x), where z is the logit of the class at `place`."""
@@ -205,6 +210,7 @@ def _pooled(step: _Step, gradient: Array) -> Array:
 _BACK: dict[str, Callable[[_Step, Array], Array]] = {
     "Identity": lambda step, gradient: gradient,
     "Add": lambda step, gradient: gradient,
+    "Cast": lambda step, gradient: gradient,
     "Flatten": lambda step, gradient: gradient.reshape(step.given.shape),
     "Transpose": lambda step, gradient: gradient.transpose(np.argsort(step.options["perm"])),
     "Gemm": _gemm,

@@ -17,6 +17,7 @@ Node = Any  # onnx.NodeProto
 _ANSWERS = frozenset({"Softmax", "Sigmoid"})
 _JOINTS = frozenset({"Conv", "Concat"})  # where a feature map is computed; a Concat joins several convolutions
 _ACTIVATIONS = frozenset({"BatchNormalization", "Clip", "Relu", "Sigmoid", "Tanh"})
+PLANES = "feature_planes"  # the map that ends a pretrained network, (n, channels, y, x), whatever made it
 TEMPERATURE = "temperature"  # the node that divides the logits before they become probabilities
 
 
@@ -43,7 +44,7 @@ def find_anatomy(model: "ModelProto") -> Anatomy:
     if not end:
         raise ValueError("no softmax or sigmoid makes the probabilities of this graph")
     logits, sigmoid = back.before_temperature(end[0].input[0]), end[0].op_type == "Sigmoid"
-    path = back.path(logits, lambda node: node.op_type in _JOINTS or back.joins(node))
+    path = back.path(logits, lambda node: node.op_type in _JOINTS or back.joins(node) or PLANES in node.output)
     while len(path) > 1 and (path[1].op_type in _ACTIVATIONS or back.is_silu(path[1])):
         path = path[1:]
     return Anatomy(logits, sigmoid, path[0].output[0] if path else None, tuple(path[1:]))

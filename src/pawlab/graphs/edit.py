@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 FEATURES, FEATURE_MAP = "features", "feature_map"  # tensors of a pretrained network, whatever is behind it
+FEATURES_ARE = "pawlab_features_are"  # the metadata that says what a network of one's own gives
 
 
 def chain(*parts: "ModelProto") -> "ModelProto":

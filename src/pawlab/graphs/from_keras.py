@@ -9,7 +9,7 @@ always the latter; they are turned at the input, at the output, and where Keras 
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,22 +43,36 @@ def convert(model: Layer, output: str, input_name: str = "pictures", input_dtype
 
 
 def add_model(graph: GraphBuilder, model: Layer, value: str, names: Mapping[str, str] | None = None) -> str:
-    """Add a Functional model's layers to `graph`, and return its output. Keras keeps each behind those that feed it.
+    """Add a Functional or Sequential model's layers to `graph`, and return its output. Models may be nested.
 
     `names`: what the outputs of some layers are called in the graph, by the layers' names.
     """
-    made = {id(model.inputs[0]): value}
-    for layer in model.layers:
-        if id(layer.output) in made:  # the input
-            continue
-        kind = type(layer).__name__
-        if kind not in _LAYERS:
-            raise NotImplementedError(f"no ONNX form is known for the Keras layer '{layer.name}' ({kind})")
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        made[id(layer.output)] = _LAYERS[kind](graph, layer, *(made[id(tensor)] for tensor in given))
-        if names and layer.name in names:
-            graph.add("Identity", made[id(layer.output)], name=names[layer.name])
-    return made[id(model.outputs[0])]
+    functional: Any = getattr(model, "_functional", model)  # what is inside a Sequential
+    # Keras goes through its own graph, with ours in place of each layer's work and tensors' names in place of tensors.
+    result = functional._run_through_graph([value], lambda operation: partial(_add, graph, names or {}, operation))
+    return str(result if isinstance(result, str) else result[0])
+
+
+def _add(graph: GraphBuilder, names: Mapping[str, str], operation: Layer, *given: Any, **_options: Any) -> str:
+    """Add a layer, a model inside the model, or arithmetic with numbers such as `x + 3`; return its output."""
+    kind = type(operation).__name__
+    values = given[0] if isinstance(given[0], list) else given
+    if hasattr(operation, "layers"):
+        result = add_model(graph, operation, values[0], names)
+    elif not hasattr(operation, "weights") and kind in _ARITHMETIC:
+        numbers = [value if isinstance(value, str) else graph.constant(float(value)) for value in values]
+        result = graph.add(_ARITHMETIC[kind], *numbers)
+    elif kind in _LAYERS:
+        result = _LAYERS[kind](graph, operation, *values)
+    else:
+        raise _unknown(operation)
+    return graph.add("Identity", result, name=names[operation.name]) if operation.name in names else result
+
+
+def _unknown(layer: Layer, how: str = "") -> NotImplementedError:
+    return NotImplementedError(
+        f"no ONNX form is known for the Keras layer '{layer.name}' ({type(layer).__name__}){how}"
+    )
 
 
 def _open_shape(tensor: Any) -> Shape:
@@ -79,6 +93,8 @@ def _constants(graph: GraphBuilder, *variables: Any) -> list[str]:
 
 
 def _activated(graph: GraphBuilder, layer: Layer, value: str) -> str:
+    if layer.activation.__name__ not in _ACTIVATIONS:
+        raise _unknown(layer, f" with {layer.activation.__name__}")
     return _ACTIVATIONS[layer.activation.__name__](graph, value)
 
 
@@ -123,7 +139,65 @@ def _batch_norm(graph: GraphBuilder, layer: Layer, value: str) -> str:
     return graph.add("BatchNormalization", value, *constants, epsilon=float(layer.epsilon))
 
 
+def _separable(graph: GraphBuilder, layer: Layer, value: str) -> str:
+    """Each channel by itself, then across channels in each place."""
+    height, width, channels, multiplier = layer.depthwise_kernel.shape
+    kernel = np.asarray(layer.depthwise_kernel).transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    filtered = graph.add(
+        "Conv",
+        value,
+        graph.constant(kernel),
+        group=channels,
+        strides=list(layer.strides),
+        dilations=list(layer.dilation_rate),
+        auto_pad=_padding(layer),
+    )
+    return _activated(
+        graph, layer, _in_each_place(graph, filtered, np.asarray(layer.pointwise_kernel)[0, 0], layer.bias)
+    )
+
+
+def _in_each_place(graph: GraphBuilder, value: str, kernel: Array, bias: Any) -> str:
+    """Return the product of a map's channels with a kernel (in, out), plus a bias where there is one."""
+    return graph.add("Conv", value, *_constants(graph, kernel.T[:, :, np.newaxis, np.newaxis], bias))
+
+
+def _layer_norm(graph: GraphBuilder, layer: Layer, value: str) -> str:
+    shape = layer.input.shape
+    axes = layer.axis if isinstance(layer.axis, list | tuple) else [layer.axis]
+    if [axis % len(shape) for axis in axes] != [len(shape) - 1] or getattr(layer, "rms_scaling", False):
+        raise _unknown(layer, " but over channels")
+    gamma = np.ones(shape[-1]) if layer.gamma is None else layer.gamma
+    constants = _constants(graph, gamma, layer.beta)
+    value = _as_in_keras(graph, layer.input, value)
+    result = graph.add("LayerNormalization", value, *constants, axis=-1, epsilon=float(layer.epsilon))
+    return graph.add("Transpose", result, perm=[0, 3, 1, 2]) if _is_map(layer.input) else result
+
+
+def _by_channel(layer: Layer, numbers: Any) -> Array:
+    """Return one number, or one for each channel, as ours have them."""
+    array = np.asarray(numbers, np.float32)
+    if array.size == 1:
+        return array.reshape(())
+    if array.size != layer.input.shape[-1]:
+        raise _unknown(layer, " but with a number for each channel")
+    return array.reshape(-1, 1, 1) if _is_map(layer.input) else array.ravel()
+
+
+def _scaled_and_shifted(graph: GraphBuilder, layer: Layer, value: str, scale: Any, offset: Any) -> str:
+    scale, offset = _by_channel(layer, scale), _by_channel(layer, offset)
+    value = graph.add("Mul", value, graph.constant(scale)) if np.any(scale != 1) else value
+    return graph.add("Add", value, graph.constant(offset)) if np.any(offset) else value
+
+
+def _normalised(graph: GraphBuilder, layer: Layer, value: str) -> str:
+    deviation = np.maximum(np.sqrt(np.asarray(layer.variance, np.float64)), 1e-7)  # as Keras does
+    return _scaled_and_shifted(graph, layer, value, 1 / deviation, -np.asarray(layer.mean, np.float64) / deviation)
+
+
 def _dense(graph: GraphBuilder, layer: Layer, value: str) -> str:
+    if _is_map(layer.input):  # in each place by itself
+        return _activated(graph, layer, _in_each_place(graph, value, np.asarray(layer.kernel), layer.bias))
     kernel, *bias = _constants(graph, layer.kernel, layer.bias)
     value = graph.add("MatMul", value, kernel)
     return _activated(graph, layer, graph.add("Add", value, *bias) if bias else value)
@@ -149,9 +223,27 @@ def _zero_padding(graph: GraphBuilder, layer: Layer, value: str) -> str:
     return graph.add("Pad", value, graph.constant([0, 0, top, left, 0, 0, bottom, right], np.int64))
 
 
-def _rescaling(graph: GraphBuilder, layer: Layer, value: str) -> str:
-    scaled = graph.add("Mul", value, graph.constant(float(layer.scale)))
-    return graph.add("Add", scaled, graph.constant(float(layer.offset))) if layer.offset else scaled
+def _cropping(graph: GraphBuilder, layer: Layer, value: str) -> str:
+    (top, bottom), (left, right) = layer.cropping
+    ends = [-length or np.iinfo(np.int64).max for length in (bottom, right)]
+    return graph.add("Slice", value, *(graph.constant(some, np.int64) for some in ([top, left], ends, [2, 3])))
+
+
+def _reshape(graph: GraphBuilder, layer: Layer, value: str) -> str:
+    """A row as a map of one place: what gates channels."""
+    shape = tuple(layer.output.shape[1:])
+    if shape != (1, 1, layer.input.shape[-1]):
+        raise _unknown(layer, f" to {shape}")
+    return graph.add("Reshape", value, graph.constant([0, -1, 1, 1], np.int64))
+
+
+def _scaled_residual(graph: GraphBuilder, layer: Layer, value: str, residual: str) -> str:
+    """Inception-ResNet's sum."""
+    return graph.add("Add", value, graph.add("Mul", residual, graph.constant(float(layer.scale))))
+
+
+def _merged(graph: GraphBuilder, layer: Layer, *values: str, kind: str) -> str:
+    return reduce(partial(graph.add, kind), values)
 
 
 def _flatten(graph: GraphBuilder, layer: Layer, value: str) -> str:
@@ -161,7 +253,7 @@ def _flatten(graph: GraphBuilder, layer: Layer, value: str) -> str:
 def _concatenate(graph: GraphBuilder, layer: Layer, *values: str) -> str:
     axes = len(layer.output.shape)
     if layer.axis % axes != axes - 1:
-        raise NotImplementedError(f"no ONNX form is known for the Keras layer '{layer.name}' but over channels")
+        raise _unknown(layer, " but over channels")
     return graph.add("Concat", *values, axis=1)
 
 
@@ -173,6 +265,8 @@ _ACTIVATIONS: dict[str, Callable[[GraphBuilder, str], str]] = {
     "softmax": lambda graph, value: graph.add("Softmax", value, axis=1),  # the channels', however many axes there are
     "tanh": lambda graph, value: graph.add("Tanh", value),
     "silu": lambda graph, value: graph.add("Mul", value, graph.add("Sigmoid", value)),
+    "gelu": lambda graph, value: graph.add("Gelu", value),
+    "hard_silu": lambda graph, value: graph.add("HardSwish", value),
 }
 
 _IN_TRAINING = ("Dropout", "RandomFlip", "RandomRotation", "RandomShear", "RandomTranslation", "RandomZoom")
@@ -181,6 +275,7 @@ _LAYERS: dict[str, Callable[..., str]] = {
     **dict.fromkeys(_IN_TRAINING, lambda graph, layer, value: value),
     "Conv2D": _convolution,
     "DepthwiseConv2D": _depthwise,
+    "SeparableConv2D": _separable,
     "BatchNormalization": _batch_norm,
     "Dense": _dense,
     "ReLU": _relu,
@@ -190,8 +285,17 @@ _LAYERS: dict[str, Callable[..., str]] = {
     "GlobalMaxPooling2D": partial(_global_pool, kind="GlobalMaxPool"),
     "GlobalAveragePooling2D": partial(_global_pool, kind="GlobalAveragePool"),
     "ZeroPadding2D": _zero_padding,
-    "Rescaling": _rescaling,
+    "Cropping2D": _cropping,
+    "Rescaling": lambda graph, layer, value: _scaled_and_shifted(graph, layer, value, layer.scale, layer.offset),
+    "Normalization": _normalised,
+    "LayerNormalization": _layer_norm,
+    "LayerScale": lambda graph, layer, value: _scaled_and_shifted(graph, layer, value, layer.gamma, 0.0),  # of ConvNeXt
+    "CustomScaleLayer": _scaled_residual,
     "Flatten": _flatten,
-    "Add": lambda graph, layer, first, second: graph.add("Add", first, second),
+    "Reshape": _reshape,
+    "Add": partial(_merged, kind="Add"),
+    "Multiply": partial(_merged, kind="Mul"),
     "Concatenate": _concatenate,
 }
+
+_ARITHMETIC = {"Add": "Add", "Multiply": "Mul"}

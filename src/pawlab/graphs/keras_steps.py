@@ -201,6 +201,8 @@ def _flatten(step: Step) -> Value:
 
 def _reshape(step: Step) -> Value:
     lengths = [int(length) for length in step.constant(1)]
+    if lengths == [0, -1, 1, 1] and step.value.axes == 2:  # a row as a map of one place
+        return replace(step.layer("Reshape", (1, 1, step.value.tensor.shape[1])), turned=True)
     if len(lengths) != 2 or not (lengths[0] in (0, -1) or lengths[1] == -1):
         step.refuse("to more than a row per picture")
     return _flatten(step)
@@ -241,6 +243,14 @@ def _mean(step: Step) -> Value:
     return replace(step.layer("GlobalAveragePooling2D", keepdims=keeps), turned=keeps)
 
 
+def _layer_norm(step: Step) -> Value:
+    axis = step.options.get("axis", -1)
+    if step.value.turned or axis not in (-1, step.value.axes - 1):
+        step.refuse("over another axis than the last")
+    weights = [step.constant(1), step.constant(2, np.zeros_like(step.constant(1)))]
+    return step.layer("LayerNormalization", epsilon=step.options.get("epsilon", 1e-5), weights=weights)
+
+
 STEPS: dict[str, Callable[[Step], Value]] = {
     "Add": partial(_arithmetic, kind="Add"),
     "AveragePool": partial(_pool, kind="AveragePooling2D"),
@@ -252,10 +262,13 @@ STEPS: dict[str, Callable[[Step], Value]] = {
     "Div": partial(_arithmetic, kind="Divide"),
     "Dropout": lambda step: step.value,
     "Flatten": _flatten,
+    "Gelu": lambda step: step.layer("Activation", "gelu"),
     "Gemm": _dense,
     "GlobalAveragePool": lambda step: step.layer("GlobalAveragePooling2D", keepdims=True, given=step.map),
     "GlobalMaxPool": lambda step: step.layer("GlobalMaxPooling2D", keepdims=True, given=step.map),
+    "HardSwish": lambda step: step.layer("Activation", "hard_silu"),
     "Identity": lambda step: step.value,
+    "LayerNormalization": _layer_norm,
     "MatMul": _dense,
     "MaxPool": partial(_pool, kind="MaxPooling2D"),
     "Mul": partial(_arithmetic, kind="Multiply"),

@@ -10,6 +10,7 @@ from pawlab.recipes.recipe import Layer
 Activation = Literal["linear", "relu", "relu6", "sigmoid", "silu", "softmax", "tanh"]
 Dtype = Literal["float32", "float64"]
 FillMode = Literal["nearest", "reflect"]
+ByColour = float | list[float]
 FlipMode = Literal["horizontal", "vertical", "horizontal_and_vertical"]
 
 AUGMENTATION = frozenset({"flip", "rotate", "shift", "shear", "zoom"})  # kinds that act in training only
@@ -24,8 +25,8 @@ def backbone(name: str, cut: str | None = None, include_preprocessing: bool = Tr
     return Layer("backbone", {"name": name, "cut": cut, "include_preprocessing": include_preprocessing})
 
 
-def rescale(scale: float, offset: float = 0.0) -> Layer:
-    """Multiply each value by `scale`, then add `offset`."""
+def rescale(scale: ByColour, offset: ByColour = 0.0) -> Layer:
+    """Multiply each value by `scale`, then add `offset`: one number, or one each for red, green and blue."""
     return Layer("rescale", {"scale": scale, "offset": offset})
 
 

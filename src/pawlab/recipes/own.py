@@ -170,8 +170,13 @@ def _with_scaling(layers: list[Layer]) -> tuple[Layer, ...]:
     written: list[Layer] = []
     for layer in layers:
         if layer.kind == "backbone" and layer.options["include_preprocessing"]:
-            row = _row(layer)
-            written += [rescale(1 / row.std[0], -row.mean[0] / row.std[0]), layer.having(include_preprocessing=False)]
+            written += [_scaling(_row(layer)), layer.having(include_preprocessing=False)]
         else:
             written.append(layer)
     return tuple(written)
+
+
+def _scaling(row: Backbone) -> Layer:
+    scale = [1 / std for std in row.std]
+    offset = [-mean / std for mean, std in zip(row.mean, row.std, strict=True)]
+    return rescale(scale, offset) if len({*zip(scale, offset, strict=True)}) > 1 else rescale(scale[0], offset[0])

@@ -6,6 +6,7 @@ The options of a kind of layer are the parameters of its function in `recipes.la
 import inspect
 import json
 from collections.abc import Collection, Iterator
+from sys import float_info
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -22,9 +23,19 @@ Values = dict[str, Any]
 _STRICT = ConfigDict(extra="forbid", strict=True)
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Side = Annotated[int, Field(ge=1, le=10_000)]  # pixels
-_TYPES = {int: _Count, float: Annotated[float, Field(allow_inf_nan=False)]}
+_FINITE = Annotated[float, Field(allow_inf_nan=False)]
 _SHARE = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 _UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is trained in epochs
+
+
+def _by_colour(given: Any) -> Any:
+    numbers = given if isinstance(given, list) and len(given) == 3 else [given]
+    if not all(type(number) in (int, float) and abs(number) <= float_info.max for number in numbers):
+        raise ValueError(f"is a number, or one each for red, green and blue, not {_shown(given)}")
+    return given
+
+
+_TYPES = {int: _Count, float: _FINITE, functions.ByColour: Annotated[Any, AfterValidator(_by_colour)]}
 
 
 def _facts(table: Values) -> Values:
@@ -127,12 +138,19 @@ def _options_of(kind: str, name: Any) -> type[BaseModel]:
     for option, parameter in inspect.signature(function).parameters.items():
         hint = _SHARE if option == "rate" else _TYPES.get(hints[option], hints[option])
         if kind == "backbone" and option == "name":
-            hint = Literal[tuple(row.name for row in BACKBONES if row.cut is None)]
+            hint = Annotated[str, AfterValidator(_backbone)]
         if option == "cut":
             cuts = tuple(row.cut for row in BACKBONES if row.cut and row.name == name)
             hint = Literal[cuts] | None if cuts else None
         options[option] = (hint, ... if parameter.default is inspect.Parameter.empty else parameter.default)
     return create_model(kind, __config__=_STRICT, **options)
+
+
+def _backbone(name: str) -> str:
+    names = [row.name for row in BACKBONES if row.cut is None]
+    if name not in names:
+        raise ValueError(f"is that of a backbone, which `pawlab backbones` lists, not '{name}'{_guess(name, names)}")
+    return name
 
 
 def _sentences(error: ValidationError, known: Collection[str]) -> Iterator[str]:

@@ -44,6 +44,7 @@ class Request:
     report: bool = True
     tensorboard: bool = False
     backbone: str | None = None
+    minutes: float | None = None
     sure_at: float | None = None
     balance: Balance = "auto"
     cv: int | None = None

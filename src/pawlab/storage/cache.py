@@ -15,6 +15,7 @@ _KINDS = {
     "archives": "unpacked archive",
     "backbones": "pretrained network",
     "downloads": "download",
+    "hub": "network of a hub",
     "features": "features of pictures",
     "matplotlib": "list of fonts",
     "predictions": "predictions of a stopped job",

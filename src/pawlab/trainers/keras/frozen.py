@@ -68,6 +68,7 @@ def _feature_maps(session: Graph, before: Sequence[Layer], values: NDArray[np.fl
     """Scale pictures (n, h, w, 3), 0-255, as the layers say, and return their maps (n, y, x, channels)."""
     for layer in before:
         if layer.kind == "rescale":
-            values = values * np.float32(layer.options["scale"]) + np.float32(layer.options["offset"])
+            scale, offset = (np.array(layer.options[name], np.float32) for name in ("scale", "offset"))
+            values = values * scale + offset
     maps: NDArray[np.float32] = session.run(["feature_map"], values)[0]
     return maps
