@@ -100,20 +100,20 @@ class Solver:
             return values.transpose(1, 0, 2).reshape(width, -1)
 
         def apart(values: Exact) -> Exact:
-            return values.reshape(width, problems, classes).transpose(1, 0, 2)
+            return np.ascontiguousarray(values.reshape(width, problems, classes).transpose(1, 0, 2))
 
         with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
             factor = cholesky(metric)
 
             def coefficients(steps: Exact) -> Exact:
-                return apart(solve_triangular(factor, flat(steps)))
+                return apart(solve_triangular(factor, flat(steps), check_finite=False))
 
             def cost(steps: Exact) -> tuple[Exact, Exact]:
                 current = coefficients(steps)
                 losses, slopes = self._losses(current, pool)
                 losses += (penalty[:, None] * current**2).sum(axis=(1, 2)) / 2
                 slopes += penalty[:, None] * current
-                return losses, apart(solve_triangular(factor, flat(slopes), trans="T"))
+                return losses, apart(solve_triangular(factor, flat(slopes), trans="T", check_finite=False))
 
             enough = precision * self._weights.sum(axis=0, dtype=np.float64)
             self._start = coefficients(minimise(cost, apart(factor @ flat(self._start)), enough))
