@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pawlab.pipeline import train as train
     from pawlab.recipes import RECIPES as RECIPES
     from pawlab.recipes import find_recipe as find_recipe
+    from pawlab.review.sorting import sort_pictures as sort_pictures
     from pawlab.runs.record import Run as Run
 
     load = Classifier.load
@@ -49,6 +50,7 @@ _HOMES = {
     "images": ("Preprocess",),
     "pipeline": ("compare", "evaluate_data", "explore", "train"),
     "recipes": ("RECIPES", "find_recipe"),
+    "review.sorting": ("sort_pictures",),
     "runs.record": ("Run",),
 }
 __all__ = sorted(["load", *(name for names in _HOMES.values() for name in names)])

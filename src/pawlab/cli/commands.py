@@ -12,7 +12,6 @@ import typer
 from pawlab import __version__
 from pawlab.cli.options import levelled, takes_data
 from pawlab.cli.terminal import Terminal, bar, say, show, show_json
-from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import NetworkError, PawlabError, counted
 from pawlab.files.addresses import is_address, redacted
@@ -167,11 +166,11 @@ def compare(
 @app.command()
 @levelled
 def predict(
-    model: Model,
+    model: Annotated[str | None, _argument("A run's folder, or its model.onnx.")] = None,
     pictures: Annotated[
-        list[str],
+        list[str] | None,
         _argument("Files, folders, archives, tables, globs, addresses, or - for a list of paths on standard input."),
-    ],
+    ] = None,
     form: Annotated[
         Literal["table", "json", "csv", "parquet"] | None,
         typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
@@ -181,10 +180,35 @@ def predict(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
     sure_at: SureAt = None,
+    sort_into: Annotated[Path | None, _option("Copy pictures into one folder per class below this.")] = None,
+    move: Annotated[bool, typer.Option("--move", help="With --sort-into: move them; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    undo: Annotated[Path | None, _option("Take a sorting back: its sorted.csv. Nothing else is needed.")] = None,
 ) -> None:
-    """Predict what pictures show."""
+    """Predict what pictures show, or sort them by it."""
     from pawlab.classifier import Classifier
-    from pawlab.cli.predictions import choose_format, write, write_text
+    from pawlab.cli import sorting
+
+    if undo is not None:
+        sorting.undo(undo, beside=model is not None)
+        return
+    if model is None or not pictures:
+        raise PawlabError("say which model and which pictures, as in `pawlab predict runs/photos-fast new.jpg`.")
+    if sort_into is None:
+        if move:
+            raise PawlabError("--move goes with --sort-into DIR. Say where the pictures shall go.")
+        _predict(model, pictures, form, out, top, sure_at)
+    elif form or out or top > 1:
+        raise PawlabError("--sort-into writes a table of its own. Leave out --format, --out and --top.")
+    else:
+        sorting.sort(Classifier.load(model, sure_at), pictures, sort_into, move, yes)
+
+
+def _predict(
+    model: str, pictures: list[str], form: Any, out: str | None, top: int, sure_at: float | None
+) -> None:
+    from pawlab.classifier import Classifier
+    from pawlab.cli.predictions import choose_format, say_passed_over, write, write_text
     from pawlab.cli.unfinished import Unfinished
     from pawlab.datasets.inputs import find_pictures
     from pawlab.files.upload import writing
@@ -206,8 +230,7 @@ def predict(
     if out is not None:
         unfinished.forget()
         say(f"{counted(count, 'prediction', 'predictions')} written to {redacted(out)}.")
-    for kind in count_skipped(found.passed_over):
-        say(f"passed over: {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
+    say_passed_over(found.passed_over)
     _print_unreadable(len(unreadable), count)
 
 
