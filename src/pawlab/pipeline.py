@@ -13,7 +13,7 @@ from pawlab.audit.measurements import Measurements, measure
 from pawlab.classifier import Classifier, model_file
 from pawlab.datasets.dataset import Dataset, count_skipped
 from pawlab.datasets.discover import discover
-from pawlab.datasets.known import is_known
+from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataKeywords, DataOptions
 from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
@@ -172,7 +172,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     pictures have changed since.
     """
     with resumed_run(Path(folder)) as run:
-        request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
+        request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here()
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
         context = Context(request, _read(request, watch, progress), watch, progress)
         begun: Any = run.record.get("data")
@@ -310,6 +310,12 @@ def evaluate_data(
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
     pictures = discover(data, progress, options).pictures
+    options = DataOptions(**reading)
+    found = discover(data, progress, options)
+    if options.labels is not None:
+        given = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
+        found = with_labels(given, read_labels(Path(options.labels).expanduser()))
+    pictures = found.pictures
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         raise DataError(
@@ -409,20 +415,9 @@ def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: 
         if small.brightest < white * _HARDLY_USED:
             doubt = f"the brightest value is about {small.brightest:g} of {white:g}: give --value-range, or all is dark"
             dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
+    if options.labels is not None:
+        dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
     return Measurements(dataset, near=near, value_range=value_range)
-
-
-def _as_seen_from_here(request: Request) -> Request:
-    """Return a request whose relative paths count from the folder where the run was begun."""
-    if not request.directory or Path(request.directory) == Path.cwd():
-        return request
-    named = is_known(request.data) or is_address(request.data)
-    data = request.data if named else _from(request.directory, request.data)
-    return replace(request, data=data, weights=request.weights and _from(request.directory, request.weights))
-
-
-def _from(directory: str, path: str) -> str:
-    return path if path.startswith("~") else str(Path(directory, path))
 
 
 def _renamed(fit: ResizeMode | None) -> ResizeMode | None:

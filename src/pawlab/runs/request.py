@@ -12,6 +12,7 @@ from typing import Any
 from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.groups import Pair
+from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import DataError, OutputError
 from pawlab.features.source import FeatureSource
@@ -28,6 +29,7 @@ from pawlab.trainers.fitted import Settings
 from pawlab.trainers.probe import Balance
 
 _PATHS = ("data", "weights", "directory")
+_DATA_PATHS = ("split_from", "labels")  # of the options
 _OLD_NAMES = {"fit": "resize_mode"}
 
 
@@ -80,6 +82,24 @@ class Request:
     def to_dict(self) -> dict[str, Any]:
         """Return its fields as plain values; an address without its password or signature."""
         return {**asdict(self), "data": redacted(self.data), "options": self.options.to_dict()}
+
+    def seen_from_here(self) -> "Request":
+        """Return the request with its relative paths counted from the folder where the run was begun."""
+        if not self.directory or Path(self.directory) == Path.cwd():
+            return self
+        options: dict[str, Any] = {
+            name: self._from(path) for name in _DATA_PATHS if (path := getattr(self.options, name))
+        }
+        named = is_known(self.data) or is_address(self.data)
+        return replace(
+            self,
+            data=self.data if named else self._from(self.data),
+            weights=self.weights and self._from(self.weights),
+            options=replace(self.options, **options),
+        )
+
+    def _from(self, path: str) -> str:
+        return path if path.startswith("~") else str(Path(self.directory, path))
 
     @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":

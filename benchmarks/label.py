@@ -1,0 +1,76 @@
+"""How many answers `pawlab label` needs, asked in its order and in random order: curves for docs/review.md.
+
+    python benchmarks/label.py cats-and-dogs --held-out validation --pool 1000 --answers 60 --out docs/label_cats.json
+    python benchmarks/label.py cat_breeds.zip --answers 300 --step 5 --out docs/label_breeds.json
+
+A scripted person answers with the true label. The classifier is what `believe` fits; its accuracy is of pictures that
+are held back: a split of the data, or 300 pictures drawn anew for each seed.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pawlab.datasets.options import DataOptions
+from pawlab.progress import silent
+from pawlab.review.material import Material, labelled_material
+from pawlab.review.suggest import Pool, believe
+
+HELD_BACK = 300
+FEW_C = 0.1  # as `pawlab label` takes it
+
+
+def drawn(material: Material, split: str | None, pool: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions of the pool and of what is held back."""
+    order = np.random.default_rng(seed).permutation(len(material.pictures))
+    if split is None:
+        return order[HELD_BACK:][:pool], order[:HELD_BACK]
+    held = np.array([material.pictures[place].split != "train" for place in order])
+    return order[~held][:pool], order[held]
+
+
+def curve(material: Material, pool: np.ndarray, held: np.ndarray, options: argparse.Namespace, seed: int, asking: bool):
+    """Yield answers so far, accuracy on what is held back, and the estimate."""
+    labels = np.array([material.classes.index(picture.label) for picture in material.pictures])
+    features = np.concatenate([material.features[pool], material.features[held]])
+    contents, classes = [str(place) for place in range(len(features))], len(material.classes)
+    chooser, order = Pool(material.features[pool]), np.random.default_rng(seed).permutation(len(pool))
+    asked: list[int] = []
+    belief = None
+    while len(asked) < options.answers:
+        if asking:
+            asked += chooser.choose(options.step, np.array(asked, np.intp), belief)
+        else:
+            asked += order[len(asked) : len(asked) + options.step].tolist()
+        found = believe(features, np.array(asked), labels[pool][asked], contents, classes, FEW_C)
+        if found is None:
+            continue
+        belief = type(found)(found.probabilities[: len(pool)], found.accuracy)
+        right = found.probabilities[len(pool) :].argmax(axis=1) == labels[held]
+        yield len(asked), float(right.mean()), found.accuracy
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--held-out", choices=["validation"])
+    parser.add_argument("--pool", type=int, default=1000)
+    parser.add_argument("--answers", type=int, default=60)
+    parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    material = labelled_material(options.data, DataOptions(), silent)
+    curves: dict[str, list] = {"asked": [], "random": []}
+    for seed in range(options.seeds):
+        pool, held = drawn(material, options.held_out, options.pool, seed)
+        for name, found in curves.items():
+            found.append(list(curve(material, pool, held, options, seed, name == "asked")))
+            print(seed, name, [f"{count}: {accuracy:.3f}" for count, accuracy, _ in found[-1] if count % 20 == 0], flush=True)
+        options.out.write_text(json.dumps({"data": material.name, "curves": curves}) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
