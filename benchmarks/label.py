@@ -68,7 +68,12 @@ def main() -> None:
         pool, held = drawn(material, options.held_out, options.pool, seed)
         for name, found in curves.items():
             found.append(list(curve(material, pool, held, options, seed, name == "asked")))
-            print(seed, name, [f"{count}: {accuracy:.3f}" for count, accuracy, _ in found[-1] if count % 20 == 0], flush=True)
+            print(
+                seed,
+                name,
+                [f"{count}: {accuracy:.3f}" for count, accuracy, _ in found[-1] if count % 20 == 0],
+                flush=True,
+            )
         options.out.write_text(json.dumps({"data": material.name, "curves": curves}) + "\n", encoding="utf-8")
 
 

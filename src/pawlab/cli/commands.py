@@ -423,6 +423,45 @@ def serve(
     serve_model(model, host, port, token, sure_at, allow_host or (), allow_origin or ())
 
 
+Labels = Annotated[Path | None, _option("Where decisions are kept.", "labels.csv")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+
+
+@app.command()
+@levelled
+@takes_data
+def review(
+    data: Annotated[str, _argument("A run's folder, or data as `train` takes it.")],
+    port: Port = 8000,
+    options: DataOptions = DEFAULT,
+) -> None:
+    """Check doubtful labels on a web page, one key each; photos stay as they are."""
+    from pawlab.review.reviewing import open_review
+    from pawlab.serve.review import require_extra, serve_session
+
+    require_extra("review")
+    serve_session(open_review(data, options, bar), port=port)
+
+
+@app.command()
+@levelled
+def label(
+    folder: Annotated[str, _argument("A folder of pictures, or whatever else `predict` takes.")],
+    classes: Annotated[str, _option("Names with commas between; more can be added on the page.")] = "",
+    model: Annotated[Path | None, _option("Begin with what this run knows.", metavar="RUN")] = None,
+    labels: Labels = None,
+    out: Annotated[Path | None, _option("Where table and classifier go.", "runs/FOLDER-labelled")] = None,
+    port: Port = 8000,
+) -> None:
+    """Label pictures on a web page that asks about the most useful ones first."""
+    from pawlab.review.labelling import open_labelling
+    from pawlab.serve.review import require_extra, serve_session
+
+    require_extra("label")
+    names = [" ".join(name.split()) for name in classes.split(",") if name.strip()]
+    serve_session(open_labelling(folder, names, bar, model, labels, out), port=port)
+
+
 @data_app.command("list")
 @levelled
 def list_data(as_json: AsJson = False) -> None:

@@ -1,4 +1,4 @@
-"""Labels as people have corrected them: a table beside the data, by content. The photos stay as they are, where they are.
+"""Labels as people have corrected them: a table beside the data, by content. The photos stay as and where they are.
 
 A row is a decision: `label` (it shows this class), `keep` (its label is right), `exclude` (it is of no use), or `undo`,
 which takes the one before it back. The last one that stands counts; none is ever removed.

@@ -35,7 +35,7 @@ class Material:
 
     `classes`: what their labels may be; an unlabelled picture has the label "". `skipped`: files that can't be read.
     `near`: pairs of contents that show the same. `C`: inverse strength of the probe's penalty. `test_accuracy`: the
-    run's, where there is a run.
+    run's, where there is a run. `root`: where the names of skipped files count from.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Material:
     graph: BackboneGraph
     preprocess: Preprocess
     C: float
+    root: Path
     skipped: tuple[Skipped, ...] = ()
     near: tuple[NearPair, ...] = ()
     test_accuracy: float | None = None
@@ -85,7 +86,9 @@ def _of_data(
 ) -> Material:
     read = read_and_split(data, seed, options, progress)
     preprocess = replace(recipe.preprocess, value_range=read.value_range)
-    return _with_features(read.dataset, replace(recipe, preprocess=preprocess), read.near, progress, _DEFAULT_C, weights)
+    return _with_features(
+        read.dataset, replace(recipe, preprocess=preprocess), read.near, progress, _DEFAULT_C, weights
+    )
 
 
 def _with_features(
@@ -111,6 +114,7 @@ def _with_features(
         graph=graph,
         preprocess=recipe.preprocess,
         C=C,
+        root=dataset.root,
         skipped=broken,
         near=near,
     )

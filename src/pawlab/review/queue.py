@@ -1,6 +1,7 @@
 """Which labelled pictures a person should look at, the most doubtful first."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Unpack
@@ -11,6 +12,7 @@ from pawlab.datasets.dataset import Picture
 from pawlab.datasets.labels import Decision, read_labels
 from pawlab.datasets.options import DataKeywords, DataOptions
 from pawlab.evaluation.metrics import Labels, Probabilities
+from pawlab.files.names import file_sha256
 from pawlab.progress import Progress, notebook_bar
 from pawlab.review.material import Material, labelled_material
 from pawlab.review.probes import out_of_fold
@@ -50,7 +52,7 @@ class Judged:
 
     def accuracy(self, material: Material) -> float | None:
         """Return the share of training and validation pictures whose label is the most probable class, out of fold."""
-        counted = (self.labels >= 0) & _trained(material)
+        counted = (self.labels >= 0) & trained(material)
         if not counted.any():
             return None
         return float((self.probabilities.argmax(axis=1) == self.labels)[counted].mean())
@@ -79,7 +81,7 @@ def judge(material: Material, decisions: Mapping[str, Decision], classes: Sequen
     places = {name: place for place, name in enumerate(classes)}
     now = [labelled(picture, decisions.get(picture.sha256)) for picture in material.pictures]
     labels = np.array([-1 if label is None else places[label] for label in now], np.int64)
-    learned = np.where(_trained(material), labels, -1)
+    learned = np.where(trained(material), labels, -1)
     contents = [picture.sha256 for picture in material.pictures]
     found = out_of_fold(material.features, learned, contents, len(classes), material.C / _CAUTION)
     return Judged(classes, labels, found)
@@ -111,7 +113,9 @@ def _doubtful(material: Material, judged: Judged) -> Iterator[ReviewItem]:
         row = judged.probabilities[place]
         best, second = np.argsort(-row, kind="stable")[:2].tolist()
         label, suggested = judged.classes[judged.labels[place]], judged.classes[best]
-        kind: Kind = "low confidence" if margins[place] >= 0 else "mistake" if margins[place] >= _ISSUE else "label issue"
+        kind: Kind = (
+            "low confidence" if margins[place] >= 0 else "mistake" if margins[place] >= _ISSUE else "label issue"
+        )
         reason = f"labelled {label}, but looks like {suggested}"
         if kind == "low confidence":
             reason = f"{label} and {judged.classes[second]} are nearly as likely"
@@ -133,10 +137,13 @@ def _near(material: Material, judged: Judged) -> Iterator[ReviewItem]:
 
 
 def _unreadable(material: Material) -> Iterator[ReviewItem]:
-    """Yield files that can't be read. They are known by name, as nobody knows their content."""
+    """Yield files that can't be read as pictures, but have a content by which they are known."""
     for item in material.skipped:
-        yield ReviewItem(Picture(Path(item.name), item.name, "", f"name:{item.name}"), "unreadable", item.reason)
+        path = material.root / item.name
+        with suppress(OSError):
+            yield ReviewItem(Picture(path, item.name, "", file_sha256(path)), "unreadable", item.reason)
 
 
-def _trained(material: Material) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+def trained(material: Material) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Say of each picture whether a probe may learn from it: test pictures stay out."""
     return np.array([picture.split != "test" for picture in material.pictures])
