@@ -19,7 +19,6 @@ from pawlab.review.material import Material, labelled_material
 from pawlab.review.suggest import Pool, believe
 
 HELD_BACK = 300
-FEW_C = 0.1  # as `pawlab label` takes it
 
 
 def drawn(material: Material, split: str | None, pool: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -44,7 +43,7 @@ def curve(material: Material, pool: np.ndarray, held: np.ndarray, options: argpa
             asked += chooser.choose(options.step, np.array(asked, np.intp), belief)
         else:
             asked += order[len(asked) : len(asked) + options.step].tolist()
-        found = believe(features, np.array(asked), labels[pool][asked], contents, classes, FEW_C)
+        found = believe(features, np.array(asked), labels[pool][asked], contents, classes)
         if found is None:
             continue
         belief = type(found)(found.probabilities[: len(pool)], found.accuracy)

@@ -185,6 +185,28 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
 
 
 @within_limit()
+def extend(
+    run: str | Path | Run,
+    more: str | Path,
+    out: str | Path | None = None,
+    *,
+    report: bool = True,
+    overwrite: bool = False,
+    progress: Progress = notebook_bar,
+) -> Run:
+    """Train a run's recipe on its pictures and more of them, which may be of new classes; return the new run.
+
+    Every old picture stays in its split, and features that were computed before are taken from the store. `more`: data
+    as `train` takes it, read as the run's own was. `pawlab.runs.extension.changes` says what became of the score.
+    Raises as `train`.
+    """
+    old = run if isinstance(run, Run) else Run(Path(run).expanduser())
+    watch = Stopwatch()
+    request = Request.from_record(old.record, old.folder / RUN_FILE).extended(old.folder, more, report)
+    return _run(Context(request, _read(request, watch, progress), watch, progress), out, overwrite)
+
+
+@within_limit()
 def compare(
     data: str | Path,
     recipes: str | Sequence[str | Path | Recipe],
@@ -394,15 +416,19 @@ def _learning_curve(measured: Measurements, seed: int, progress: Progress) -> Le
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
     with watch.stage("discover"):
-        read = read_and_split(request.data, request.seed, request.options, progress)
+        read = read_and_split(request.data, request.seed, request.options, progress, request.more)
         require_trainable(read.dataset)
     return read
 
 
-def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: Progress = silent) -> Measurements:
+def read_and_split(
+    data: str | Path, seed: int, options: DataOptions, progress: Progress = silent, more: Sequence[str] = ()
+) -> Measurements:
     """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
     earlier = None if options.split_from is None else read_split(Path(options.split_from))
     dataset = discover(data, progress, options)
+    for added in more:
+        dataset = dataset.joined(discover(added, progress, options))
     small = thumbnails(dataset.pictures, progress)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []

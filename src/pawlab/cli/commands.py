@@ -53,7 +53,7 @@ def _here(out: Path | None) -> Path | None:
     return out
 
 
-_NOT_ASKED = frozenset(("resume", "as_json", "quiet", "verbose"))  # of training itself
+_NOT_ASKED = frozenset(("resume", "extend", "as_json", "quiet", "verbose"))  # of training itself
 _TOKEN = "none on this machine alone, else one is made up"
 _MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
@@ -100,6 +100,7 @@ def train(
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped; nothing else is needed.")] = None,
+    extend: Annotated[Path | None, _option("Add DATA to this run's pictures, which keep their splits.")] = None,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
 ) -> None:
@@ -111,6 +112,9 @@ def train(
     if resume is not None:
         _require_nothing_beside_resume(context)
         run = pipeline.resume(resume, progress=bar)
+    elif extend is not None:
+        _extend(context, extend, data, as_json)
+        return
     elif data is None:
         raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
     else:
@@ -542,20 +546,48 @@ def _watched(predictions: "Iterable[Result]", total: int, unreadable: list[str])
             yield prediction
 
 
+def _extend(context: typer.Context, run: Path, more: str | None, as_json: bool) -> None:
+    """Extend a run and say what became of its score."""
+    from pawlab import pipeline
+    from pawlab.cli.tables import print_changes, print_run
+    from pawlab.runs.extension import changes
+    from pawlab.runs.record import Run
+
+    if more is None:
+        raise PawlabError(f"say which pictures to add, as in `pawlab train --extend {run} more/`.")
+    beside = _given(context, ("extend", "data", "out", "report", "overwrite", "as_json", "quiet", "verbose"))
+    if beside:
+        raise PawlabError(f"--extend trains as the run was trained. Leave out {', '.join(beside)}.")
+    asked = {name: context.params[name] for name in ("out", "report", "overwrite")}
+    extended = pipeline.extend(run, more, progress=bar, **asked)
+    changed = changes(Run(run), extended)
+    if as_json:
+        show_json({"run": str(extended.folder), **extended.metrics, "extended": changed})
+    else:
+        print_run(extended)
+        print_changes(changed)
+
+
 def _require_nothing_beside_resume(context: typer.Context) -> None:
     """A resumed run is the one that was begun; whatever else is asked for would be ignored."""
+    beside = _given(context, ("resume", "as_json"))
+    if beside:
+        raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+
+
+def _given(context: typer.Context, allowed: tuple[str, ...]) -> list[str]:
+    """Return what was given on the command line beside what is allowed."""
     beside = []
     for parameter in context.command.params:
         name = str(parameter.name)
         source = context.get_parameter_source(name)
-        if name in ("resume", "as_json") or source is None or source.name != "COMMANDLINE":
+        if name in allowed or source is None or source.name != "COMMANDLINE":
             continue
         if parameter.param_type_name == "argument":
             beside.append(name.upper())
         else:  # --epochs, --no-report
             beside.append((parameter.secondary_opts if context.params[name] is False else parameter.opts)[0])
-    if beside:
-        raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+    return beside
 
 
 def _print_unreadable(unreadable: int, total: int) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from pawlab.classifier import model_file
 from pawlab.datasets.labels import Labels
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
 from pawlab.evaluation.metrics import Labels as ClassPositions
-from pawlab.pipeline import train
+from pawlab.pipeline import extend, train
 from pawlab.progress import Progress, silent
 from pawlab.review.background import Background
 from pawlab.review.material import Material, labelled_material, unlabelled_material
@@ -29,10 +30,12 @@ class Labelling(Session):
 
     mode = "label"
 
-    def __init__(self, material: Material, labels: Labels, out: Path, base: Material | None = None) -> None:
+    def __init__(
+        self, material: Material, labels: Labels, out: Path, base: Material | None = None, model: Path | None = None
+    ) -> None:
         super().__init__(material, labels)
         self.classes = list(dict.fromkeys([*(base.classes if base else ()), *self.classes]))
-        self._base, self._out = base, out
+        self._base, self._out, self._model = base, out, model
         self._pool = Pool(material.features)
         self._belief: Belief | None = None
         self._history: list[tuple[int, float]] = []
@@ -73,7 +76,7 @@ class Labelling(Session):
         material, base, classes = self.material, self._base, len(self.classes)
         contents = [picture.sha256 for picture in material.pictures]
         if base is None:
-            return believe(material.features, rows, positions, contents, classes, material.C)
+            return believe(material.features, rows, positions, contents, classes)
         own = len(base.pictures)
         belief = believe(
             np.concatenate([base.features, material.features]),
@@ -81,7 +84,7 @@ class Labelling(Session):
             np.concatenate([self._known(base), positions]),
             [*(picture.sha256 for picture in base.pictures), *contents],
             classes,
-            base.C,
+            (base.C,),
         )
         return belief and Belief(belief.probabilities[own:], belief.accuracy)
 
@@ -140,7 +143,11 @@ class Labelling(Session):
             for row, position in zip(rows.tolist(), positions.tolist(), strict=True)
         )
         write_rows(("path", "label"), told, answers)
-        run = train(answers, out=self._out / "run", overwrite=True, progress=silent)
+        place = self._out / "run"
+        if self._model is None:
+            run = train(answers, out=place, overwrite=True, progress=silent)
+        else:
+            run = extend(self._model, answers, place, overwrite=True, progress=silent)
         self._finished = {**self._finished, "classifier": str(run.folder), "report": str(run.page)}
 
     def _write_table(self, belief: Belief | None) -> Path:
@@ -167,13 +174,14 @@ def open_labelling(
     out: str | Path | None = None,
 ) -> Labelling:
     """Open the labelling of a folder's pictures. Raises the errors of `pawlab.errors`."""
-    base = None if model is None else _learned(labelled_material(model, DataOptions(), progress))
+    run = None if model is None else model_file(model).parent
+    base = None if run is None else _learned(labelled_material(run, DataOptions(), progress))
     if base is None and not classes:
         raise PawlabError("say which classes there are, as in --classes cats,dogs; more can be added on the page.")
     table = open_labels(labels)
-    material = unlabelled_material([folder], classes, model, progress)
+    material = unlabelled_material([folder], classes, run, progress)
     place = Path(out) if out is not None else Path("runs") / f"{material.name}-labelled"
-    return Labelling(material, table, place, base)
+    return Labelling(material, table, place, base, run)
 
 
 def _learned(material: Material) -> Material:

@@ -22,8 +22,7 @@ Kind = Literal["label issue", "mistake", "near duplicate", "low confidence", "un
 KINDS: tuple[Kind, ...] = ("label issue", "mistake", "near duplicate", "low confidence", "unreadable")
 
 _CAUTION = 3  # labels are what is in doubt here: C is divided by this, as where label issues are found
-_ISSUE = -0.5  # margins: below this another class is much more probable than the label
-_CLOSE = 0.2  # below this two classes are nearly as likely
+_CLOSE = 0.2  # margins: below this two classes are nearly as likely
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,12 @@ def queue(material: Material, judged: Judged) -> list[ReviewItem]:
 
 
 def _doubtful(material: Material, judged: Judged) -> Iterator[ReviewItem]:
-    """Yield label issues, mistakes and low confidence, the smallest margin first."""
+    """Yield label issues, mistakes and low confidence, the smallest margin first.
+
+    A mistake is a label issue where the suggested class is as probable as it is on average for pictures of that label
+    (confident learning: Northcutt, Jiang and Chuang 2021, arXiv:1911.00068).
+    """
+    usual = _usual(judged)
     rows = np.arange(len(judged.labels))
     own = judged.probabilities[rows, judged.labels]
     others = judged.probabilities.copy()
@@ -113,13 +117,18 @@ def _doubtful(material: Material, judged: Judged) -> Iterator[ReviewItem]:
         row = judged.probabilities[place]
         best, second = np.argsort(-row, kind="stable")[:2].tolist()
         label, suggested = judged.classes[judged.labels[place]], judged.classes[best]
-        kind: Kind = (
-            "low confidence" if margins[place] >= 0 else "mistake" if margins[place] >= _ISSUE else "label issue"
-        )
+        kind: Kind = "label issue" if row[best] >= usual[best] else "mistake"
         reason = f"labelled {label}, but looks like {suggested}"
-        if kind == "low confidence":
+        if margins[place] >= 0:
+            kind = "low confidence"
             reason = f"{label} and {judged.classes[second]} are nearly as likely"
         yield ReviewItem(material.pictures[place], kind, reason, suggested, float(row[best]))
+
+
+def _usual(judged: Judged) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Return (classes,): the mean probability of each class in pictures that have it as label; 1 where none has."""
+    means = [judged.probabilities[judged.labels == place, place] for place in range(len(judged.classes))]
+    return np.array([one.mean() if len(one) else 1.0 for one in means])
 
 
 def _near(material: Material, judged: Judged) -> Iterator[ReviewItem]:

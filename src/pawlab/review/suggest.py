@@ -29,6 +29,8 @@ _NEIGHBOURS = 20
 _SAMPLE = 2_000  # pictures among which neighbours are looked for
 _BLOCK = 2_000  # rows at a time, so that memory stays flat
 _FEWEST = 6  # answers, below which no accuracy is estimated
+_ENOUGH = 40  # answers, from which on C is chosen by them
+STRENGTHS = (0.003, 0.01, 0.1)
 
 
 @dataclass(frozen=True)
@@ -93,23 +95,42 @@ def believe(
     labels: Labels,
     contents: Sequence[str],
     classes: int,
-    C: float,  # noqa: N803
+    strengths: Sequence[float] = STRENGTHS,
 ) -> Belief | None:
     """Fit on the answers, `labels` (m,) of the pictures in `rows`; None where they are of fewer than two classes.
+
+    `strengths`: values of C to choose from by out-of-fold loss, once there are answers enough; till then the last.
 
     The probabilities' temperature comes from out-of-fold predictions of the answers. They are harder than the rest, as
     that is why they were asked, so the accuracy is rather low than high.
     """
+    C, held_out = _chosen(features[rows], labels, [contents[row] for row in rows], classes, strengths)  # noqa: N806
     logits = fitted_logits(features, rows, labels, classes, C)
     if logits is None:
         return None
-    if len(rows) < _FEWEST:
+    if held_out is None:
         return Belief(tempered(logits), None)
-    held_out = out_of_fold(features[rows], labels, [contents[row] for row in rows], classes, C)
     found = tempered(logits, temperature_of_few(held_out, labels))
     rest = np.ones(len(features), bool)
     rest[rows] = False
     return Belief(found, float(found[rest].max(axis=1).mean()) if rest.any() else 1.0)
+
+
+def _chosen(
+    features: Matrix, labels: Labels, contents: Sequence[str], classes: int, strengths: Sequence[float]
+) -> tuple[float, Probabilities | None]:
+    """Return C, and what it gives out of fold; None for that where there are too few answers."""
+    if len(labels) < _FEWEST or len(np.unique(labels)) < 2:
+        return strengths[-1], None
+    tried = strengths if len(labels) >= _ENOUGH else strengths[-1:]
+    found = {C: out_of_fold(features, labels, contents, classes, C) for C in tried}
+    best = min(tried, key=lambda strength: _log_loss(found[strength], labels))
+    return best, found[best]
+
+
+def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
+    """Return the mean negative log probability of the labels."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-6)).mean())
 
 
 def suggest(
@@ -131,9 +152,7 @@ def suggest(
     classes = sorted(set(given.values()))
     material = unlabelled_material(named, classes, model, progress)
     rows, labels = _answered(material, given, classes)
-    belief = believe(
-        material.features, rows, labels, [item.sha256 for item in material.pictures], len(classes), material.C
-    )
+    belief = believe(material.features, rows, labels, [item.sha256 for item in material.pictures], len(classes))
     chosen = Pool(material.features).choose(count, rows, belief)
     return [_suggestion(material, place, belief, classes) for place in chosen]
 

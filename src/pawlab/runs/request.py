@@ -52,6 +52,7 @@ class Request:
     cv: int | None = None
     options: DataOptions = DEFAULT
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
+    more: tuple[str, ...] = ()  # what a run was extended by, and all that it extends
     directory: str = ""  # the working folder, from which relative paths count
 
     def __post_init__(self) -> None:
@@ -90,16 +91,26 @@ class Request:
         options: dict[str, Any] = {
             name: self._from(path) for name in _DATA_PATHS if (path := getattr(self.options, name))
         }
-        named = is_known(self.data) or is_address(self.data)
         return replace(
             self,
-            data=self.data if named else self._from(self.data),
+            data=self._from(self.data),
+            more=tuple(map(self._from, self.more)),
             weights=self.weights and self._from(self.weights),
             options=replace(self.options, **options),
         )
 
+    def extended(self, run: Path, more: str | Path, report: bool) -> "Request":
+        """Return the request for this run's pictures, each in its split, and more of them."""
+        here = self.seen_from_here()
+        options = replace(here.options, split_from=str(run.absolute()))
+        return replace(
+            here, more=(*here.more, data_text(more)), options=options, report=report, directory=str(Path.cwd())
+        )
+
     def _from(self, path: str) -> str:
-        return path if path.startswith("~") else str(Path(self.directory, path))
+        """Return a path, an address or a known name as it is to be given here."""
+        absolute = path.startswith("~") or is_address(path) or is_known(path)
+        return path if absolute else str(Path(self.directory, path))
 
     @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":
@@ -109,6 +120,7 @@ class Request:
         try:
             given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
             given |= {name: as_path(str(given[name])) for name in _PATHS if given.get(name)}
+            given["more"] = tuple(as_path(str(path)) for path in given.get("more", ()))
             request = Request(**{**given, "options": DataOptions(**given.get("options", {}))})
             _require_texts(request)
         except (AttributeError, TypeError, ValueError) as error:

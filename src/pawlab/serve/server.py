@@ -78,9 +78,9 @@ def _origin(text: str) -> str:
 def run(make_app: Callable[[frozenset[str] | None], Any], host: str, port: int) -> None:
     """Serve the application that `make_app` makes for the names that it may be called by, until a signal to stop."""
     with listen(host, port) as listener:
-        server = uvicorn.Server(configure(make_app(own_names(host, listener, ()))))
+        server = uvicorn.Server(configure(make_app(own_names(host, listener))))
         with _stopped_by_signals(server):
-            say_start(listener, None, False)
+            say_start(listener, None)
             server.run(sockets=[listener])
 
 
