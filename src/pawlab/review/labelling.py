@@ -135,7 +135,7 @@ class Labelling(Session):
         """Write the table, with the rest predicted, and train a classifier on the answers."""
         _, rows, positions = self._answers()
         self._finished = {"table": str(self._write_table(self._believe(rows, positions)))}
-        if len(set(positions.tolist())) < 2:
+        if self._model is None and len(set(positions.tolist())) < 2:
             raise PawlabError("a classifier needs answers of two classes; the table is written.")
         answers = self._out / ANSWERS
         told = (

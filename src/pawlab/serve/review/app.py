@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from PIL import Image
 from pydantic import BaseModel, Field
@@ -15,16 +16,14 @@ from starlette.exceptions import HTTPException
 from pawlab import __version__
 from pawlab.datasets.labels import Choice
 from pawlab.errors import PawlabError
-from pawlab.images import Preprocess, decode, inspect, read_file
-from pawlab.review.heat import SessionClassifier
+from pawlab.images import Preprocess, decode, inspect
 from pawlab.review.labelling import Labelling
 from pawlab.review.session import Question, Session
 from pawlab.serve.app import finish_app, page_files, refuse
 from pawlab.serve.counters import Counters
 from pawlab.serve.errors import RefusedError
 from pawlab.serve.limits import Limits
-from pawlab.serve.predictor import Predictor
-from pawlab.serve.uploads import Upload
+from pawlab.serve.review.heat import HeatMaps
 from pawlab.serve.workers import Workers
 
 Done = TypeVar("Done")
@@ -61,10 +60,8 @@ class Desk:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.limits = Limits()
-        self.workers = Workers(self.limits.waiting)
-        self._source = SessionClassifier(session)
-        self._predictor: Predictor | None = None
+        self.workers = Workers(Limits().waiting)
+        self.heat_maps = HeatMaps(session)
 
     async def run(self, work: Callable[[], Done]) -> Done:
         """Do work in a thread. Raises RefusedError for what the person can't have."""
@@ -83,15 +80,6 @@ class Desk:
         file = io.BytesIO()
         Image.fromarray(decode(path, size)).save(file, "JPEG", quality=90)
         return file.getvalue()
-
-    def heat_map(self, content: str, label: str | None) -> bytes:
-        """Return the picture under its heat map, as PNG."""
-        path = self.session.find(content).path
-        classifier = self._source.classifier()
-        if self._predictor is None or self._predictor.classifier is not classifier:
-            self._predictor = Predictor(classifier, self.limits)
-        label = label if label in classifier.classes else None
-        return self._predictor.heat_map(Upload(path.name, read_file(path)), label)
 
 
 async def _desk(request: Request) -> Desk:
@@ -127,7 +115,7 @@ async def picture(desk: Shared, content: str) -> Response:
 @router.get("/heatmaps/{content}", response_class=Response)
 async def heat_map(desk: Shared, content: str, label: Annotated[str | None, Query(max_length=1000)] = None) -> Response:
     """Return a picture with its heat map: the brighter a region, the more it contributes to the class."""
-    return Response(await desk.run(partial(desk.heat_map, content, label)), media_type="image/png")
+    return Response(await desk.run(partial(desk.heat_maps.draw, content, label)), media_type="image/png")
 
 
 @router.post("/decisions")
@@ -192,12 +180,19 @@ def create_review_app(session: Session, hosts: frozenset[str] | None = None) -> 
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        exception_handlers={HTTPException: refuse},
+        exception_handlers={HTTPException: refuse, RequestValidationError: _refuse_form},
     )
     api.state.desk = Desk(session)
     api.include_router(router)
     finish_app(api, _files(), Counters(), hosts)
     return api
+
+
+async def _refuse_form(_: Request, error: Any) -> Response:
+    """Refuse what isn't of the form that an address takes."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "its body"
+    return RefusedError(422, f"The request isn't one that the page makes: {where}: {first['msg']}.").response()
 
 
 def _files() -> dict[str, tuple[bytes, str]]:
