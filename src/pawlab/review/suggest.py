@@ -1,10 +1,10 @@
 """Which unlabelled pictures to ask a person about: uncertain ones, unlike those asked before, like many others.
 
-A picture's worth is the product of three numbers: how uncertain the probe is of it (1 less the margin between the two
-most probable classes), how far it is from every picture asked before (1 less the largest cosine), and the square root
-of how typical it is (its mean cosine to the 20 pictures nearest to it), so that nobody is asked about freaks: margin
-sampling with the density and the diversity of Settles 2009 ("Active learning literature survey", sections 3.1 and 3.6).
-Before there are answers of two classes, the first number is 1 for all.
+A picture's worth is the product of three numbers: how far it is from every picture asked before (1 less the largest
+cosine), and the square roots of how uncertain the probe is of it (1 less the margin between the two most probable
+classes) and of how typical it is (its mean cosine to the 20 pictures nearest to it), so that nobody is asked about
+freaks: margin sampling with the density and the diversity of Settles 2009 ("Active learning literature survey",
+sections 3.1 and 3.6). Before there are answers of two classes, uncertainty is 1 for all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +68,7 @@ class Pool:
         worth = self._typical.copy()
         if belief is not None:
             first, second = np.sort(belief.probabilities, axis=1)[:, :-3:-1].T
-            worth = worth * (1 - (first - second))
+            worth = worth * np.sqrt(1 - (first - second))
         worth[asked] = -1.0
         nearest = self._nearness(asked)
         chosen: list[int] = []

@@ -1,8 +1,8 @@
 // One picture after the other: a key decides and the next one is there. Decisions are sent one by one, in order; nothing
 // is loaded from elsewhere. What only this page knows, its own last decisions, stands in the browser's session.
 
-const AHEAD = 6; // questions fetched at once
-const FEWEST = 3; // left, below which more are fetched
+const AHEAD = 4; // questions fetched at once: no other page gets them meanwhile
+const FEWEST = 2; // left, below which more are fetched
 const POLL = 1500; // milliseconds
 const REMEMBERED = 200; // decisions that can be undone
 
@@ -283,8 +283,8 @@ function showLabelling() {
 }
 
 function drawCurve(history) {
-  page.curve.hidden = history.length < 2;
-  if (page.curve.hidden) return;
+  page.curve.toggleAttribute("hidden", history.length < 2); // an SVG has no property of that name
+  if (history.length < 2) return;
   const [first, last] = [history[0][0], history.at(-1)[0]];
   const points = history.map(([count, share]) => [(300 * (count - first)) / Math.max(1, last - first), 99 - 95 * share]);
   page.curve.querySelector(".line").setAttribute("points", points.map((pair) => pair.join(",")).join(" "));
@@ -340,9 +340,9 @@ addEventListener("beforeunload", (event) => unsent && event.preventDefault());
 async function poll() {
   try {
     if (!unsent) show(await ask("state"));
-    if (version !== state.version && !unsent) {
+    if ((version !== state.version || !current) && !unsent) {
       await refill();
-      if (!current) await next();
+      if (!current && queue.length) await next();
     }
   } catch (error) {
     page.problem.textContent = told(error);
