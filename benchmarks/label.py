@@ -46,7 +46,7 @@ def curve(material: Material, pool: np.ndarray, held: np.ndarray, options: argpa
         found = believe(features, np.array(asked), labels[pool][asked], contents, classes)
         if found is None:
             continue
-        belief = type(found)(found.probabilities[: len(pool)], found.accuracy)
+        belief = found.probabilities[: len(pool)]
         right = found.probabilities[len(pool) :].argmax(axis=1) == labels[held]
         yield len(asked), float(right.mean()), found.accuracy
 

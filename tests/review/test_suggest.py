@@ -7,7 +7,7 @@ import pytest
 
 import pawlab
 from pawlab.errors import PawlabError
-from pawlab.review.suggest import Belief, Pool, believe
+from pawlab.review.suggest import Pool, believe
 
 NONE = np.array([], np.intp)
 
@@ -40,7 +40,7 @@ def test_the_uncertain_come_first(clusters: tuple[np.ndarray, np.ndarray]) -> No
     features, _ = clusters
     probabilities = np.tile([0.99, 0.01], (201, 1))
     probabilities[[3, 77, 190]] = [0.5, 0.5]
-    chosen = Pool(features).choose(3, NONE, Belief(probabilities, None))
+    chosen = Pool(features).choose(3, NONE, probabilities)
     assert sorted(chosen) == [3, 77, 190]
 
 
@@ -49,7 +49,7 @@ def test_the_estimate_is_near_the_truth(clusters: tuple[np.ndarray, np.ndarray])
     pool, asked, belief = Pool(features), NONE, None
     contents = [str(number) for number in range(200)]
     while len(asked) < 40:
-        asked = np.array([*asked, *pool.choose(1, asked, belief)])
+        asked = np.array([*asked, *pool.choose(1, asked, None if belief is None else belief.probabilities)])
         belief = believe(features, asked, labels[asked], contents, 4)
     assert belief
     assert belief.accuracy is not None

@@ -16,10 +16,10 @@ from pawlab.pipeline import extend, train
 from pawlab.progress import Progress, silent
 from pawlab.review.background import Background
 from pawlab.review.material import Material, labelled_material, unlabelled_material
+from pawlab.review.probes import Fit, Positions
 from pawlab.review.session import Question, Session, open_labels, undecided
-from pawlab.review.suggest import Belief, Pool, Positions, believe
+from pawlab.review.suggest import Belief, Pool, believe
 from pawlab.runs.record import write_rows
-from pawlab.trainers.linear_probe import Matrix
 
 _RANKED = 40  # questions put in order at once: more than anybody answers before the next fit
 TABLE, ANSWERS = "labelled.csv", "answers.csv"
@@ -48,7 +48,7 @@ class Labelling(Session):
         """Fit on the answers so far, and choose what to ask next."""
         asked, rows, positions = self._answers()
         belief = self._believe(rows, positions)
-        ranked = self._pool.choose(_RANKED, asked, belief)
+        ranked = self._pool.choose(_RANKED, asked, None if belief is None else belief.probabilities)
         with self.lock:
             self._belief, self._ranked = belief, ranked
             self.version += 1
@@ -84,20 +84,16 @@ class Labelling(Session):
             np.concatenate([self._known(base), positions]),
             [*(picture.sha256 for picture in base.pictures), *contents],
             classes,
-            (base.C,),
         )
-        return belief and Belief(belief.probabilities[own:], belief.accuracy)
+        return None if belief is None else replace(belief, probabilities=belief.probabilities[own:])
 
     def _known(self, base: Material) -> ClassPositions:
         return np.array([self.classes.index(picture.label) for picture in base.pictures], np.int64)
 
-    def learned(self) -> tuple[Matrix, ClassPositions, float]:
-        """Return the answers, and what a run was fitted on."""
-        _, rows, positions = self._answers()
-        features, base = self.material.features[rows], self._base
-        if base is None:
-            return features, positions, self.material.C
-        return np.concatenate([base.features, features]), np.concatenate([self._known(base), positions]), base.C
+    @property
+    def fit(self) -> Fit | None:
+        """Return the probe of the last fit."""
+        return None if self._belief is None else self._belief.fit
 
     def waiting(self, kind: str | None) -> Iterator[Question]:
         """Yield the pictures that teach most, then all others."""

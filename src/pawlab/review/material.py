@@ -22,11 +22,9 @@ from pawlab.recipes import find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import RUN_FILE, Run
 from pawlab.runs.request import Request, data_text
-from pawlab.trainers.linear_probe import Matrix
+from pawlab.trainers.probe import Matrix
 
 DEFAULT_RECIPE = "fast"
-_DEFAULT_C = 0.01  # where no run chose one
-_FEW_C = 0.1  # of a few answers to start with
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Material:
     """Pictures, one of each content, and `features`, float32 (n, d), a row for each.
 
     `classes`: what their labels may be; an unlabelled picture has the label "". `skipped`: files that can't be read.
-    `near`: pairs of contents that show the same. `C`: inverse strength of the probe's penalty. `test_accuracy`: the
+    `near`: pairs of contents that show the same. `test_accuracy`: the
     run's, where there is a run. `root`: where the names of skipped files count from.
     """
 
@@ -44,7 +42,6 @@ class Material:
     classes: tuple[str, ...]
     graph: BackboneGraph
     preprocess: Preprocess
-    C: float
     root: Path
     skipped: tuple[Skipped, ...] = ()
     near: tuple[NearPair, ...] = ()
@@ -64,9 +61,8 @@ def labelled_material(given: str | Path | Run, options: DataOptions, progress: P
     run = Run(folder)
     request = Request.from_record(run.record, folder / RUN_FILE).seen_from_here()
     own = replace(request.options, labels=None, split_from=str(folder))
-    chosen = run.record.get("chosen_on_validation", {}).get("C", _DEFAULT_C)
     material = _of_data(request.data, request.seed, _frozen(request), own, progress, request.weights)
-    return replace(material, C=chosen, test_accuracy=run.metrics["test"]["accuracy"])
+    return replace(material, test_accuracy=run.metrics["test"]["accuracy"])
 
 
 def unlabelled_material(
@@ -78,7 +74,7 @@ def unlabelled_material(
     recipe = find_recipe(DEFAULT_RECIPE) if model is None else _frozen_of(model)
     name = Path(str(named[0])).absolute().name
     dataset = Dataset(name, Path(), tuple(classes), pictures, (*unread, *found.passed_over))
-    return _with_features(dataset, recipe, (), progress, _FEW_C)
+    return _with_features(dataset, recipe, (), progress)
 
 
 def _of_data(
@@ -86,9 +82,7 @@ def _of_data(
 ) -> Material:
     read = read_and_split(data, seed, options, progress)
     preprocess = replace(recipe.preprocess, value_range=read.value_range)
-    return _with_features(
-        read.dataset, replace(recipe, preprocess=preprocess), read.near, progress, _DEFAULT_C, weights
-    )
+    return _with_features(read.dataset, replace(recipe, preprocess=preprocess), read.near, progress, weights)
 
 
 def _with_features(
@@ -96,7 +90,6 @@ def _with_features(
     recipe: Recipe,
     near: tuple[NearPair, ...],
     progress: Progress,
-    C: float,  # noqa: N803
     weights: str | None = None,
 ) -> Material:
     distinct = tuple({picture.sha256: picture for picture in reversed(dataset.pictures)}.values())[::-1]
@@ -113,7 +106,6 @@ def _with_features(
         classes=dataset.classes,
         graph=graph,
         preprocess=recipe.preprocess,
-        C=C,
         root=dataset.root,
         skipped=broken,
         near=near,

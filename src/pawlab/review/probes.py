@@ -1,56 +1,64 @@
-"""The linear probe as review and labelling use it: on some pictures' features, with labels as they are now."""
+"""The linear probe as review and labelling use it: fitted on those pictures whose labels are known by now."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.evaluation.metrics import Labels, Probabilities
-from pawlab.trainers.cross_validation import NO_FOLD, cross_validate
+from pawlab.evaluation.metrics import Labels, Logits
+from pawlab.trainers.cross_validation import assign_folds, cross_validate
 from pawlab.trainers.finish import fit_temperature
-from pawlab.trainers.linear_probe import Matrix, fit_probe
+from pawlab.trainers.probe import LinearProbe, Matrix, fit_probe
 
-_TINY = 1e-6  # a class that a probe hasn't seen isn't impossible
-UNSEEN = -1e4  # the logit of such a class
+Positions = NDArray[np.intp]
+
+_FEWEST = 6  # labels, below which C can't be chosen by them
+_FIRST_C = 0.1
 
 
-def out_of_fold(
-    features: Matrix,
-    labels: Labels,
-    contents: Sequence[str],
-    classes: int,
-    C: float,  # noqa: N803
-) -> Probabilities:
-    """Return probabilities (n, classes) for features (n, d), each from a probe that hasn't seen the picture.
+@dataclass(frozen=True)
+class Fit:
+    """A probe fitted on labelled pictures.
 
-    `labels`: class positions (n,), -1 for pictures that no probe shall learn from; those get the mean of all probes.
-    A class that a probe hasn't seen has the probability 0.
+    `known`: the classes that it has seen, as positions among all; `logits`: (n, classes) for all pictures; `held_out`:
+    (m, classes) for the labelled ones, by probes that hadn't seen them, None where those are too few. A class that a
+    probe hasn't seen has the logit minus infinity.
     """
-    known = labels >= 0
-    validated = cross_validate(features[known], labels[known], np.asarray(contents)[known].tolist(), classes, C)
-    folds = np.full(len(labels), NO_FOLD)
-    folds[known] = validated.folds
-    return np.nan_to_num(validated.probabilities(features, folds), nan=0.0)
+
+    probe: LinearProbe
+    known: Positions
+    logits: Logits
+    held_out: Logits | None
+
+    def temperature(self, labels: Labels) -> float:
+        """Return the temperature that fits out-of-fold predictions to the labels (m,) best; 1 without any."""
+        if self.held_out is None:
+            return 1.0
+        judged = np.isfinite(self.held_out[np.arange(len(labels)), labels])
+        return fit_temperature(self.held_out[judged], labels[judged]) if judged.any() else 1.0
 
 
-def fitted_logits(
-    features: Matrix,
-    rows: NDArray[np.intp],
-    labels: Labels,
-    classes: int,
-    C: float,  # noqa: N803
-) -> NDArray[np.float64] | None:
-    """Return logits (n, classes) for all features (n, d), of a probe fitted on those in `rows`, whose labels (m,) are
-    class positions; None where they are of fewer than two classes.
+def fit(features: Matrix, rows: Positions, labels: Labels, contents: Sequence[str], classes: int) -> Fit | None:
+    """Fit on the pictures in `rows`, with labels (m,), class positions; None where they are of fewer than two classes.
+
+    `features`: (n, d) of all pictures; `contents`: their SHA-256.
     """
-    known, positions = np.unique(labels, return_inverse=True)
+    seen, positions = np.unique(labels, return_inverse=True)
+    known = seen.astype(np.intp)
     if len(known) < 2:
         return None
-    result = np.full((len(features), classes), UNSEEN)
-    result[:, known] = fit_probe(features[rows], positions, C).logits(features)
+    learned, held_out = features[rows], None
+    folds = assign_folds(positions, [contents[row] for row in rows.tolist()])
+    if len(rows) < _FEWEST or not folds.any():
+        probe = fit_probe(learned, positions, _FIRST_C)
+    else:
+        validated = cross_validate(learned, positions, folds, len(known))
+        probe, held_out = validated.probe, _spread(validated.out_of_fold.logits, known, classes)
+    return Fit(probe, known, _spread(probe.logits(features), known, classes), held_out)
+
+
+def _spread(logits: Logits, known: Positions, classes: int) -> Logits:
+    result = np.full((len(logits), classes), -np.inf, np.float32)
+    result[:, known] = logits
     return result
-
-
-def temperature_of_few(probabilities: Probabilities, labels: Labels) -> float:
-    """Return the temperature that makes out-of-fold probabilities (m, classes) fit the labels (m,) best."""
-    return fit_temperature(np.log(probabilities + _TINY).astype(np.float32), labels)

@@ -11,17 +11,19 @@ import numpy as np
 from pawlab.datasets.dataset import Picture
 from pawlab.datasets.labels import Decision, read_labels
 from pawlab.datasets.options import DataKeywords, DataOptions
-from pawlab.evaluation.metrics import Labels, Probabilities
+from pawlab.errors import DataError
+from pawlab.evaluation.calibration import tempered
+from pawlab.evaluation.label_issues import find_label_issues
+from pawlab.evaluation.metrics import Labels, Logits, Probabilities
 from pawlab.files.names import file_sha256
 from pawlab.progress import Progress, notebook_bar
 from pawlab.review.material import Material, labelled_material
-from pawlab.review.probes import out_of_fold
+from pawlab.review.probes import Fit, Positions, fit
 from pawlab.runs.record import Run
 
 Kind = Literal["label issue", "mistake", "near duplicate", "low confidence", "unreadable"]
 KINDS: tuple[Kind, ...] = ("label issue", "mistake", "near duplicate", "low confidence", "unreadable")
 
-_CAUTION = 3  # labels are what is in doubt here: C is divided by this, as where label issues are found
 _CLOSE = 0.2  # margins: below this two classes are nearly as likely
 
 
@@ -41,20 +43,22 @@ class ReviewItem:
 
 @dataclass(frozen=True)
 class Judged:
-    """Labels as they stand, judged. `probabilities`: (n, classes), out of fold; `labels`: (n,), class positions, -1
-    where excluded.
+    """Labels as they stand, judged. `labels`: (n,), class positions, -1 where excluded; `logits`: (n, classes), by a
+    probe that hasn't seen the picture; `probabilities`: the same, calibrated; `fit`: the probe of all that were learned
+    from, the pictures in `rows`.
     """
 
     classes: tuple[str, ...]
     labels: Labels
+    rows: Positions
+    fit: Fit
+    logits: Logits
     probabilities: Probabilities
 
-    def accuracy(self, material: Material) -> float | None:
+    @property
+    def accuracy(self) -> float:
         """Return the share of training and validation pictures whose label is the most probable class, out of fold."""
-        counted = (self.labels >= 0) & trained(material)
-        if not counted.any():
-            return None
-        return float((self.probabilities.argmax(axis=1) == self.labels)[counted].mean())
+        return float((self.probabilities[self.rows].argmax(axis=1) == self.labels[self.rows]).mean())
 
 
 def review_queue(
@@ -75,15 +79,23 @@ def review_queue(
 
 
 def judge(material: Material, decisions: Mapping[str, Decision], classes: Sequence[str]) -> Judged:
-    """Fit without each fold, by labels as decided. Test pictures and excluded ones teach nothing."""
+    """Fit by labels as decided; each picture is judged without itself. Test pictures and excluded ones teach nothing.
+
+    Raises DataError where labels are of fewer than two classes.
+    """
     classes = tuple(dict.fromkeys([*classes, *(one.label for one in decisions.values() if one.label)]))
     places = {name: place for place, name in enumerate(classes)}
     now = [labelled(picture, decisions.get(picture.sha256)) for picture in material.pictures]
     labels = np.array([-1 if label is None else places[label] for label in now], np.int64)
-    learned = np.where(trained(material), labels, -1)
-    contents = [picture.sha256 for picture in material.pictures]
-    found = out_of_fold(material.features, learned, contents, len(classes), material.C / _CAUTION)
-    return Judged(classes, labels, found)
+    trained = np.array([picture.split != "test" for picture in material.pictures])
+    rows, contents = np.flatnonzero(trained & (labels >= 0)), [picture.sha256 for picture in material.pictures]
+    found = fit(material.features, rows, labels[rows], contents, len(classes))
+    if found is None:
+        raise DataError(f"{material.name} has pictures of fewer than two classes; there is nothing to judge labels by.")
+    logits = found.logits.copy()
+    if found.held_out is not None:
+        logits[rows] = found.held_out
+    return Judged(classes, labels, rows, found, logits, tempered(logits, found.temperature(labels[rows])))
 
 
 def labelled(picture: Picture, decision: Decision | None) -> str | None:
@@ -94,18 +106,29 @@ def labelled(picture: Picture, decision: Decision | None) -> str | None:
 def queue(material: Material, judged: Judged) -> list[ReviewItem]:
     """Return what to look at, each picture once, under the first kind that fits."""
     items: dict[str, ReviewItem] = {}
-    for item in (*_doubtful(material, judged), *_near(material, judged), *_unreadable(material)):
+    for item in (
+        *_issues(material, judged),
+        *_doubtful(material, judged),
+        *_near(material, judged),
+        *_unreadable(material),
+    ):
         items.setdefault(item.picture.sha256, item)
     return sorted(items.values(), key=lambda item: KINDS.index(item.kind))
 
 
-def _doubtful(material: Material, judged: Judged) -> Iterator[ReviewItem]:
-    """Yield label issues, mistakes and low confidence, the smallest margin first.
+def _issues(material: Material, judged: Judged) -> Iterator[ReviewItem]:
+    """Yield the pictures whose label is likely to be wrong, the likeliest first."""
+    counted = np.flatnonzero(judged.labels >= 0).tolist()
+    now = [replace(material.pictures[place], label=judged.classes[judged.labels[place]]) for place in counted]
+    for issue in find_label_issues(now, judged.logits[counted], judged.classes):
+        place = material.positions[issue.picture.sha256]
+        reason = f"labelled {issue.picture.label}, but looks like {issue.suggested}"
+        probability = float(judged.probabilities[place].max())
+        yield ReviewItem(material.pictures[place], "label issue", reason, issue.suggested, probability)
 
-    A mistake is a label issue where the suggested class is as probable as it is on average for pictures of that label
-    (confident learning: Northcutt, Jiang and Chuang 2021, arXiv:1911.00068).
-    """
-    usual = _usual(judged)
+
+def _doubtful(material: Material, judged: Judged) -> Iterator[ReviewItem]:
+    """Yield other mistakes, and what could be of two classes: the smallest margin of the label first."""
     rows = np.arange(len(judged.labels))
     own = judged.probabilities[rows, judged.labels]
     others = judged.probabilities.copy()
@@ -117,18 +140,10 @@ def _doubtful(material: Material, judged: Judged) -> Iterator[ReviewItem]:
         row = judged.probabilities[place]
         best, second = np.argsort(-row, kind="stable")[:2].tolist()
         label, suggested = judged.classes[judged.labels[place]], judged.classes[best]
-        kind: Kind = "label issue" if row[best] >= usual[best] else "mistake"
-        reason = f"labelled {label}, but looks like {suggested}"
+        kind, reason = KINDS[1], f"labelled {label}, but looks like {suggested}"
         if margins[place] >= 0:
-            kind = "low confidence"
-            reason = f"{label} and {judged.classes[second]} are nearly as likely"
+            kind, reason = KINDS[3], f"{label} and {judged.classes[second]} are nearly as likely"
         yield ReviewItem(material.pictures[place], kind, reason, suggested, float(row[best]))
-
-
-def _usual(judged: Judged) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Return (classes,): the mean probability of each class in pictures that have it as label; 1 where none has."""
-    means = [judged.probabilities[judged.labels == place, place] for place in range(len(judged.classes))]
-    return np.array([one.mean() if len(one) else 1.0 for one in means])
 
 
 def _near(material: Material, judged: Judged) -> Iterator[ReviewItem]:
@@ -151,8 +166,3 @@ def _unreadable(material: Material) -> Iterator[ReviewItem]:
         path = material.root / item.name
         with suppress(OSError):
             yield ReviewItem(Picture(path, item.name, "", file_sha256(path)), "unreadable", item.reason)
-
-
-def trained(material: Material) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Say of each picture whether a probe may learn from it: test pictures stay out."""
-    return np.array([picture.split != "test" for picture in material.pictures])

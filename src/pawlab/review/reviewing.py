@@ -10,13 +10,12 @@ import numpy as np
 from pawlab.datasets.dataset import Picture
 from pawlab.datasets.labels import Decision, Labels
 from pawlab.datasets.options import DataOptions
-from pawlab.evaluation.metrics import Labels as ClassPositions
 from pawlab.progress import Progress
 from pawlab.review.material import Material, labelled_material
-from pawlab.review.queue import KINDS, Judged, ReviewItem, judge, labelled, queue, trained
+from pawlab.review.probes import Fit
+from pawlab.review.queue import KINDS, Judged, ReviewItem, judge, labelled, queue
 from pawlab.review.session import Question, Session, open_labels
 from pawlab.runs.record import Run
-from pawlab.trainers.linear_probe import Matrix
 
 
 class Review(Session):
@@ -27,7 +26,7 @@ class Review(Session):
     def __init__(self, material: Material, labels: Labels) -> None:
         super().__init__(material, labels)
         given = judge(material, {}, material.classes)
-        self._before = self._now = given.accuracy(material)
+        self._before = self._now = given.accuracy
         self._show(given)
         if any(picture.sha256 in labels.decisions for picture in material.pictures):
             self.refit.request()
@@ -36,15 +35,14 @@ class Review(Session):
         """Judge all labels anew, as they stand now."""
         judged = judge(self.material, self.labels.decisions, self.classes)
         with self.lock:
-            self._now = judged.accuracy(self.material)
+            self._now = judged.accuracy
             self._show(judged)
             self.version += 1
 
-    def learned(self) -> tuple[Matrix, ClassPositions, float]:
-        """Return training and validation pictures with the labels of the last fit."""
-        labels = self._judged.labels
-        rows = np.flatnonzero((labels >= 0) & trained(self.material))
-        return self.material.features[rows], labels[rows], self.material.C
+    @property
+    def fit(self) -> Fit:
+        """Return the probe of the last fit."""
+        return self._judged.fit
 
     def _show(self, judged: Judged) -> None:
         """Take over what was found; what was found before and decided on stays counted."""

@@ -11,10 +11,9 @@ from typing import Any
 from pawlab.datasets.dataset import Picture
 from pawlab.datasets.labels import Choice, Decision, Labels
 from pawlab.errors import PawlabError
-from pawlab.evaluation.metrics import Labels as ClassPositions
 from pawlab.review.background import Background
 from pawlab.review.material import Material
-from pawlab.trainers.linear_probe import Matrix
+from pawlab.review.probes import Fit
 
 LABELS_FILE = "labels.csv"
 KEYS = 9  # classes that have a key of their own
@@ -65,9 +64,10 @@ class Session(ABC):
     def progress(self) -> dict[str, Any]:
         """Return how far people are, and how good the labels or the classifier are by now."""
 
+    @property
     @abstractmethod
-    def learned(self) -> tuple[Matrix, ClassPositions, float]:
-        """Return features (n, d) and labels (n,), class positions, of all that has a label to learn from, and C."""
+    def fit(self) -> Fit | None:
+        """Return the probe that the suggestions come from, where there is one yet."""
 
     def state(self) -> dict[str, Any]:
         """Return all that a page shows beside the picture."""

@@ -20,17 +20,12 @@ from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.metrics import Labels, Probabilities
 from pawlab.progress import Progress, notebook_bar
 from pawlab.review.material import Material, unlabelled_material
-from pawlab.review.probes import fitted_logits, out_of_fold, temperature_of_few
-from pawlab.trainers.linear_probe import Matrix, mean_and_deviation
-
-Positions = NDArray[np.intp]
+from pawlab.review.probes import Fit, Positions, fit
+from pawlab.trainers.probe import Matrix, mean_and_deviation
 
 _NEIGHBOURS = 20
 _SAMPLE = 2_000  # pictures among which neighbours are looked for
 _BLOCK = 2_000  # rows at a time, so that memory stays flat
-_FEWEST = 6  # answers, below which no accuracy is estimated
-_ENOUGH = 40  # answers, from which on C is chosen by them
-STRENGTHS = (0.003, 0.01, 0.1)
 
 
 @dataclass(frozen=True)
@@ -46,10 +41,11 @@ class Suggestion:
 class Belief:
     """What a probe fitted on the answers makes of all pictures.
 
-    `probabilities`: (n, classes), calibrated on the answers as far as they go. `accuracy`: what share of the
-    unanswered pictures is likely to be predicted correctly; None before there are enough answers.
+    `fit`: the probe; `probabilities`: (n, classes), calibrated on the answers as far as they go. `accuracy`: what share
+    of the unanswered pictures is likely to be predicted correctly; None before there are enough answers.
     """
 
+    fit: Fit
     probabilities: Probabilities
     accuracy: float | None
 
@@ -63,11 +59,14 @@ class Pool:
         self._directions = scaled / np.maximum(np.linalg.norm(scaled, axis=1, keepdims=True), 1e-6)
         self._typical = np.sqrt(np.maximum(_typicality(self._directions, seed), 1e-3))
 
-    def choose(self, count: int, asked: Positions, belief: Belief | None) -> list[int]:
-        """Return the positions of the `count` pictures most worth asking about, none of those in `asked`."""
+    def choose(self, count: int, asked: Positions, probabilities: Probabilities | None) -> list[int]:
+        """Return the positions of the `count` pictures most worth asking about, none of those in `asked`.
+
+        `probabilities`: (n, classes), where there are any yet.
+        """
         worth = self._typical.copy()
-        if belief is not None:
-            first, second = np.sort(belief.probabilities, axis=1)[:, :-3:-1].T
+        if probabilities is not None:
+            first, second = np.sort(probabilities, axis=1)[:, :-3:-1].T
             worth = worth * np.sqrt(1 - (first - second))
         worth[asked] = -1.0
         nearest = self._nearness(asked)
@@ -89,48 +88,20 @@ class Pool:
         return nearest
 
 
-def believe(
-    features: Matrix,
-    rows: Positions,
-    labels: Labels,
-    contents: Sequence[str],
-    classes: int,
-    strengths: Sequence[float] = STRENGTHS,
-) -> Belief | None:
+def believe(features: Matrix, rows: Positions, labels: Labels, contents: Sequence[str], classes: int) -> Belief | None:
     """Fit on the answers, `labels` (m,) of the pictures in `rows`; None where they are of fewer than two classes.
-
-    `strengths`: values of C to choose from by out-of-fold loss, once there are answers enough; till then the last.
 
     The probabilities' temperature comes from out-of-fold predictions of the answers. They are harder than the rest, as
     that is why they were asked, so the accuracy is rather low than high.
     """
-    C, held_out = _chosen(features[rows], labels, [contents[row] for row in rows], classes, strengths)  # noqa: N806
-    logits = fitted_logits(features, rows, labels, classes, C)
-    if logits is None:
+    found = fit(features, rows, labels, contents, classes)
+    if found is None:
         return None
-    if held_out is None:
-        return Belief(tempered(logits), None)
-    found = tempered(logits, temperature_of_few(held_out, labels))
+    probabilities = tempered(found.logits, found.temperature(labels))
     rest = np.ones(len(features), bool)
     rest[rows] = False
-    return Belief(found, float(found[rest].max(axis=1).mean()) if rest.any() else 1.0)
-
-
-def _chosen(
-    features: Matrix, labels: Labels, contents: Sequence[str], classes: int, strengths: Sequence[float]
-) -> tuple[float, Probabilities | None]:
-    """Return C, and what it gives out of fold; None for that where there are too few answers."""
-    if len(labels) < _FEWEST or len(np.unique(labels)) < 2:
-        return strengths[-1], None
-    tried = strengths if len(labels) >= _ENOUGH else strengths[-1:]
-    found = {C: out_of_fold(features, labels, contents, classes, C) for C in tried}
-    best = min(tried, key=lambda strength: _log_loss(found[strength], labels))
-    return best, found[best]
-
-
-def _log_loss(probabilities: Probabilities, labels: Labels) -> float:
-    """Return the mean negative log probability of the labels."""
-    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-6)).mean())
+    certain = float(probabilities[rest].max(axis=1).mean()) if rest.any() else 1.0
+    return Belief(found, probabilities, None if found.held_out is None else certain)
 
 
 def suggest(
@@ -153,7 +124,7 @@ def suggest(
     material = unlabelled_material(named, classes, model, progress)
     rows, labels = _answered(material, given, classes)
     belief = believe(material.features, rows, labels, [item.sha256 for item in material.pictures], len(classes))
-    chosen = Pool(material.features).choose(count, rows, belief)
+    chosen = Pool(material.features).choose(count, rows, None if belief is None else belief.probabilities)
     return [_suggestion(material, place, belief, classes) for place in chosen]
 
 

@@ -4,8 +4,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
-import numpy as np
-
 from pawlab import __version__
 from pawlab.card import Card
 from pawlab.classifier import FILE_NAME, Classifier, save_classifier
@@ -16,7 +14,6 @@ from pawlab.review.session import Session
 from pawlab.serve.limits import Limits
 from pawlab.serve.predictor import Predictor
 from pawlab.serve.uploads import Upload
-from pawlab.trainers.linear_probe import fit_probe
 
 
 class HeatMaps:
@@ -46,13 +43,11 @@ class HeatMaps:
 
     def _make(self) -> Predictor:
         session = self._session
-        features, labels, C = session.learned()  # noqa: N806
-        known, positions = np.unique(labels, return_inverse=True)
-        if len(known) < 2:
+        fit, material = session.fit, session.material
+        if fit is None:
             raise PawlabError("a heat map needs labels of two classes.")
-        probe, material = fit_probe(features, positions, C), session.material
-        graph = add_linear_classifier(material.graph.path.read_bytes(), probe.weights, probe.bias)
-        names = tuple(session.classes[place] for place in known.tolist())
+        graph = add_linear_classifier(material.graph.path.read_bytes(), fit.probe.weights, fit.probe.bias)
+        names = tuple(session.classes[place] for place in fit.known.tolist())
         with TemporaryDirectory(prefix="pawlab-review-") as folder:
             path = Path(folder) / FILE_NAME
             save_classifier(graph, Card(names, material.preprocess, "review", __version__, threshold=0.0), path)
