@@ -170,7 +170,7 @@ function drawNothing() {
 }
 
 function sentence({ kind, reason, suggested, probability, name }) {
-  if (kind === "unreadable") return `${name} can't be read: ${reason}`;
+  if (kind === "unreadable") return `${name}: ${reason}`;
   if (reason) return reason[0].toUpperCase() + reason.slice(1);
   return suggested ? `${suggested}? ${percent(probability)}` : "What is it?";
 }
