@@ -23,9 +23,7 @@ def reached(curve: list, goal: float) -> int | None:
 def draw(axes: pyplot.Axes, document: dict, goal: float) -> None:
     for name, curves in document["curves"].items():
         counts = sorted(set.intersection(*({point[0] for point in curve} for curve in curves)))
-        rows = [
-            [dict((count, accuracy) for count, accuracy, _ in curve)[count] for curve in curves] for count in counts
-        ]
+        rows = [[{point[0]: point[1] for point in curve}[count] for curve in curves] for count in counts]
         colour, dash = STYLES[name]
         axes.plot(counts, [mean(row) for row in rows], dash, color=colour, label=name, linewidth=2)
         axes.fill_between(counts, [min(row) for row in rows], [max(row) for row in rows], color=colour, alpha=0.15)
@@ -41,9 +39,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     figure, all_axes = pyplot.subplots(1, len(options.measured), figsize=(5 * len(options.measured), 3.6))
-    print(
-        "| pictures | order | accuracy | answers until it is reached: median, most | not reached |\n|---|---|---|---|---|"
-    )
+    print("| pictures | order | accuracy | answers it takes: median, most | not reached |\n|---|---|---|---|---|")
     for axes, given in zip(all_axes, options.measured, strict=True):
         path, _, goal = given.partition("=")
         document = json.loads(Path(path).read_text(encoding="utf-8"))
