@@ -26,6 +26,7 @@ from pawlab.progress import silent
 from pawlab.review.material import Material, labelled_material
 from pawlab.review.queue import Judged, judge
 from pawlab.review.reviewing import Review
+from pawlab.review.session import Session
 from pawlab.serve.review.app import create_review_app
 from pawlab.serve.server import configure, listen
 
@@ -46,7 +47,7 @@ def plant(material: Material, share: float, seed: int) -> Material:
 
 
 @contextmanager
-def served(review: Review) -> Iterator[int]:
+def served(review: Session) -> Iterator[int]:
     with listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(configure(create_review_app(review)))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
