@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from pawlab.audit.checks import run_checks, why_untrainable
 from pawlab.audit.measurements import Measurements, measure
 from pawlab.classifier import Classifier, model_file
-from pawlab.datasets.dataset import Dataset, count_skipped
+from pawlab.datasets.dataset import Dataset, Picture, count_skipped
 from pawlab.datasets.discover import discover
 from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataKeywords, DataOptions
@@ -331,13 +331,7 @@ def evaluate_data(
     classifier = Classifier.load(path, sure_at)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
-    pictures = discover(data, progress, options).pictures
-    options = DataOptions(**reading)
-    found = discover(data, progress, options)
-    if options.labels is not None:
-        given = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
-        found = with_labels(given, read_labels(Path(options.labels).expanduser()))
-    pictures = found.pictures
+    pictures = _labelled_pictures(data, options, progress)
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         raise DataError(
@@ -352,6 +346,15 @@ def evaluate_data(
         command = command_of(str(model), redacted(str(data)), str(out), include_seen, options)
         write_evaluation(Path(out), scored, classifier, document, command, progress)
     return scored, len(gone)
+
+
+def _labelled_pictures(data: str | Path, options: DataOptions, progress: Progress) -> tuple[Picture, ...]:
+    """Return the pictures of data that is to be evaluated, with the labels that people gave by hand."""
+    found = discover(data, progress, options)
+    if options.labels is None:
+        return found.pictures
+    whole = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
+    return with_labels(whole, read_labels(Path(options.labels).expanduser())).pictures
 
 
 class Exploration(dict[str, Any]):
