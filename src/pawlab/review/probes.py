@@ -13,7 +13,8 @@ from pawlab.trainers.probe import LinearProbe, Matrix, fit_probe
 
 Positions = NDArray[np.intp]
 
-_FEWEST = 6  # labels, below which C can't be chosen by them
+_FEWEST = 6  # labels, below which nothing can be held out
+_ENOUGH = 20  # labels, from which on C is chosen by them: fewer choose badly
 _FIRST_C = 0.1
 
 
@@ -52,10 +53,25 @@ def fit(features: Matrix, rows: Positions, labels: Labels, contents: Sequence[st
     folds = assign_folds(positions, [contents[row] for row in rows.tolist()])
     if len(rows) < _FEWEST or not folds.any():
         probe = fit_probe(learned, positions, _FIRST_C)
+    elif len(rows) < _ENOUGH:
+        probe = fit_probe(learned, positions, _FIRST_C)
+        held_out = _spread(_by_fold(learned, positions, folds), known, classes)
     else:
         validated = cross_validate(learned, positions, folds, len(known))
         probe, held_out = validated.probe, _spread(validated.out_of_fold.logits, known, classes)
     return Fit(probe, known, _spread(probe.logits(features), known, classes), held_out)
+
+
+def _by_fold(features: Matrix, positions: Labels, folds: NDArray[np.int64]) -> Logits:
+    """Return logits (m, classes) by probes without the picture's fold; minus infinity where one saw no such class."""
+    result = np.full((len(features), int(positions.max()) + 1), -np.inf, np.float32)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        seen, rest = np.unique(positions[~inside], return_inverse=True)
+        if len(seen) > 1:
+            probe = fit_probe(features[~inside], rest, _FIRST_C)
+            result[np.ix_(inside, seen)] = probe.logits(features[inside])
+    return result
 
 
 def _spread(logits: Logits, known: Positions, classes: int) -> Logits:

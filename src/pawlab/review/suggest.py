@@ -91,8 +91,8 @@ class Pool:
 def believe(features: Matrix, rows: Positions, labels: Labels, contents: Sequence[str], classes: int) -> Belief | None:
     """Fit on the answers, `labels` (m,) of the pictures in `rows`; None where they are of fewer than two classes.
 
-    The probabilities' temperature comes from out-of-fold predictions of the answers. They are harder than the rest, as
-    that is why they were asked, so the accuracy is rather low than high.
+    The probabilities' temperature comes from out-of-fold predictions of the answers. Those aren't like the rest, as
+    that is why they were asked: the accuracy may be some points off either way.
     """
     found = fit(features, rows, labels, contents, classes)
     if found is None:
