@@ -23,7 +23,7 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.learning_curve import LearningCurve
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
-from pawlab.files.addresses import is_address, redacted
+from pawlab.files.addresses import redacted
 from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html

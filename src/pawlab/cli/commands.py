@@ -208,9 +208,7 @@ def predict(
         sorting.sort(Classifier.load(model, sure_at), pictures, sort_into, move, yes)
 
 
-def _predict(
-    model: str, pictures: list[str], form: Any, out: str | None, top: int, sure_at: float | None
-) -> None:
+def _predict(model: str, pictures: list[str], form: Any, out: str | None, top: int, sure_at: float | None) -> None:
     from pawlab.classifier import Classifier
     from pawlab.cli.predictions import choose_format, say_passed_over, write, write_text
     from pawlab.cli.unfinished import Unfinished
