@@ -34,6 +34,7 @@ LAYERS = (
     "report",
     "runs",
     "pipeline estimators",
+    "review",
     "serve",
     "cli",
     "__main__",

@@ -32,9 +32,13 @@ if TYPE_CHECKING:
     from pawlab.pipeline import compare as compare
     from pawlab.pipeline import evaluate_data as evaluate_data
     from pawlab.pipeline import explore as explore
+    from pawlab.pipeline import extend as extend
     from pawlab.pipeline import train as train
     from pawlab.recipes import RECIPES as RECIPES
     from pawlab.recipes import find_recipe as find_recipe
+    from pawlab.review.queue import review_queue as review_queue
+    from pawlab.review.sorting import sort_pictures as sort_pictures
+    from pawlab.review.suggest import suggest as suggest
     from pawlab.runs.record import Run as Run
 
     load = Classifier.load
@@ -47,8 +51,11 @@ _HOMES = {
     "evaluation.explain": ("write_explanation",),
     "export.export": ("export_classifier",),
     "images": ("Preprocess",),
-    "pipeline": ("compare", "evaluate_data", "explore", "train"),
+    "pipeline": ("compare", "evaluate_data", "explore", "extend", "train"),
     "recipes": ("RECIPES", "find_recipe"),
+    "review.queue": ("review_queue",),
+    "review.sorting": ("sort_pictures",),
+    "review.suggest": ("suggest",),
     "runs.record": ("Run",),
 }
 __all__ = sorted(["load", *(name for names in _HOMES.values() for name in names)])

@@ -11,9 +11,9 @@ from typing import Any, Unpack
 from pawlab.audit.checks import run_checks, why_untrainable
 from pawlab.audit.measurements import Measurements, measure
 from pawlab.classifier import Classifier, model_file
-from pawlab.datasets.dataset import Dataset, count_skipped
+from pawlab.datasets.dataset import Dataset, Picture, count_skipped
 from pawlab.datasets.discover import discover
-from pawlab.datasets.known import is_known
+from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataKeywords, DataOptions
 from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
@@ -23,7 +23,7 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.learning_curve import LearningCurve
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
-from pawlab.files.addresses import is_address, redacted
+from pawlab.files.addresses import redacted
 from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
@@ -172,7 +172,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     pictures have changed since.
     """
     with resumed_run(Path(folder)) as run:
-        request = _as_seen_from_here(Request.from_record(run.record, run.folder / RUN_FILE))
+        request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here()
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
         context = Context(request, _read(request, watch, progress), watch, progress)
         begun: Any = run.record.get("data")
@@ -182,6 +182,28 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
         _fit_in_place(context, run.folder)
     return Run(run.folder)
+
+
+@within_limit()
+def extend(
+    run: str | Path | Run,
+    more: str | Path,
+    out: str | Path | None = None,
+    *,
+    report: bool = True,
+    overwrite: bool = False,
+    progress: Progress = notebook_bar,
+) -> Run:
+    """Train a run's recipe on its pictures and more of them, which may be of new classes; return the new run.
+
+    Every old picture stays in its split, and features that were computed before are taken from the store. `more`: data
+    as `train` takes it, read as the run's own was. `pawlab.runs.extension.changes` says what became of the score.
+    Raises as `train`.
+    """
+    old = run if isinstance(run, Run) else Run(Path(run).expanduser())
+    watch = Stopwatch()
+    request = Request.from_record(old.record, old.folder / RUN_FILE).extended(old.folder, more, report)
+    return _run(Context(request, _read(request, watch, progress), watch, progress), out, overwrite)
 
 
 @within_limit()
@@ -309,7 +331,7 @@ def evaluate_data(
     classifier = Classifier.load(path, sure_at)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
-    pictures = discover(data, progress, options).pictures
+    pictures = _labelled_pictures(data, options, progress)
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         raise DataError(
@@ -324,6 +346,15 @@ def evaluate_data(
         command = command_of(str(model), redacted(str(data)), str(out), include_seen, options)
         write_evaluation(Path(out), scored, classifier, document, command, progress)
     return scored, len(gone)
+
+
+def _labelled_pictures(data: str | Path, options: DataOptions, progress: Progress) -> tuple[Picture, ...]:
+    """Return the pictures of data that is to be evaluated, with the labels that people gave by hand."""
+    found = discover(data, progress, options)
+    if options.labels is None:
+        return found.pictures
+    whole = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
+    return with_labels(whole, read_labels(Path(options.labels).expanduser())).pictures
 
 
 class Exploration(dict[str, Any]):
@@ -388,15 +419,19 @@ def _learning_curve(measured: Measurements, seed: int, progress: Progress) -> Le
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
     with watch.stage("discover"):
-        read = read_and_split(request.data, request.seed, request.options, progress)
+        read = read_and_split(request.data, request.seed, request.options, progress, request.more)
         require_trainable(read.dataset)
     return read
 
 
-def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: Progress = silent) -> Measurements:
+def read_and_split(
+    data: str | Path, seed: int, options: DataOptions, progress: Progress = silent, more: Sequence[str] = ()
+) -> Measurements:
     """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
     earlier = None if options.split_from is None else read_split(Path(options.split_from))
     dataset = discover(data, progress, options)
+    for added in more:
+        dataset = dataset.joined(discover(added, progress, options))
     small = thumbnails(dataset.pictures, progress)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
@@ -409,20 +444,9 @@ def read_and_split(data: str | Path, seed: int, options: DataOptions, progress: 
         if small.brightest < white * _HARDLY_USED:
             doubt = f"the brightest value is about {small.brightest:g} of {white:g}: give --value-range, or all is dark"
             dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
+    if options.labels is not None:
+        dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
     return Measurements(dataset, near=near, value_range=value_range)
-
-
-def _as_seen_from_here(request: Request) -> Request:
-    """Return a request whose relative paths count from the folder where the run was begun."""
-    if not request.directory or Path(request.directory) == Path.cwd():
-        return request
-    named = is_known(request.data) or is_address(request.data)
-    data = request.data if named else _from(request.directory, request.data)
-    return replace(request, data=data, weights=request.weights and _from(request.directory, request.weights))
-
-
-def _from(directory: str, path: str) -> str:
-    return path if path.startswith("~") else str(Path(directory, path))
 
 
 def _renamed(fit: ResizeMode | None) -> ResizeMode | None:

@@ -98,6 +98,89 @@ def test_predict_takes_folders_globs_and_standard_input(
     assert all(answer["label"] in answer["picture"] for answer in answers)
 
 
+def test_predict_sorts_and_takes_it_back(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sorted"
+    code, shown, _ = pawlab("predict", run.folder, warm.parent, "--sort-into", out)
+    assert (code, shown.splitlines()[-1]) == (0, f"Undo       pawlab predict --undo {out / 'sorted.csv'}")
+    assert sum(int(line.split()[0]) for line in shown.splitlines()[:-2]) == 30
+    _, _, said = pawlab("predict", run.folder, warm.parent, "--sort-into", out)
+    assert "30 pictures were sorted before." in said
+    code, shown, _ = pawlab("predict", "--undo", out / "sorted.csv")
+    assert (code, shown) == (0, f"All is as it was before; {out / 'sorted.csv'} is gone.\n")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "say which model and which pictures, as in `pawlab predict runs/photos-fast new.jpg`."),
+        (("m", "p", "--move"), "--move goes with --sort-into DIR. Say where the pictures shall go."),
+        (
+            ("m", "p", "--sort-into", "o", "--top", "2"),
+            "--sort-into writes a table of its own. Leave out --format, --out and --top.",
+        ),
+        (
+            ("m", "--undo", "t.csv"),
+            "--undo takes a sorting back by its table alone. Leave out the model and the pictures.",
+        ),
+        (("--undo", "t.csv"), "there is no table t.csv. Give the sorted.csv that a sorting has left."),
+    ],
+)
+def test_predict_refuses_what_does_not_fit(pawlab: Any, arguments: tuple[str, ...], sentence: str) -> None:
+    assert pawlab("predict", *arguments) == (2, "", f"pawlab: {sentence}\n")
+
+
+def test_predict_moves_nothing_unasked(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    code, _, said = pawlab("predict", run.folder, warm, "--sort-into", tmp_path / "sorted", "--move")
+    assert (code, said) == (2, "pawlab: --move asks before it moves; where nobody can answer, add --yes.\n")
+    assert warm.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--extend", "r"), "say which pictures to add, as in `pawlab train --extend r more/`."),
+        (
+            ("more", "--extend", "r", "--seed", "3", "--recipe", "c4"),
+            "--extend trains as the run was trained. Leave out --recipe, --seed.",
+        ),
+        (
+            ("sample", "--labels", "none.csv"),
+            "there is no table of labels none.csv. `pawlab review` and `label` make one.",
+        ),
+    ],
+)
+def test_train_refuses_what_does_not_fit(pawlab: Any, arguments: tuple[str, ...], sentence: str) -> None:
+    code, _, said = pawlab("train", *arguments)
+    assert (code, said.splitlines()[-1]) == (2, f"pawlab: {sentence}")
+
+
+def test_train_extends_a_run(pawlab: Any, run: Run, learnable_folder: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more" / "gray"
+    more.mkdir(parents=True)
+    for number in range(5):
+        (more / f"{number}.png").write_bytes(
+            (learnable_folder / "cold-squares" / f"{number:02}.png").read_bytes() + b"x"
+        )
+    code, shown, _ = pawlab("train", more.parent, "--extend", run.folder, "--out", tmp_path / "run", "--no-report")
+    assert code == 0
+    assert "New        gray" in shown
+    assert f"Before     100.0% of {run.metrics['test']['pictures']} old test pictures correct" in shown
+
+
+@pytest.mark.parametrize("command", ["review", "label"])
+def test_the_pages_need_their_extra(pawlab: Any, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setitem(sys.modules, "pawlab.serve.server", None)
+    sentence = f"`pawlab {command}` needs the extra 'serve': pip install 'pawlab[serve]'"
+    assert pawlab(command, "photos") == (2, "", f"pawlab: {sentence}\n")
+
+
+def test_label_needs_classes(pawlab: Any, warm: Path) -> None:
+    pytest.importorskip("fastapi", reason="needs the extra 'serve'")
+    sentence = "say which classes there are, as in --classes cats,dogs; more can be added on the page."
+    assert pawlab("label", warm.parent) == (2, "", f"pawlab: {sentence}\n")
+
+
 def test_predict_csv(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"")
     code, out, _ = pawlab("predict", run.folder, warm, tmp_path / "broken.jpg", "--format", "csv", "--top", "2")

@@ -12,7 +12,6 @@ import typer
 from pawlab import __version__
 from pawlab.cli.options import levelled, takes_data
 from pawlab.cli.terminal import Terminal, bar, say, show, show_json
-from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import NetworkError, PawlabError, counted
 from pawlab.files.addresses import is_address, redacted
@@ -54,7 +53,7 @@ def _here(out: Path | None) -> Path | None:
     return out
 
 
-_NOT_ASKED = frozenset(("resume", "as_json", "quiet", "verbose"))  # of training itself
+_NOT_ASKED = frozenset(("resume", "extend", "as_json", "quiet", "verbose"))  # of training itself
 _TOKEN = "none on this machine alone, else one is made up"
 _MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
@@ -101,6 +100,7 @@ def train(
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
     resume: Annotated[Path | None, _option("Go on with a run that was stopped; nothing else is needed.")] = None,
+    extend: Annotated[Path | None, _option("Add DATA to this run's pictures, which keep their splits.")] = None,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
 ) -> None:
@@ -112,6 +112,9 @@ def train(
     if resume is not None:
         _require_nothing_beside_resume(context)
         run = pipeline.resume(resume, progress=bar)
+    elif extend is not None:
+        _extend(context, extend, data, as_json)
+        return
     elif data is None:
         raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
     else:
@@ -167,11 +170,11 @@ def compare(
 @app.command()
 @levelled
 def predict(
-    model: Model,
+    model: Annotated[str | None, _argument("A run's folder, or its model.onnx.")] = None,
     pictures: Annotated[
-        list[str],
+        list[str] | None,
         _argument("Files, folders, archives, tables, globs, addresses, or - for a list of paths on standard input."),
-    ],
+    ] = None,
     form: Annotated[
         Literal["table", "json", "csv", "parquet"] | None,
         typer.Option("--format", help="How to print.", show_default="as --out ends; table"),
@@ -181,10 +184,33 @@ def predict(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each picture.")] = 1,
     sure_at: SureAt = None,
+    sort_into: Annotated[Path | None, _option("Copy pictures into one folder per class below this.")] = None,
+    move: Annotated[bool, typer.Option("--move", help="With --sort-into: move them; asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    undo: Annotated[Path | None, _option("Take a sorting back: its sorted.csv. Nothing else is needed.")] = None,
 ) -> None:
-    """Predict what pictures show."""
+    """Predict what pictures show, or sort them by it."""
     from pawlab.classifier import Classifier
-    from pawlab.cli.predictions import choose_format, write, write_text
+    from pawlab.cli import sorting
+
+    if undo is not None:
+        sorting.undo(undo, beside=model is not None)
+        return
+    if model is None or not pictures:
+        raise PawlabError("say which model and which pictures, as in `pawlab predict runs/photos-fast new.jpg`.")
+    if sort_into is None:
+        if move:
+            raise PawlabError("--move goes with --sort-into DIR. Say where the pictures shall go.")
+        _predict(model, pictures, form, out, top, sure_at)
+    elif form or out or top > 1:
+        raise PawlabError("--sort-into writes a table of its own. Leave out --format, --out and --top.")
+    else:
+        sorting.sort(Classifier.load(model, sure_at), pictures, sort_into, move, yes)
+
+
+def _predict(model: str, pictures: list[str], form: Any, out: str | None, top: int, sure_at: float | None) -> None:
+    from pawlab.classifier import Classifier
+    from pawlab.cli.predictions import choose_format, say_passed_over, write, write_text
     from pawlab.cli.unfinished import Unfinished
     from pawlab.datasets.inputs import find_pictures
     from pawlab.files.upload import writing
@@ -206,8 +232,7 @@ def predict(
     if out is not None:
         unfinished.forget()
         say(f"{counted(count, 'prediction', 'predictions')} written to {redacted(out)}.")
-    for kind in count_skipped(found.passed_over):
-        say(f"passed over: {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
+    say_passed_over(found.passed_over)
     _print_unreadable(len(unreadable), count)
 
 
@@ -400,6 +425,45 @@ def serve(
     serve_model(model, host, port, token, sure_at, allow_host or (), allow_origin or ())
 
 
+Labels = Annotated[Path | None, _option("Where decisions are kept.", "labels.csv")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")]
+
+
+@app.command()
+@levelled
+@takes_data
+def review(
+    data: Annotated[str, _argument("A run's folder, or data as `train` takes it.")],
+    port: Port = 8000,
+    options: DataOptions = DEFAULT,
+) -> None:
+    """Check doubtful labels on a web page, one key each; photos stay as they are."""
+    from pawlab.review.reviewing import open_review
+    from pawlab.serve.review import require_extra, serve_session
+
+    require_extra("review")
+    serve_session(open_review(data, options, bar), port=port)
+
+
+@app.command()
+@levelled
+def label(
+    folder: Annotated[str, _argument("A folder of pictures, or whatever else `predict` takes.")],
+    classes: Annotated[str, _option("Names with commas between; more can be added on the page.")] = "",
+    model: Annotated[Path | None, _option("Begin with what this run knows.", metavar="RUN")] = None,
+    labels: Labels = None,
+    out: Annotated[Path | None, _option("Where table and classifier go.", "runs/FOLDER-labelled")] = None,
+    port: Port = 8000,
+) -> None:
+    """Label pictures on a web page that asks about the most useful ones first."""
+    from pawlab.review.labelling import open_labelling
+    from pawlab.serve.review import require_extra, serve_session
+
+    require_extra("label")
+    names = [" ".join(name.split()) for name in classes.split(",") if name.strip()]
+    serve_session(open_labelling(folder, names, bar, model, labels, out), port=port)
+
+
 @data_app.command("list")
 @levelled
 def list_data(as_json: AsJson = False) -> None:
@@ -480,20 +544,48 @@ def _watched(predictions: "Iterable[Result]", total: int, unreadable: list[str])
             yield prediction
 
 
+def _extend(context: typer.Context, run: Path, more: str | None, as_json: bool) -> None:
+    """Extend a run and say what became of its score."""
+    from pawlab import pipeline
+    from pawlab.cli.tables import print_changes, print_run
+    from pawlab.runs.extension import changes
+    from pawlab.runs.record import Run
+
+    if more is None:
+        raise PawlabError(f"say which pictures to add, as in `pawlab train --extend {run} more/`.")
+    beside = _given(context, ("extend", "data", "out", "report", "overwrite", "as_json", "quiet", "verbose"))
+    if beside:
+        raise PawlabError(f"--extend trains as the run was trained. Leave out {', '.join(beside)}.")
+    asked = {name: context.params[name] for name in ("out", "report", "overwrite")}
+    extended = pipeline.extend(run, more, progress=bar, **asked)
+    changed = changes(Run(run), extended)
+    if as_json:
+        show_json({"run": str(extended.folder), **extended.metrics, "extended": changed})
+    else:
+        print_run(extended)
+        print_changes(changed)
+
+
 def _require_nothing_beside_resume(context: typer.Context) -> None:
     """A resumed run is the one that was begun; whatever else is asked for would be ignored."""
+    beside = _given(context, ("resume", "as_json"))
+    if beside:
+        raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+
+
+def _given(context: typer.Context, allowed: tuple[str, ...]) -> list[str]:
+    """Return what was given on the command line beside what is allowed."""
     beside = []
     for parameter in context.command.params:
         name = str(parameter.name)
         source = context.get_parameter_source(name)
-        if name in ("resume", "as_json") or source is None or source.name != "COMMANDLINE":
+        if name in allowed or source is None or source.name != "COMMANDLINE":
             continue
         if parameter.param_type_name == "argument":
             beside.append(name.upper())
         else:  # --epochs, --no-report
             beside.append((parameter.secondary_opts if context.params[name] is False else parameter.opts)[0])
-    if beside:
-        raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+    return beside
 
 
 def _print_unreadable(unreadable: int, total: int) -> None:

@@ -30,6 +30,9 @@ _KINDS = {
     "value_range": _option(
         str | None, "Black and white of pictures of more than 8 bits, as in 0,4095.", "found in the data"
     ),
+    "labels": _option(
+        str | None, "Labels as corrected by hand: the table that `pawlab review` made.", False, metavar="FILE"
+    ),
 }
 
 

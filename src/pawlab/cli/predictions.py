@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pawlab.classifier import NoPrediction, Result
+from pawlab.cli.terminal import say
+from pawlab.datasets.dataset import Skipped, count_skipped
 from pawlab.errors import OutputError
 from pawlab.names import Output, json_text, on_terminal, printable, write_csv
 from pawlab.storage import replacing_file
@@ -59,6 +61,12 @@ def write_text(predictions: Iterable[Result], form: Format, top: int, file: Outp
         return
     for line in _json(predictions, top) if form == "json" else _table(predictions, top):
         file.write(line)
+
+
+def say_passed_over(skipped: Iterable[Skipped]) -> None:
+    """Say which other files lay between the pictures."""
+    for kind in count_skipped(skipped):
+        say(f"passed over: {kind['files']:,} {kind['extension'] or 'without extension'}: {kind['reason']}")
 
 
 def columns(top: int) -> tuple[str, ...]:

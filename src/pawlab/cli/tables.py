@@ -47,6 +47,16 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     (console if console.is_terminal else _console(width=_PIPE_WIDTH)).print(table)
 
 
+def print_changes(changed: dict[str, Any]) -> None:
+    """Print what an extension did to the score of the test pictures that there were before."""
+    if changed["new_classes"]:
+        show(f"New        {', '.join(changed['new_classes'])}")
+    if changed["pictures"]:
+        old = counted(changed["pictures"], "old test picture", "old test pictures")
+        show(f"Before     {changed['before']:.1%} of {old} correct")
+        show(f"Now        {changed['after']:.1%} of the same; {changed['new_test_pictures']:,} test pictures are new")
+
+
 def print_recipes(recipes: Iterable[Recipe]) -> None:
     """Print a line per recipe."""
     rows = []

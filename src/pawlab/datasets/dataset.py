@@ -113,6 +113,19 @@ class Dataset:
             for (extension, reason), files in counts.most_common()
         ]
 
+    def joined(self, other: "Dataset") -> "Dataset":
+        """Return the pictures of both; names of the other's begin with its name, and their splits are still open."""
+        added = (replace(one, name=f"{other.name}/{one.name}", split=None) for one in other.pictures)
+        skipped = (replace(one, name=f"{other.name}/{one.name}") for one in other.skipped)
+        return replace(
+            self,
+            classes=tuple(sorted({*self.classes, *other.classes})),
+            pictures=tuple(sorted((*self.pictures, *added), key=lambda picture: (picture.name, picture.label))),
+            skipped=(*self.skipped, *skipped),
+            notes=(*self.notes, *other.notes),
+            doubts=(*self.doubts, *other.doubts),
+        )
+
     def without(self, broken: Iterable[Skipped]) -> "Dataset":
         """Return the data without these pictures, which join `skipped` as broken."""
         broken = tuple(replace(item, broken=True) for item in broken)

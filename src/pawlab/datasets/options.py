@@ -23,6 +23,7 @@ class DataKeywords(TypedDict, total=False):
     columns: str | None
     min_per_class: int
     value_range: str | None
+    labels: str | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class DataOptions:
     `near_duplicates`: `group` keeps pictures that show the same in one split, `report` only reports them.
     `label_from_name`: a regular expression that finds the label in a picture's path below the data's folder.
     `columns`: a table's columns, as "path=file,label=breed". `min_per_class`: classes with fewer distinct pictures are
-    skipped. `value_range`: "black,white" of pictures of more than 8 bits, where the files can't tell.
+    skipped. `value_range`: "black,white" of pictures of more than 8 bits, where the files can't tell. `labels`: the
+    table of decisions that `pawlab review` made; test pictures keep the labels that they have.
 
     Raises PawlabError for what no option can be.
     """
@@ -49,6 +51,7 @@ class DataOptions:
     columns: str | None = None
     min_per_class: int = 0
     value_range: str | None = None
+    labels: str | None = None
 
     def __post_init__(self) -> None:
         """Check what can be checked without the data."""

@@ -12,6 +12,7 @@ from typing import Any
 from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.groups import Pair
+from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import DataError, OutputError
 from pawlab.features.source import FeatureSource
@@ -28,6 +29,7 @@ from pawlab.trainers.fitted import Settings
 from pawlab.trainers.probe import Balance
 
 _PATHS = ("data", "weights", "directory")
+_DATA_PATHS = ("split_from", "labels")  # of the options
 _OLD_NAMES = {"fit": "resize_mode"}
 
 
@@ -50,6 +52,7 @@ class Request:
     cv: int | None = None
     options: DataOptions = DEFAULT
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
+    more: tuple[str, ...] = ()  # what a run was extended by, and all that it extends
     directory: str = ""  # the working folder, from which relative paths count
 
     def __post_init__(self) -> None:
@@ -81,6 +84,34 @@ class Request:
         """Return its fields as plain values; an address without its password or signature."""
         return {**asdict(self), "data": redacted(self.data), "options": self.options.to_dict()}
 
+    def seen_from_here(self) -> "Request":
+        """Return the request with its relative paths counted from the folder where the run was begun."""
+        if not self.directory or Path(self.directory) == Path.cwd():
+            return self
+        options: dict[str, Any] = {
+            name: self._from(path) for name in _DATA_PATHS if (path := getattr(self.options, name))
+        }
+        return replace(
+            self,
+            data=self._from(self.data),
+            more=tuple(map(self._from, self.more)),
+            weights=self.weights and self._from(self.weights),
+            options=replace(self.options, **options),
+        )
+
+    def extended(self, run: Path, more: str | Path, report: bool) -> "Request":
+        """Return the request for this run's pictures, each in its split, and more of them."""
+        here = self.seen_from_here()
+        options = replace(here.options, split_from=str(run.absolute()))
+        return replace(
+            here, more=(*here.more, data_text(more)), options=options, report=report, directory=str(Path.cwd())
+        )
+
+    def _from(self, path: str) -> str:
+        """Return a path, an address or a known name as it is to be given here."""
+        absolute = path.startswith("~") or is_address(path) or is_known(path)
+        return path if absolute else str(Path(self.directory, path))
+
     @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":
         """Read it from what run.json holds. Raises OutputError where that is no request, RecipeError for its recipe."""
@@ -89,6 +120,7 @@ class Request:
         try:
             given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
             given |= {name: as_path(str(given[name])) for name in _PATHS if given.get(name)}
+            given["more"] = tuple(as_path(str(path)) for path in given.get("more", ()))
             request = Request(**{**given, "options": DataOptions(**given.get("options", {}))})
             _require_texts(request)
         except (AttributeError, TypeError, ValueError) as error:

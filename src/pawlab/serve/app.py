@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -218,17 +218,27 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        exception_handlers={HTTPException: _refuse},
+        exception_handlers={HTTPException: refuse},
     )
     api.state.service = service
     api.include_router(guarded, dependencies=[] if token is None else [Depends(_requiring(token))])
     api.include_router(public)
-    files = page_files()
+    finish_app(api, page_files(), service.counters, hosts, origins)
+    return api
+
+
+def finish_app(
+    api: FastAPI,
+    files: Mapping[str, tuple[bytes, str]],
+    counters: Counters,
+    hosts: frozenset[str] | None,
+    origins: frozenset[str] = frozenset(),
+) -> None:
+    """Add the files of a page, content and media type by address, and what every request passes."""
     for address, (content, media_type) in files.items():
         api.add_api_route(address, partial(_file, content, media_type), include_in_schema=False)
     paths = frozenset([*api.openapi()["paths"], *files, "/openapi.json"])
-    api.add_middleware(Middleware, counters=service.counters, paths=paths, hosts=hosts, origins=origins)
-    return api
+    api.add_middleware(Middleware, counters=counters, paths=paths, hosts=hosts, origins=origins)
 
 
 def _requiring(token: str) -> Callable[..., Awaitable[None]]:
@@ -260,7 +270,7 @@ async def _file(content: bytes, media_type: str) -> Response:
     return Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})
 
 
-async def _refuse(_: Request, error: Any) -> Response:
+async def refuse(_: Request, error: Any) -> Response:
     """Refuse what no address takes: the router's 404 and 405."""
     if error.status_code == 405:
         sentence = f"This address doesn't take this method, but {error.headers['Allow']}."

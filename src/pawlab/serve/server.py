@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 from asyncio import Transport
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -73,6 +73,15 @@ def _origin(text: str) -> str:
             f"--allow-origin {text!r} is no origin. Give scheme and name, as in https://example.com:8443."
         )
     return origin
+
+
+def run(make_app: Callable[[frozenset[str] | None], Any], host: str, port: int) -> None:
+    """Serve the application that `make_app` makes for the names that it may be called by, until a signal to stop."""
+    with listen(host, port) as listener:
+        server = uvicorn.Server(configure(make_app(own_names(host, listener))))
+        with _stopped_by_signals(server):
+            say_start(listener, None)
+            server.run(sockets=[listener])
 
 
 def _log_to_standard_error() -> None:

@@ -127,6 +127,28 @@ def replacing_file(target: Path) -> AbstractContextManager[Path]:
     return _replacing(target, folder=False)
 
 
+def creating_file(target: Path) -> AbstractContextManager[Path]:
+    """Give an empty file beside `target`, as `replacing_file` does, which never replaces anything.
+
+    Raises FileExistsError where something has come to `target` meanwhile.
+    """
+    return _replacing(target, folder=False, new=True)
+
+
+def rename_to_new(path: Path, target: Path) -> None:
+    """Rename a file within a disk; where something stands at `target`, raise FileExistsError."""
+    try:
+        os.link(path, target, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):  # a disk without hard links: the moment between two calls remains
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        path.rename(target)
+    else:
+        path.unlink()
+
+
 def replacing_folder(target: Path) -> AbstractContextManager[Path]:
     """Give an empty folder beside `target`; it takes `target`'s place on success and vanishes on failure.
 
@@ -136,7 +158,7 @@ def replacing_folder(target: Path) -> AbstractContextManager[Path]:
 
 
 @contextmanager
-def _replacing(target: Path, folder: bool) -> Iterator[Path]:
+def _replacing(target: Path, folder: bool, new: bool = False) -> Iterator[Path]:
     real = target.resolve()  # what a link points to is replaced, not the link
     sweep(real.parent)
     partial = real.with_name(f".{real.name[:40]}.{_mark()}{os.urandom(4).hex()}.partial")
@@ -148,6 +170,9 @@ def _replacing(target: Path, folder: bool) -> Iterator[Path]:
             partial.mkdir() if folder else partial.touch(exist_ok=False)
         with _told(target, any_number=False):
             yield partial
+        if new:
+            rename_to_new(partial, real)
+            return
         with _told(target):
             _swap_in(partial, real) if folder else partial.replace(real)
     finally:

@@ -1,0 +1,54 @@
+"""A run extended by more pictures and a new class."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import pawlab
+from pawlab.datasets.dataset import Dataset
+from pawlab.runs.extension import changes
+from pawlab.runs.record import read_split
+from picture_folders import dataset_of
+
+
+@pytest.fixture
+def more(learnable_folder: Path, tmp_path: Path) -> Path:
+    """Three old pictures once more, and a new class."""
+    folder = tmp_path / "more"
+    (folder / "gray").mkdir(parents=True)
+    (folder / "warm-circles").mkdir()
+    for number in range(20):
+        with Image.open(learnable_folder / "cold-squares" / f"{number:02}.png") as picture:
+            picture.convert("L").rotate(45).save(folder / "gray" / f"{number:02}.png")
+    for number in range(3):
+        shutil.copy(learnable_folder / "warm-circles" / f"{number:02}.png", folder / "warm-circles" / f"{number}.png")
+    return folder
+
+
+def test_old_pictures_stay_in_their_splits(learnable_folder: Path, more: Path, tmp_path: Path) -> None:
+    old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False)
+    new = pawlab.extend(old, more, tmp_path / "new", report=False)
+    before, after = read_split(old.folder), read_split(new.folder)
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 20
+    assert new.metrics["classes"] == ["cold-squares", "gray", "warm-circles"]
+    assert new.metrics["overlap"] == 0
+    changed = changes(old, new)
+    assert changed["new_classes"] == ["gray"]
+    assert changed["pictures"] == old.metrics["test"]["pictures"]
+    assert changed["before"] == old.metrics["test"]["accuracy"]
+    assert changed["after"] >= 0.8
+    third = pawlab.extend(new.folder, more, tmp_path / "third", report=False)  # an extended run can be extended
+    assert read_split(third.folder) == after
+
+
+def test_names_of_what_is_added_begin_with_its_own() -> None:
+    one, other = dataset_of(("a.jpg", "cats", "1", "train")), dataset_of(("a.jpg", "dogs", "2", "test"))
+    joined: Dataset = one.joined(other)
+    assert [(item.name, item.label, item.split) for item in joined.pictures] == [
+        ("a.jpg", "cats", "train"),
+        ("photos/a.jpg", "dogs", None),
+    ]
+    assert joined.classes == ("cats", "dogs")
