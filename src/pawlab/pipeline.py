@@ -81,15 +81,14 @@ def train(
     `data`: whatever `pawlab train` takes. `recipe`: a built-in one's name, or one's own: a Recipe, or a TOML or Python
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default, from where a run whose `out`
     is an address is sent there, whole. `seed`: decides the split and all random numbers; the same seed gives the same
-    numbers, bit for bit. `epochs`, `weights`, `backbone` (of
-    `pawlab backbones`, an ONNX file, hf:OWNER/REPO or auto) and `resize_mode` (squash, crop or pad) replace the
-    recipe's own. `minutes`: for choosing among networks with `backbone="auto"`; 5 where None. `sure_at`: the share of
-    answers that must be right, above 0 and below 1; the classifier says "not sure" to the rest. By default the highest
-    of 0.99, 0.95 and 0.90 that can be kept for half of the pictures. `balance`: whether a probe weighs all classes
-    alike: weights, none, or auto, whichever has the smaller out-of-fold loss. `cv`: folds of a cross-validation of the
-    recipe; probes have five in any case. `report`: whether to make plots and
-    report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
-    `reading`: the fields of `DataOptions`, on how the data is read and split.
+    numbers, bit for bit. `epochs`, `weights`, `backbone` (of `pawlab backbones`, an ONNX file, hf:OWNER/REPO or auto)
+    and `resize_mode` (squash, crop or pad) replace the recipe's own. `minutes`: for choosing among networks with
+    `backbone="auto"`; 5 where None. `sure_at`: the share of answers that must be right, above 0 and below 1; the
+    classifier says "not sure" to the rest. By default the highest of 0.99, 0.95 and 0.90 that can be kept for half of
+    the pictures. `balance`: whether a probe weighs all classes alike: weights, none, or auto, whichever has the smaller
+    out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have five in any case. `report`: whether
+    to make plots and report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of
+    `resize_mode`. `reading`: the fields of `DataOptions`, on how the data is read and split.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
@@ -103,12 +102,7 @@ def train(
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     request = replace(request, options=options, minutes=minutes, sure_at=sure_at, balance=balance, cv=cv)
     _require_folds(chosen, cv)
-    place, address = here_or_there(out)
-    if address is not None:
-        require_free(address, overwrite)
-    elif place is not None:
-        with reserved_folder(place, "", "", overwrite):
-            pass  # that it can be written is known before the work
+    place, address = _writable(out, overwrite)
     read = _read(request, watch, progress)
     if automatic:
         with watch.stage("features"):
@@ -118,6 +112,17 @@ def train(
     if address is not None and not run.interrupted:
         upload_folder(run.folder, address, progress)
     return run
+
+
+def _writable(out: str | Path | None, overwrite: bool) -> tuple[Path | None, str | None]:
+    """Return the folder or the address that `out` names. That it can be written is known before the work."""
+    place, address = here_or_there(out)
+    if address is not None:
+        require_free(address, overwrite)
+    elif place is not None:
+        with reserved_folder(place, "", "", overwrite):
+            pass
+    return place, address
 
 
 def _is_automatic(
