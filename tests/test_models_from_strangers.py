@@ -238,6 +238,14 @@ def test_a_graph_that_does_more_than_classify_is_refused(
     assert found.startswith(f"can't be used: {said}")
 
 
+def test_an_operator_whose_domain_is_no_text_is_refused(tmp_path: Path) -> None:
+    model = colour_graph()
+    add_foreign_operator(model.graph)
+    data = with_card(CARD.to_json(), model).replace(b"com.microsoft", b"com.micros\xff\xfft")
+    found = refusal(data, tmp_path)
+    assert "it uses the operator 'Inverse' of 'b'com.micros\\xff\\xfft''" in found or "can't be read" in found
+
+
 def test_a_file_larger_than_ONNX_allows_is_not_read(tmp_path: Path) -> None:  # noqa: N802
     with (tmp_path / "huge.onnx").open("wb") as file:
         file.truncate(2**31)

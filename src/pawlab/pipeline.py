@@ -117,12 +117,13 @@ def train(
 def _writable(out: str | Path | None, overwrite: bool) -> tuple[Path | None, str | None]:
     """Return the folder or the address that `out` names. That it can be written is known before the work."""
     place, address = here_or_there(out)
+    folder = None if place is None else Path(place)
     if address is not None:
         require_free(address, overwrite)
-    elif place is not None:
-        with reserved_folder(place, "", "", overwrite):
+    elif folder is not None:
+        with reserved_folder(folder, "", "", overwrite):
             pass
-    return place, address
+    return folder, address
 
 
 def _is_automatic(

@@ -121,6 +121,8 @@ def test_other_files_are_refused(data: bytes) -> None:
         tensor("a", 6, 0, (2, 3), (1,)),
         tensor("a", 7, 0, (7,), (1,)),  # another length than the storage says of itself
         tensor("b", 6, 0, (6,), (1,)),  # a storage that isn't there
+        tensor("a", 6, 0, (2, 2**31 - 1), (0, 0)),  # 4 billion numbers made of one
+        tensor("a", 6, 5, (2, 2), (1, -1)),
         number(1),
     ],
 )

@@ -145,8 +145,15 @@ class Watched:
         self._heard = time.monotonic()
         command = [sys.executable, str(Path(__file__)), f"--{self._what}", "--seed", str(self._seed)]
         command += ["--number", str(self._round)]
+        cache = Path(os.environ["PAWLAB_CACHE_DIR"], f"{self._what}-{self._seed}")  # what others make isn't left over
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self._errors, text=True, encoding="utf-8", start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+            env={**os.environ, "PAWLAB_CACHE_DIR": str(cache)},
         )
         Thread(target=self._listen, args=(self._process,), daemon=True).start()
 

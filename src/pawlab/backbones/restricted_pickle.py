@@ -13,6 +13,7 @@ import io
 import pickle
 import pickletools
 from collections import OrderedDict
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,8 +72,17 @@ def _load(file: io.BytesIO) -> Any:
 
 
 def _view(tensor: _Tensor, storage: bytes) -> Array:
-    """Cut the tensor out of its storage. NumPy raises where it would reach beyond: no strides lead outside."""
-    step = tensor.dtype.itemsize
+    """Cut the tensor out of its storage.
+
+    Raises ValueError where it would reach beyond: NumPy's own check of that can be led past by numbers of 64 bits.
+    """
+    step, numbers = tensor.dtype.itemsize, len(storage) // tensor.dtype.itemsize
+    reach = sum((length - 1) * stride for length, stride in zip(tensor.shape, tensor.strides, strict=True))
+    whole = (tensor.offset, *tensor.shape, *tensor.strides)
+    if not all(type(number) is int and 0 <= number <= numbers for number in whole):
+        raise ValueError("a tensor's place is no place in its storage")
+    if 0 not in tensor.shape and (tensor.offset + reach >= numbers or prod(tensor.shape) > numbers):
+        raise ValueError("a tensor reaches beyond its storage")
     strides = [stride * step for stride in tensor.strides]
     return np.ndarray(tensor.shape, tensor.dtype, storage, tensor.offset * step, strides)
 

@@ -157,11 +157,11 @@ def print_run(run: "Run") -> None:
     for line in _about_backbone(run.record["recipe"]["layers"]):
         show(f"Backbone   {line}")
     show(f"Test       {_with_interval(metrics['test'])}")
-    _print_rarest(metrics["counts"]["train"], metrics["test"]["per_class"])
     if metrics["test"]["pictures"] < _FEW_TESTED and "cross_validation" in metrics:
         show(
             f"           in {metrics['cross_validation']['folds']} folds {_with_interval(metrics['cross_validation'])}"
         )
+    _print_rarest(metrics["counts"]["train"], metrics["test"]["per_class"])
     show(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
     show(f"Sure       {_promise(metrics['selective'])}")
     for sentence in metrics["verdict"]["sentences"]:

@@ -17,7 +17,7 @@ from pawlab.card import CONFIDENCE, Curve, Point
 TARGETS = (0.99, 0.95, 0.90)  # of which the highest is promised that answers enough
 LEAST_COVERAGE = 0.5  # is enough
 _LEAST_PROMISED = 0.5
-_MOST_TRIED = 1000  # thresholds
+_MOST_TRIED = 5000  # thresholds
 
 
 def curve_of(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) -> Curve:
@@ -33,8 +33,11 @@ def curve_of(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) 
     points: list[Point] = []
     for place in np.unique(np.linspace(0, len(levels) - 1, _MOST_TRIED).round().astype(int))[::-1].tolist():
         hits, answered = int(right[place]), place + 1
-        bound = float(beta.ppf(1 - CONFIDENCE, hits, answered - hits + 1)) if hits else 0.0
-        if levels[place] > below[place] and bound > (points[-1].promised if points else _LEAST_PROMISED):
+        most = points[-1].promised if points else _LEAST_PROMISED
+        if hits <= most * answered or levels[place] == below[place]:
+            continue  # its bound is lower still, or answers of the same probability would be parted
+        bound = float(beta.ppf(1 - CONFIDENCE, hits, answered - hits + 1))
+        if bound > most:
             points.append(Point(float(thresholds[place]), bound, answered / len(levels), hits / answered, answered))
     return Curve(tuple(points))
 

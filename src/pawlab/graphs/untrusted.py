@@ -26,7 +26,7 @@ def require_harmless(model: "ModelProto") -> None:
     _require_our_ends(model)
     for tensor in _constants(model):
         if tensor.external_data or tensor.data_location:
-            raise ValueError(f"its tensor '{tensor.name:.40}' lies in another file")
+            raise ValueError(f"its tensor '{_short(tensor.name)}' lies in another file")
         _require_moderate(tensor.name, list(tensor.dims))
         if len(tensor.raw_data) > _SMALL:
             tensor.ClearField("raw_data")
@@ -41,10 +41,16 @@ def require_plain_nodes(model: "ModelProto") -> None:
         raise ValueError("its graph has functions or sparse tensors, which pawlab doesn't take")
     for node in model.graph.node:
         if node.domain not in STANDARD_DOMAINS:
-            raise ValueError(f"it uses the operator '{node.op_type:.40}' of '{node.domain:.40}', not one of ONNX's own")
+            operator, domain = _short(node.op_type), _short(node.domain)
+            raise ValueError(f"it uses the operator '{operator}' of '{domain}', not one of ONNX's own")
         inner = any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
         if inner or node.op_type in _CONTROL_FLOW:
-            raise ValueError(f"its graph has control flow ({node.op_type:.40}), which pawlab doesn't take")
+            raise ValueError(f"its graph has control flow ({_short(node.op_type)}), which pawlab doesn't take")
+
+
+def _short(name: Any) -> str:
+    """Return a name from a file, shortened; one that isn't UTF-8 comes as bytes."""
+    return str(name)[:40]
 
 
 def _require_our_ends(model: "ModelProto") -> None:
@@ -81,4 +87,5 @@ def _inferred(model: "ModelProto") -> Iterator[Any]:
 
 def _require_moderate(name: str, lengths: list[int]) -> None:
     if prod(lengths) > MOST_VALUES:
-        raise ValueError(f"its tensor '{name:.40}' would hold {prod(lengths):,} values; {MOST_VALUES:,} are the most")
+        values, most = f"{prod(lengths):,}", f"{MOST_VALUES:,}"
+        raise ValueError(f"its tensor '{_short(name)}' would hold {values} values; {most} are the most")
