@@ -1,6 +1,7 @@
 """What a classifier promises, and how another promise is asked for: card, file, Python and command line."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,16 @@ def test_predict_and_export_take_another_promise(
     question = "predict", model, tmp_path / "reddish.png", "--format", "json"
     answers = [json.loads(run(*question, *more)) for more in ((), ("--sure-at", "0.99"))]
     assert [answer[0]["sure"] for answer in answers] == [True, False]
+    (tmp_path / "more" / "red").mkdir(parents=True)
+    shutil.copy(tmp_path / "reddish.png", tmp_path / "more" / "red" / "1.png")
+    Image.new("RGB", (30, 20), (250, 0, 0)).save(tmp_path / "more" / "red" / "2.png")
+    scores = [
+        json.loads(run("evaluate", model, tmp_path / "more", "--json", *more)) for more in ((), ("--sure-at", "0.99"))
+    ]
+    assert [score["selective"]["coverage"] for score in scores] == [1.0, 0.5]
+    assert "Sure       of 50.0% of the pictures, 100.0% of them right" in run(
+        "evaluate", model, tmp_path / "more", "--sure-at", "0.99"
+    )
     run("export", model, "--to", "onnx", "--out", tmp_path / "strict.onnx", "--sure-at", "0.99")
     assert Classifier.load(tmp_path / "strict.onnx").card == CARD.sure_at(0.99)
     assert json.loads((tmp_path / "strict.onnx.json").read_text(encoding="utf-8"))["target"] == 0.99

@@ -445,7 +445,7 @@ def test_calibration_is_told_before_and_after_and_in_words(tmp_path: Path) -> No
     }
     page = made_page(replace(material, metrics={**material.metrics, **trust}), tmp_path)
     assert "they are 1.2% off on average" in page.text
-    assert "before its probabilities were calibrated on the validation pictures it was 3.5%." in page.text
+    assert "before calibration it was 3.5%." in page.text
     assert "probability is 76.0% or more and the picture is like those that it was trained on" in page.text
     assert "test 80.0% 99.0% 25.0%" in page.text
     says = next(drawing["aria-label"] for drawing in page.all("svg") if "by their probability" in drawing["aria-label"])

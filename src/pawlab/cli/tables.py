@@ -199,6 +199,10 @@ def print_skipped(kinds: Sequence[dict[str, Any]], rest: str = "") -> None:
 def print_evaluation(scored: dict[str, Any]) -> None:
     """Print a score, that of the rarest class, and each class's recall and precision."""
     show(f"Test       {_with_interval(scored)}")
+    answered = scored["selective"]
+    if answered["coverage"] < 1:
+        right = "none of them" if answered["accuracy"] is None else f"{answered['accuracy']:.1%} of them"
+        show(f"Sure       of {answered['coverage']:.1%} of the pictures, {right} right")
     show(f"Classes    balanced accuracy {scored['balanced_accuracy']:.1%}, macro F1 {scored['macro_f1']:.3f}")
     pictures = {name: row["pictures"] for name, row in scored["per_class"].items() if row["pictures"]}
     _print_rarest(pictures, scored["per_class"])

@@ -14,6 +14,7 @@ from pawlab.evaluation.calibration import calibration_error
 from pawlab.evaluation.confusion import confusion_counts, mean_over_classes, normalised, per_class
 from pawlab.evaluation.curves import Curves, threshold_curves
 from pawlab.evaluation.metrics import Score, log_loss, score
+from pawlab.evaluation.selective import selective
 from pawlab.images import PictureInfo
 from pawlab.progress import Progress, silent
 
@@ -97,6 +98,7 @@ class Evaluation:
             **self.metrics,
             "classes": list(self.classes),
             "by_class": former,
+            "selective": selective(self.correct, self.sure),
             "confusion": self.confusion.tolist(),
             "seen_in_training": self.seen,
             "set_aside": [{"picture": item.name, "reason": item.reason} for item in self.skipped],
