@@ -36,7 +36,8 @@ def repeat(trainer: Trainer, dataset: Dataset, recipe: Recipe, source: FeatureSo
         )
         place = settings.folder / f"{fold + 1}"
         place.mkdir(parents=True, exist_ok=True)
-        fitted = trainer(replace(dataset, pictures=others), recipe, source, replace(settings, folder=place))
+        data = replace(dataset, pictures=others + dataset.split("test"))
+        fitted = trainer(data, recipe, source, replace(settings, folder=place))
         if fitted.interrupted:
             raise KeyboardInterrupt
         scored = [pictures[one] for one in held_out]
