@@ -53,7 +53,7 @@ def _here(out: Path | None) -> Path | None:
     return out
 
 
-_NOT_ASKED = frozenset(("resume", "extend", "as_json", "quiet", "verbose"))  # of training itself
+_NOT_ASKED = frozenset(("resume", "extend", "settings", "as_json", "quiet", "verbose"))  # of training itself
 _TOKEN = "none on this machine alone, else one is made up"
 _MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
@@ -95,6 +95,15 @@ def train(
         Literal["auto", "none", "weights"], typer.Option(help="Whether a probe weighs all classes alike.")
     ] = "auto",
     cv: Annotated[int | None, _option("Cross-validate the recipe with so many folds.", "5 for probes", min=2)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a number of the recipe: learning_rate=1e-3, dropout=0.3, conv.filters=64; repeatable.",
+            show_default=False,
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
     fit: Annotated[ResizeMode | None, typer.Option(hidden=True)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
@@ -108,6 +117,7 @@ def train(
     from pawlab import pipeline
     from pawlab.cli.tables import print_run
     from pawlab.recipes import choose_recipe
+    from pawlab.recipes.settings import read_settings
 
     if resume is not None:
         _require_nothing_beside_resume(context)
@@ -118,9 +128,12 @@ def train(
     elif data is None:
         raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
     else:
-        pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
+        changed = read_settings(settings or ())
+        pipeline.require_effect(
+            choose_recipe(recipe, changed), {"--epochs": epochs is not None, "--tensorboard": tensorboard}
+        )
         asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
-        asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "progress": bar}
+        asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "set": changed, "progress": bar}
         run = pipeline.train(**asked)  # which takes our options under their names
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})

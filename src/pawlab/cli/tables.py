@@ -15,6 +15,7 @@ from pawlab.evaluation.confusion import rarest_class
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.names import on_terminal
 from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.settings import setting_texts
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ def print_run(run: "Run") -> None:
     for note in metrics["notes"]:
         show(f"Read       {note}")
     show(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
+    if changed := setting_texts(run.record["request"].get("set", {})):
+        show(f"Recipe     {run.record['request']['recipe']} with {', '.join(changed)}")
     for line in _about_backbone(run.record["recipe"]["layers"]):
         show(f"Backbone   {line}")
     show(f"Test       {_with_interval(metrics['test'])}")
