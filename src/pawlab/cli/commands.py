@@ -11,6 +11,7 @@ import typer
 
 from pawlab import __version__
 from pawlab.cli.options import levelled, takes_data
+from pawlab.cli.runs import runs_app
 from pawlab.cli.terminal import Terminal, bar, say, show, show_json
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import NetworkError, PawlabError, counted
@@ -29,6 +30,7 @@ data_app = typer.Typer(help="Known data sets.")
 app.add_typer(data_app, name="data")
 cache_app = typer.Typer(help="What pawlab keeps to save time; PAWLAB_CACHE_MB limits it.")
 app.add_typer(cache_app, name="cache")
+app.add_typer(runs_app, name="runs")
 
 _DATA_HELP = (
     "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its "

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -234,6 +235,7 @@ class Context:
         return {
             "request": self.request.to_dict(),
             "seed": self.request.seed,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "data": {
                 "given": redacted(self.request.data),
                 "name": self.dataset.name,
