@@ -68,7 +68,7 @@ def list_(
         show(f"No runs in {folder}.")
     for run in found:
         if run.problem:
-            say(f"damaged: {run.problem}")
+            say(run.problem)
     if sort == "test" and len(found) > 1:
         say("Choose by validation: of many test scores the best is one that was lucky, too high for new pictures.")
 
@@ -123,7 +123,8 @@ def _agreed(folders: list[Path]) -> bool:
         test = "" if run is None or run.test is None else f", test accuracy {run.test['accuracy']:.1%}"
         say(f"{folder}: {'' if run is None else f'{run.recipe} on {run.data}, {run.state}{test}'}", always=True)
     what = "it" if len(folders) == 1 else f"these {len(folders)}"
-    return typer.confirm(f"Delete {what} for good?", err=True)
+    print(f"Delete {what} for good? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _print_side_by_side(found: "SideBySide") -> None:
