@@ -28,7 +28,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     [
         ("train --recpie x", f"there is no option --recpie. Did you mean '--recipe'? `pawlab train {SHOWS}"),
         ("--verison", f"there is no option --verison. Did you mean '--version'? `pawlab {SHOWS}"),
-        ("train --quux", f"there is no option --quux. `pawlab train {SHOWS}"),
+        ("train --zzz", f"there is no option --zzz. `pawlab train {SHOWS}"),
         ("trian x", f"there is no command 'trian'. Did you mean 'train'? `pawlab {SHOWS}"),
         ("data gte x", f"there is no command 'gte'. Did you mean 'get'? `pawlab data {SHOWS}"),
         ("data", f"a command is missing: list or get. `pawlab data {SHOWS}"),
