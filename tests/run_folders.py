@@ -14,7 +14,7 @@ def make_run(
     folder: Path,
     *,
     recipe: str = "fast",
-    data: str = "photos",
+    data: str | dict[str, str] = "photos",
     accuracy: float | None = 0.9,
     seconds: float = 7.4,
     **record: Any,
@@ -24,7 +24,7 @@ def make_run(
     began = {
         "request": {"data": f"{data}/", "recipe": recipe, "own_recipe": None},
         "date": "2026-11-26T12:00:00+00:00",
-        "data": {"name": data, "fingerprint": "abc"},
+        "data": {"name": data, "fingerprint": "abc"} if isinstance(data, str) else data,
     }
     ended = {} if accuracy is None else {"recipe": {"name": recipe}, "interrupted": False}
     (folder / "run.json").write_text(json.dumps({**began, **ended, **record}))
