@@ -34,9 +34,7 @@ def _require_no_slip(word: str, commands: list[str]) -> None:
         raise PawlabError(f"there is no folder {word}, nor such a command of `pawlab runs`.{hint}")
 
 
-runs_app = typer.Typer(
-    cls=_ListedByDefault, help="What was trained: a table of it, two of it side by side; `pawlab runs DIR` lists DIR."
-)
+runs_app = typer.Typer(cls=_ListedByDefault, help="Runs that are there. `pawlab runs DIR` lists those in DIR.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 _RUN = "A run's folder, or its name in runs/."
 
@@ -44,7 +42,7 @@ _RUN = "A run's folder, or its name in runs/."
 @runs_app.command(_LIST)
 @levelled
 def list_(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the runs lie, at any depth.")] = Path("runs"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the runs lie, at any depth.")] = Path("runs"),
     sort: Annotated[
         str,
         typer.Option(help="A column. The best scores, latest dates and shortest times come first.", metavar="COLUMN"),
@@ -93,7 +91,7 @@ def compare(
 @runs_app.command()
 @levelled
 def delete(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=_RUN, show_default=False)],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help=_RUN, show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Delete runs for good, after asking; what isn't a run's own is kept, and so is a run that is being trained."""
