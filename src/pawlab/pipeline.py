@@ -119,7 +119,7 @@ def train(
     return run
 
 
-def _writable(out: str | Path | None, overwrite: bool) -> tuple[Path | None, str | None]:
+def _writable(out: str | Path | None, overwrite: bool) -> tuple[str | Path | None, str | None]:
     """Return the folder or the address that `out` names. That it can be written is known before the work."""
     place, address = here_or_there(out)
     folder = None if place is None else Path(place)
