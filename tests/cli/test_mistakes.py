@@ -36,7 +36,7 @@ def refusal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
             "train my photos",
             f"this is too many: photos. A name with spaces in it goes in quotes. `pawlab train {SHOWS}",
         ),
-        ("predict", f"MODEL is missing: a run's folder, or its model.onnx. `pawlab predict {SHOWS}"),
+        ("evaluate", f"MODEL is missing: a run's folder, or its model.onnx. `pawlab evaluate {SHOWS}"),
         (
             "compare sample",
             "--recipes is missing: names with commas between; `all` stands for the seventeen published ones. "
