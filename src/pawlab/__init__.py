@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from pawlab.review.queue import review_queue as review_queue
     from pawlab.review.sorting import sort_pictures as sort_pictures
     from pawlab.review.suggest import suggest as suggest
+    from pawlab.runs.deletion import delete_run as delete_run
+    from pawlab.runs.listing import list_runs as list_runs
     from pawlab.runs.record import Run as Run
+    from pawlab.runs.side_by_side import compare_runs as compare_runs
 
     load = Classifier.load
 
@@ -56,7 +59,10 @@ _HOMES = {
     "review.queue": ("review_queue",),
     "review.sorting": ("sort_pictures",),
     "review.suggest": ("suggest",),
+    "runs.deletion": ("delete_run",),
+    "runs.listing": ("list_runs",),
     "runs.record": ("Run",),
+    "runs.side_by_side": ("compare_runs",),
 }
 __all__ = sorted(["load", *(name for names in _HOMES.values() for name in names)])
 

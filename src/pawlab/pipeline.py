@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from pawlab.progress import Progress, notebook_bar, silent
 from pawlab.recipes import choose_recipe
 from pawlab.recipes.exchange import AUTO, require_probe, with_backbone
 from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.settings import require_once
 from pawlab.report.comparison import COMPARISON_PAGE, write_comparison
 from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
 from pawlab.report.shown import samples
@@ -69,6 +70,7 @@ def train(
     sure_at: float | None = None,
     balance: Balance = "auto",
     cv: int | None = None,
+    set: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     report: bool = True,
     tensorboard: bool = False,
@@ -86,21 +88,24 @@ def train(
     `backbone="auto"`; 5 where None. `sure_at`: the share of answers that must be right, above 0 and below 1; the
     classifier says "not sure" to the rest. By default the highest of 0.99, 0.95 and 0.90 that can be kept for half of
     the pictures. `balance`: whether a probe weighs all classes alike: weights, none, or auto, whichever has the smaller
-    out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have five in any case. `report`: whether
-    to make plots and report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of
-    `resize_mode`. `reading`: the fields of `DataOptions`, on how the data is read and split.
+    out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have five in any case. `set`: numbers of
+    the recipe to change, as in {"learning_rate": 1e-3}; see `recipes.settings`. `report`: whether to make plots and
+    report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
+    `reading`: the fields of `DataOptions`, on how the data is read and split.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
     """
-    watch, chosen, mode = Stopwatch(), choose_recipe(recipe), resize_mode or _renamed(fit)
-    options = DataOptions(**reading)
+    watch, mode, settings = Stopwatch(), resize_mode or _renamed(fit), dict(set or {})
+    chosen = choose_recipe(recipe, settings)
+    _require_once(settings, epochs, mode, backbone)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     automatic = _is_automatic(chosen, backbone, weights, minutes)
     if backbone is not None and not automatic:
         chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
-    request = replace(request, options=options, minutes=minutes, sure_at=sure_at, balance=balance, cv=cv)
+    more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "set": settings}
+    request = replace(request, options=DataOptions(**reading), **more)
     _require_folds(chosen, cv)
     place, address = _writable(out, overwrite)
     read = _read(request, watch, progress)
@@ -114,7 +119,7 @@ def train(
     return run
 
 
-def _writable(out: str | Path | None, overwrite: bool) -> tuple[Path | None, str | None]:
+def _writable(out: str | Path | None, overwrite: bool) -> tuple[str | Path | None, str | None]:
     """Return the folder or the address that `out` names. That it can be written is known before the work."""
     place, address = here_or_there(out)
     folder = None if place is None else Path(place)
@@ -124,6 +129,15 @@ def _writable(out: str | Path | None, overwrite: bool) -> tuple[Path | None, str
         with reserved_folder(folder, "", "", overwrite):
             pass
     return folder, address
+
+
+def _require_once(
+    settings: dict[str, Any], epochs: int | None, mode: ResizeMode | None, backbone: str | Path | None
+) -> None:
+    """Raise RecipeError for what is said by an option of its own and by a setting."""
+    require_once({"epochs": epochs, "resize_mode": mode}, settings)
+    if backbone is not None and (sizes := [name for name in ("height", "width") if name in settings]):
+        raise RecipeError(f"--backbone brings its own size. Leave out --set {' and --set '.join(sizes)}.")
 
 
 def _is_automatic(

@@ -348,7 +348,7 @@ def test_mistakes_get_one_line_and_exit_code_2(
         (("train", learnable_folder, "--out", file / "run"), f"can't write the run to {file / 'run'}"),
         (("train", learnable_folder, "--fit", "stretch"), "`pawlab train --help` shows more."),
         (("train",), "say which pictures to train on"),
-        (("trian", learnable_folder), "No such command 'trian'. Did you mean 'train'?"),
+        (("trian", learnable_folder), "there is no command 'trian'. Did you mean 'train'?"),
         (
             (
                 "train",

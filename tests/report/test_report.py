@@ -487,6 +487,10 @@ def test_the_command_has_the_options_that_were_given(tmp_path: Path) -> None:
     page = made_page(made_material(tmp_path / "data", ["cats", "dogs"]), tmp_path)
     assert 'pawlab train "my photos/" --recipe fast --seed 7 --epochs 3 --resize-mode crop' in page.text
     assert 'pawlab predict "runs/made up" photos/' in page.text
+    material = made_material(tmp_path / "again", ["cats", "dogs"])
+    material.record["request"]["set"] = {"learning_rate": 0.001, "conv.activation": "relu", "rescale": [1, 2.5]}
+    page = made_page(material, tmp_path)
+    assert '--set learning_rate=0.001 --set conv.activation=relu --set "rescale=[1, 2.5]"' in page.text
 
 
 def test_progress_is_told_to_the_end(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import json
 import shutil
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,20 @@ import pytest
 from page_checks import read_page
 from pawlab import pipeline as workflow
 from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.known import KNOWN_DATA
 from pawlab.errors import MissingExtraError, OutputError, RecipeError, WeightsError
 from pawlab.evaluation.history import read_history
 from pawlab.graphs import keras_runtime
 from pawlab.pipeline import compare
 from pawlab.recipes import RECIPES, find_recipe
 from pawlab.recipes.recipe import Recipe
+from pawlab.runs.comparison import Compared, Comparison, on_page
 from pawlab.runs.record import Run
 from pawlab.trainers import linear_probe
 from pawlab.trainers.fitted import Fitted
 from pawlab.trainers.table import TRAINERS
 from quick_training import SMALL, interrupting
+from run_folders import make_run, with_predictions
 
 
 def test_what_is_done_is_not_done_again(learnable_folder: Path, tmp_path: Path) -> None:
@@ -48,6 +52,37 @@ def test_each_is_held_against_the_best_on_the_same_test_pictures(
     assert against[1]["against_best"]["better"] is None  # of 6 pictures
     header, lines = found.table()
     assert [line[header.index("vs best")] for line in lines] == ["is it", "unclear"]
+
+
+def test_the_tutorials_figures_stand_beside_their_own_pictures_alone(tmp_path: Path) -> None:
+    (cats_and_dogs,) = (known.fingerprint for known in KNOWN_DATA if known.name == "cats-and-dogs")
+    own = replace(find_recipe("a1"), name="own", published={"val_stable": [0.5, 0.6]})
+    columns = {}
+    for data in (cats_and_dogs, "others"):
+        run = ended_on(tmp_path / data, fingerprint=data)
+        for recipe in (find_recipe("a1"), find_recipe("fast"), own):
+            item = Compared(recipe, run)
+            header, (line,) = Comparison([item]).table()
+            columns[data, recipe.name] = dict(zip(header, line, strict=True)).get("published")
+            assert on_page(item, None).published == (tuple(item.published.get("val_stable", ())) or None)
+    low, high = find_recipe("a1").published["val_stable"]
+    assert columns == {
+        (cats_and_dogs, "a1"): f"{low:.2f}-{high:.2f}",
+        (cats_and_dogs, "fast"): None,
+        (cats_and_dogs, "own"): "0.50-0.60",
+        ("others", "a1"): None,
+        ("others", "fast"): None,
+        ("others", "own"): "0.50-0.60",
+    }
+
+
+def ended_on(folder: Path, fingerprint: str) -> Run:
+    """A run on data of this fingerprint, with all that a comparison shows."""
+    run = Run(with_predictions(make_run(folder, data={"name": "x", "fingerprint": fingerprint}), {"aa": True}))
+    verdict = {"stable_range": [0.7, 0.8], "overfit": None}
+    shown = {**run.metrics, "parameters": {"total": 1, "trainable": 1}, "verdict": verdict}
+    (folder / "metrics.json").write_text(json.dumps(shown))
+    return Run(folder)
 
 
 def swapped(row: str) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from pawlab import __version__
 from pawlab.cli.options import levelled, takes_data
+from pawlab.cli.runs import runs_app
 from pawlab.cli.terminal import Terminal, bar, say, show, show_json
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import NetworkError, PawlabError, counted
@@ -29,6 +30,7 @@ data_app = typer.Typer(help="Known data sets.")
 app.add_typer(data_app, name="data")
 cache_app = typer.Typer(help="What pawlab keeps to save time; PAWLAB_CACHE_MB limits it.")
 app.add_typer(cache_app, name="cache")
+app.add_typer(runs_app, name="runs")
 
 _DATA_HELP = (
     "A folder with one subfolder per class, or with train/ and validation/ of such; a zip or tar of either; its "
@@ -53,7 +55,7 @@ def _here(out: Path | None) -> Path | None:
     return out
 
 
-_NOT_ASKED = frozenset(("resume", "extend", "as_json", "quiet", "verbose"))  # of training itself
+_NOT_ASKED = frozenset(("resume", "extend", "settings", "as_json", "quiet", "verbose"))  # of training itself
 _TOKEN = "none on this machine alone, else one is made up"
 _MANY = 50  # pictures, for which predicting shows a bar
 ResizeMode = Literal["squash", "crop", "pad"]
@@ -95,6 +97,15 @@ def train(
         Literal["auto", "none", "weights"], typer.Option(help="Whether a probe weighs all classes alike.")
     ] = "auto",
     cv: Annotated[int | None, _option("Cross-validate the recipe with so many folds.", "5 for probes", min=2)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a number of the recipe: learning_rate=1e-3, dropout=0.3, conv.filters=64; repeatable.",
+            show_default=False,
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
     fit: Annotated[ResizeMode | None, typer.Option(hidden=True)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
@@ -108,6 +119,7 @@ def train(
     from pawlab import pipeline
     from pawlab.cli.tables import print_run
     from pawlab.recipes import choose_recipe
+    from pawlab.recipes.settings import read_settings
 
     if resume is not None:
         _require_nothing_beside_resume(context)
@@ -118,9 +130,12 @@ def train(
     elif data is None:
         raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
     else:
-        pipeline.require_effect(choose_recipe(recipe), {"--epochs": epochs is not None, "--tensorboard": tensorboard})
+        changed = read_settings(settings or ())
+        pipeline.require_effect(
+            choose_recipe(recipe, changed), {"--epochs": epochs is not None, "--tensorboard": tensorboard}
+        )
         asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
-        asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "progress": bar}
+        asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "set": changed, "progress": bar}
         run = pipeline.train(**asked)  # which takes our options under their names
     if as_json:
         show_json({"run": str(run.folder), **run.metrics})

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from pawlab.cli.commands import app
+from pawlab.cli.mistakes import sentence_on
 from pawlab.cli.terminal import drop_output, prepare_streams, say
 from pawlab.errors import PawlabError, lack_of_memory, system_sentence
 from pawlab.names import on_terminal
@@ -187,10 +188,7 @@ def _former_names() -> Iterator[None]:
 
 
 def _report_mistake(error: Exception) -> int:
-    if isinstance(error, typer.TyperException):
-        message = f"{error.format_message()} `{_command_named()} --help` shows more."
-    else:
-        message = str(error)
+    message = sentence_on(error, _command_named()) if isinstance(error, typer.TyperException) else str(error)
     say(f"pawlab: {' '.join(message.split())}", always=True)
     return 2
 

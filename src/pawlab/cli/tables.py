@@ -15,6 +15,7 @@ from pawlab.evaluation.confusion import rarest_class
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.names import on_terminal
 from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.settings import setting_texts
 from pawlab.recipes.summary import count_parameters, recipe_document, summarise
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _STYLES = {"serious": "bold red", "warning": "bold yellow", "note": "bold"}
 _SHOWN = 5  # pictures, or groups of them, of a finding: enough to see what is meant
 _KINDS = 5  # of skipped files
 _PIPE_WIDTH = 120
+_ANY_WIDTH = 10_000
 _FEW_TESTED = 200  # pictures, below which the folds' score stands beside the test's
 _LONG = frozenset(
     {"model", "path", "options", "licence", "origin", "class", "layer"}
@@ -35,16 +37,19 @@ _RIGHT = frozenset(
 )
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of text under their header; numbers are aligned right and are never broken."""
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], in_lines: bool = False) -> None:
+    """Print rows of text under their header; numbers are aligned right and are never broken.
+
+    `in_lines`: of many columns: where a terminal is too narrow any of them may wrap, and in a pipe none does.
+    """
     table = Table(box=box.SIMPLE_HEAD)
     for name in header:
         justify: Literal["left", "right"] = "right" if name in _RIGHT else "left"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG)
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _LONG and not in_lines)
     for row in rows:
         table.add_row(*map(on_terminal, row))
     console = _console()
-    (console if console.is_terminal else _console(width=_PIPE_WIDTH)).print(table)
+    (console if console.is_terminal else _console(width=_ANY_WIDTH if in_lines else _PIPE_WIDTH)).print(table)
 
 
 def print_changes(changed: dict[str, Any]) -> None:
@@ -154,6 +159,8 @@ def print_run(run: "Run") -> None:
     for note in metrics["notes"]:
         show(f"Read       {note}")
     show(f"Pictures   {sum(counts.values()):,} in {classes} classes: {splits}; overlap: {metrics['overlap']}")
+    if changed := setting_texts(run.record["request"].get("set", {})):
+        show(f"Recipe     {run.record['request']['recipe']} with {', '.join(changed)}")
     for line in _about_backbone(run.record["recipe"]["layers"]):
         show(f"Backbone   {line}")
     show(f"Test       {_with_interval(metrics['test'])}")

@@ -87,6 +87,11 @@ def is_known(name: str) -> bool:
     return any(known.name == name for known in KNOWN_DATA)
 
 
+def fingerprint_of(name: str) -> str:
+    """Return the fingerprint of a known data set. Raises DataError where there's none of that name."""
+    return _find(name).fingerprint
+
+
 def known_name_like(given: str) -> str:
     """Return ` Did you mean 'x'?` for a known data set whose name is near, or an empty string."""
     return did_you_mean(given.replace("_", "-"), [known.name for known in KNOWN_DATA])

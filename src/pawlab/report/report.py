@@ -22,6 +22,7 @@ from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES
 from pawlab.recipes.own import is_recipe_file
 from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.settings import setting_texts
 from pawlab.report import plots
 from pawlab.report.audit import preview, shown_findings
 from pawlab.report.glossary import explained
@@ -228,7 +229,7 @@ def _command(request: dict[str, Any]) -> str:
     options = {name: request[name] for name in names if request.get(name)}
     named = is_recipe_file(request["recipe"]) or request["recipe"] in {recipe.name for recipe in RECIPES}
     if request.get("own_recipe") and not named:
-        options.pop("backbone", None)  # the recipe holds it
+        options.pop("backbone", None)  # the recipe holds it, and what was set
         arguments = "".join(f", {name}={value!r}" for name, value in {"seed": request["seed"], **options}.items())
         return (
             "import json, pawlab\nfrom pawlab.recipes.recipe import Recipe\n\n"
@@ -238,4 +239,5 @@ def _command(request: dict[str, Any]) -> str:
         )
     given = "".join(f" --{name.replace('_', '-')} {quoted(str(value))}" for name, value in options.items())
     start = f"pawlab train {quoted(request['data'])} --recipe {quoted(request['recipe'])}"
-    return f"{start} --seed {request['seed']}{given}"
+    changed = "".join(f" --set {quoted(text)}" for text in setting_texts(request.get("set", {})))
+    return f"{start} --seed {request['seed']}{given}{changed}"

@@ -1,6 +1,5 @@
 """Several runs on the same pictures, side by side."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,21 +7,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-
 from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.known import fingerprint_of
 from pawlab.errors import OutputError, RecipeError
 from pawlab.evaluation.history import Epoch
-from pawlab.evaluation.paired import Paired, paired
+from pawlab.evaluation.paired import Paired
 from pawlab.graphs.keras_runtime import require_keras
 from pawlab.notebook import comparison_html
-from pawlab.recipes import RECIPES, choose_recipe
+from pawlab.recipes import PUBLISHED, RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun
-from pawlab.runs.record import PREDICTIONS_FILE, RUN_FILE, Run
+from pawlab.runs.record import RUN_FILE, Run
 from pawlab.runs.request import Request
+from pawlab.runs.side_by_side import correct_by_picture, paired_by_picture
 from pawlab.storage import COMPARISON_FILE
 
+_TUTORIALS_DATA = fingerprint_of("cats-and-dogs")
 _OTHER = {"seed": "another seed", "epochs": "another number of epochs"}
 
 
@@ -51,21 +51,23 @@ class Compared:
             "overfit": metrics["verdict"]["overfit"],
             "validation": metrics["validation"],
             "test": metrics["test"],
-            "published": self.recipe.published,
+            "published": self.published,
         }
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """Return what the recipe's source reports, where it is of these pictures: the tutorials' is of cats-and-dogs.
+
+        What a recipe of the user's own says was published is the user's to judge.
+        """
+        data = self.run.record["data"]["fingerprint"]
+        return {} if self.recipe in PUBLISHED and data != _TUTORIALS_DATA else self.recipe.published
 
     @property
     def score(self) -> tuple[float, float]:
         """Return what the best is chosen by: validation accuracy, then loss."""
         validation = self.run.metrics["validation"]
         return validation["accuracy"], -validation["loss"]
-
-    @property
-    def correct(self) -> dict[str, bool]:
-        """Return whether each test picture, by name, was predicted correctly."""
-        with (self.run.folder / PREDICTIONS_FILE).open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-        return {row["path"]: row["predicted"] == row["label"] for row in rows}
 
 
 class Comparison(tuple[Compared, ...]):
@@ -85,9 +87,15 @@ class Comparison(tuple[Compared, ...]):
 
     @property
     def against_best(self) -> dict[str, Paired]:
-        """Return, by recipe, each of the others against the best in validation, on the same test pictures."""
-        best = self.best.correct
-        return {item.recipe.name: _paired(item.correct, best) for item in self if item is not self.best}
+        """Return, by recipe, each of the others against the best in validation, on the test pictures that both have: a
+        decoder of another version may have skipped one.
+        """
+        best, chosen = self.best, correct_by_picture(self.best.run.folder)
+        return {
+            item.recipe.name: paired_by_picture(correct_by_picture(item.run.folder), chosen)
+            for item in self
+            if item is not best
+        }
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Return a row per recipe, as comparison.json holds it; `against_best` is None for the best itself."""
@@ -95,19 +103,14 @@ class Comparison(tuple[Compared, ...]):
         return [{**item.to_dict(), "against_best": against.get(item.recipe.name)} for item in self]
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """Return it as people read it, in text: the header, and a line per recipe."""
+        """Return it as people read it, in text: the header, and a line per recipe; `published` where anything is."""
         against = self.against_best
         lines = [_line(item.to_dict(), against.get(item.recipe.name)) for item in self]
-        return tuple(lines[0]), [tuple(line.values()) for line in lines]
+        shown = [name for name in lines[0] if name != "published" or any(line[name] for line in lines)]
+        return tuple(shown), [tuple(line[name] for name in shown) for line in lines]
 
     def _repr_html_(self) -> str:
         return comparison_html(*self.table(), self.page.with_name(COMPARISON_PICTURE))
-
-
-def _paired(one: dict[str, bool], other: dict[str, bool]) -> Paired:
-    """Compare by the pictures that both have: a decoder of another version may have skipped one."""
-    names = [name for name in one if name in other]
-    return paired(*(np.array([of[name] for name in names], bool) for of in (one, other)))
 
 
 def _line(row: dict[str, Any], against_best: Paired | None) -> dict[str, str]:
@@ -138,7 +141,7 @@ def _range(bounds: Sequence[float]) -> str:
 
 def on_page(compared: Compared, against_best: Paired | None) -> ComparedRun:
     """Return what the page shows of a run. `against_best`: the run against the best one; None for the best itself."""
-    run, published = compared.run, compared.recipe.published.get("val_stable")
+    run, published = compared.run, compared.published.get("val_stable")
     return ComparedRun(
         name=compared.recipe.name,
         title=compared.recipe.title,

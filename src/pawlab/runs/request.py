@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -51,6 +52,7 @@ class Request:
     balance: Balance = "auto"
     cv: int | None = None
     options: DataOptions = DEFAULT
+    set: dict[str, Any] = field(default_factory=dict)  # of the recipe; `own_recipe` has them already
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
     more: tuple[str, ...] = ()  # what a run was extended by, and all that it extends
     directory: str = ""  # the working folder, from which relative paths count
@@ -116,7 +118,7 @@ class Request:
     def from_record(record: dict[str, Any], path: Path) -> "Request":
         """Read it from what run.json holds. Raises OutputError where that is no request, RecipeError for its recipe."""
         values: Any = record.get("request", record.get("order"))  # its name until 0.1
-        known = {field.name for field in fields(Request)}
+        known = {one.name for one in fields(Request)}
         try:
             given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
             given |= {name: as_path(str(given[name])) for name in _PATHS if given.get(name)}
@@ -145,7 +147,7 @@ def _require_texts(request: Request) -> None:
     optional = (request.weights, request.resize_mode, request.backbone)
     if not all(isinstance(text, str) for text in (*texts, *(text for text in optional if text is not None))):
         raise TypeError("a name is a text")
-    if not isinstance(request.own_recipe, dict | None):
+    if not isinstance(request.own_recipe, dict | None) or not isinstance(request.set, dict):
         raise TypeError("a recipe is a table of values")
 
 
@@ -233,6 +235,7 @@ class Context:
         return {
             "request": self.request.to_dict(),
             "seed": self.request.seed,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "data": {
                 "given": redacted(self.request.data),
                 "name": self.dataset.name,
