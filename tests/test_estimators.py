@@ -75,10 +75,12 @@ def test_the_classifier_equals_scikit_learn_on_those_features(shapes: Labelled) 
     features = features_of(paths, Preprocess(SMALL, SMALL))
     mean, deviation = mean_and_deviation(features[:20])
     scaler = FunctionTransformer(lambda rows: (rows - mean) / deviation)
-    expected = make_pipeline(scaler, LogisticRegression(C=0.003, max_iter=1000)).fit(features[:20], labels[:20])
+    expected = make_pipeline(scaler, LogisticRegression(C=0.003, tol=1e-10, max_iter=5000)).fit(
+        features[:20], labels[:20]
+    )
     classifier = PictureClassifier(image_size=SMALL, C=0.003).fit(paths[:20], labels[:20])
     np.testing.assert_allclose(
-        classifier.predict_proba(paths[20:]), expected.predict_proba(features[20:]), rtol=0, atol=1e-5
+        classifier.predict_proba(paths[20:]), expected.predict_proba(features[20:]), rtol=0, atol=1e-4
     )
     assert list(classifier.predict(paths[20:])) == list(expected.predict(features[20:]))
     assert classifier.score(paths[20:], labels[20:]) == expected.score(features[20:], labels[20:])
@@ -211,8 +213,8 @@ def test_mistakes_are_told_in_one_line(shapes: Labelled, tmp_path: Path) -> None
         small.transform(paths[0])
     with pytest.raises(DataError, match=r"^X holds no pictures. Give at least one.$"):
         small.transform([])
-    with pytest.raises(RecipeError, match=r"^there is no backbone 'mobilenet'. Did you mean 'mobilenet_v2'\? "):
-        PictureFeatures("mobilenet").fit(paths)
+    with pytest.raises(RecipeError, match=r"^there is no backbone 'mobilenet_v5'. Did you mean 'mobilenet_v2'\?"):
+        PictureFeatures("mobilenet_v5").fit(paths)
     with pytest.raises(DataError, match=r"^C='auto' has too few different pictures to choose on. Add some, or give"):
         PictureClassifier(image_size=SMALL).fit(paths[:2] * 9, labels[:2] * 9)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

@@ -99,13 +99,13 @@ def train(
     watch, mode, settings = Stopwatch(), resize_mode or _renamed(fit), dict(set or {})
     chosen = choose_recipe(recipe, settings)
     _require_once(settings, epochs, mode, backbone)
-    require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     automatic = _is_automatic(chosen, backbone, weights, minutes)
     if backbone is not None and not automatic:
         chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "set": settings}
     request = replace(request, options=DataOptions(**reading), **more)
+    require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     _require_folds(chosen, cv)
     place, address = _writable(out, overwrite)
     read = _read(request, watch, progress)

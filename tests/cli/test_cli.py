@@ -267,6 +267,7 @@ def test_a_class_that_is_never_predicted_is_told(capsys: pytest.CaptureFixture[s
     print_evaluation(
         {
             **{"accuracy": 0.9, "ci95": [0.6, 0.98], "pictures": 10, "balanced_accuracy": 0.5, "macro_f1": 0.4737},
+            "selective": {"coverage": 1.0, "accuracy": 0.9, "errors_caught": 0.0},
             "per_class": {"common": {"pictures": 9, "recall": 1.0, "precision": 0.9, "f1": 0.947}, "rare": row},
         }
     )
