@@ -546,6 +546,21 @@ def test_data_run_and_model_may_lie_where_names_are_no_text(
     assert pawlab("export", "r\udcffn", "--to", "onnx", "--out", "m\udcff.onnx").code == 0
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Have the signals to end do what they do in a terminal: whoever started the tests may have had them ignored."""
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    usual: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        **{getattr(signal, name): signal.SIG_DFL for name in names},
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither signal")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_to_end_is_like_ctrl_c(
@@ -557,6 +572,7 @@ def test_a_signal_to_end_is_like_ctrl_c(
     assert signal.getsignal(number) == signal.SIG_DFL
 
 
+@pytest.mark.usefixtures("heeded")
 def test_an_interrupt_that_a_library_turns_into_its_own_error_ends_the_command(
     pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -595,6 +611,7 @@ class Dropping:
         raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("heeded")
 def test_an_interrupt_that_python_drops_still_ends_the_command(
     pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
