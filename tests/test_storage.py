@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -393,3 +394,14 @@ def test_a_temporary_cache_of_a_killed_process_goes_with_the_next(tmp_path: Path
     for end in ("os._exit(1)", "pass"):
         subprocess.run([sys.executable, "-c", code + end], env=environment, stderr=subprocess.PIPE, check=False)
         assert len(names(tmp_path)) == (1 if end != "pass" else 0)
+
+
+def test_where_there_is_no_home_a_temporary_cache_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    import platformdirs
+
+    def refused(*_: Any, **__: Any) -> Path:
+        raise RuntimeError("could not determine the home directory for '~/.cache'")
+
+    monkeypatch.delenv("PAWLAB_CACHE_DIR", raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_path", refused)
+    assert cache_dir("features").is_dir()

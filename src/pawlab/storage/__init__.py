@@ -58,9 +58,9 @@ def cache_dir(*parts: str) -> Path:
 def _users_cache() -> Path:
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("pawlab", appauthor=False)
-    with suppress(OSError):
-        if folder.is_absolute():  # without a home it begins with ~
+    with suppress(OSError, RuntimeError):  # without a home it begins with ~, or is refused
+        folder = user_cache_path("pawlab", appauthor=False)
+        if folder.is_absolute():
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):
                 return folder
