@@ -105,14 +105,6 @@ class Dataset:
             digest.update(f"{picture.name}\0{picture.label}\0{picture.sha256}\n".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
-    def skipped_by_kind(self) -> list[dict[str, Any]]:
-        """Count what was skipped by extension and reason, the most frequent first."""
-        counts = Counter((Path(item.name).suffix.lower(), item.reason) for item in self.skipped)
-        return [
-            {"extension": extension, "reason": reason, "files": files}
-            for (extension, reason), files in counts.most_common()
-        ]
-
     def joined(self, other: "Dataset") -> "Dataset":
         """Return the pictures of both; names of the other's begin with its name, and their splits are still open."""
         added = (replace(one, name=f"{other.name}/{one.name}", split=None) for one in other.pictures)

@@ -14,7 +14,6 @@ from pawlab.backbones.table import find_backbone
 from pawlab.card import CONFIDENCE, Card, SeenPictures
 from pawlab.classifier import FILE_NAME, Classifier, save_classifier
 from pawlab.datasets.dataset import Dataset, Picture, count_skipped
-from pawlab.datasets.groups import unit_numbers
 from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import count_overlap
 from pawlab.datasets.stats import Stats, baseline_accuracy, describe
@@ -44,7 +43,7 @@ from pawlab.runs.record import (
     write_split,
 )
 from pawlab.runs.request import Context
-from pawlab.trainers.cross_validation import OutOfFold, assign_folds, cross_validate
+from pawlab.trainers.cross_validation import OutOfFold, cross_validate, folds_of
 from pawlab.trainers.finish import Finished, finish_model
 from pawlab.trainers.fitted import Fitted
 from pawlab.trainers.graph_outputs import logits_of_pictures
@@ -127,8 +126,7 @@ def _label_issues(
     pictures = context.dataset.without(fitted.skipped).split("train") + finished.predicted.pictures + test.pictures
     extracted = context.source.features(pictures, context.source.backbone(_DEFAULT_BACKBONE, preprocess), preprocess)
     labels = np.array(context.dataset.class_indices(extracted.pictures))
-    contents, units = [one.sha256 for one in extracted.pictures], unit_numbers(extracted.pictures, context.near)
-    folds = assign_folds(labels, contents, units)
+    folds = folds_of(extracted.pictures, labels, context.near)
     judged = cross_validate(extracted.features, labels, folds, len(test.classes)).out_of_fold
     return find_label_issues(extracted.pictures, judged.logits, test.classes)
 

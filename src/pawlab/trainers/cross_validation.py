@@ -6,12 +6,14 @@ and validation pictures, and the probe that ships is fitted on all of them.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pawlab.datasets.dataset import Picture
+from pawlab.datasets.groups import Pair, unit_numbers
 from pawlab.evaluation.metrics import Labels, Logits
 from pawlab.progress import Progress, silent
 from pawlab.trainers.logistic import Rows, Solver
@@ -21,8 +23,8 @@ from pawlab.trainers.probe import (
     LinearProbe,
     Matrix,
     class_weights,
-    fit_probe,
-    mean_and_deviation,
+    fit_prepared,
+    prepare,
 )
 
 FOLDS = 5
@@ -95,6 +97,13 @@ def assign_folds(
     return result
 
 
+def folds_of(
+    pictures: Sequence[Picture], labels: Labels, near: Iterable[Pair] = (), folds: int = FOLDS
+) -> NDArray[np.int64]:
+    """Return each picture's fold (n,); copies, groups and those linked by a pair in `near` are in one."""
+    return assign_folds(labels, [picture.sha256 for picture in pictures], unit_numbers(pictures, near), folds)
+
+
 def cross_validate(
     features: Matrix,
     labels: Labels,
@@ -108,16 +117,15 @@ def cross_validate(
     `features`: (n, d); `labels`: (n,), class positions, each of which occurs; `folds`: (n,), two or more different. The
     same arrays give the same bits.
     """
-    mean, deviation = mean_and_deviation(features)
-    rows = Rows.of(((features - mean) / deviation).astype(np.float32), labels, classes)
+    prepared = prepare(features, labels, classes)
     without = (folds != np.unique(folds)[:, None]).astype(float)
     found = []
     for weighted in _to_try(balance, labels):
         weights = class_weights(labels, classes) if weighted else np.ones(classes)
-        found.append((weighted, *_along_c(rows, without, weights, folds, progress)))
+        found.append((weighted, *_along_c(prepared.rows, without, weights, folds, progress)))
     weighted, out_of_fold, losses = min(found, key=lambda one: one[1].loss)
     _, C = min((loss, C) for C, loss in losses.items())  # noqa: N806
-    probe = fit_probe(features, labels, C, balanced=weighted, rows=rows)
+    probe = fit_prepared(prepared, C, weighted)
     return CrossValidated(probe, out_of_fold, losses, weighted)
 
 

@@ -37,16 +37,6 @@ def outputs_of_pictures(
     return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
 
 
-def picture_features(
-    model: "ModelProto", pictures: Sequence[Picture], preprocess: Preprocess, progress: Progress = silent
-) -> Features:
-    """Return features (n, d) for pictures that can be decoded, as a finished graph computes them.
-
-    Raises ValueError where the graph holds no pretrained network.
-    """
-    return outputs_of_pictures(model, [FEATURES], pictures, preprocess, progress)[0]
-
-
 def logits_of_pictures(
     model: "ModelProto", pictures: Sequence[Picture], preprocess: Preprocess, progress: Progress = silent
 ) -> Logits:

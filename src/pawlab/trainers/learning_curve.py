@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.datasets.dataset import Dataset
-from pawlab.datasets.groups import Pair, units_of
+from pawlab.datasets.groups import Pair, unit_numbers
 from pawlab.evaluation.learning_curve import CurvePoint, LearningCurve, curve_point, learning_curve
 from pawlab.evaluation.metrics import Labels, cross_entropy
 from pawlab.features.source import FeatureSource
@@ -45,12 +45,7 @@ def curve_of(
         return learning_curve(())
     extracted = source.features(pictures, source.backbone(backbone, preprocess), preprocess)
     _, labels = np.unique(dataset.class_indices(extracted.pictures), return_inverse=True)
-    unit_of = {
-        picture.sha256: unit.pictures[0].sha256
-        for unit in units_of(extracted.pictures, near)
-        for picture in unit.pictures
-    }
-    units = [unit_of[picture.sha256] for picture in extracted.pictures]
+    units = [extracted.pictures[first].sha256 for first in unit_numbers(extracted.pictures, near)]
     return learning_curve(measure_curve(extracted.features, labels, units, seed, source.progress))
 
 

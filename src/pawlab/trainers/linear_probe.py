@@ -9,7 +9,6 @@ from time import perf_counter
 import numpy as np
 
 from pawlab.datasets.dataset import Dataset
-from pawlab.datasets.groups import unit_numbers
 from pawlab.datasets.splits import require_trainable
 from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.history import Epoch
@@ -18,7 +17,7 @@ from pawlab.features.source import FeatureSource
 from pawlab.graphs.edit import add_linear_classifier
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
-from pawlab.trainers.cross_validation import assign_folds, cross_validate
+from pawlab.trainers.cross_validation import cross_validate, folds_of
 from pawlab.trainers.fitted import Fitted, Settings
 
 
@@ -36,8 +35,7 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
 
     pictures, features = extracted.pictures, extracted.features
     labels = np.array(readable.class_indices(pictures))
-    contents, units = [picture.sha256 for picture in pictures], unit_numbers(pictures, settings.near)
-    folds = assign_folds(labels, contents, units, settings.folds)
+    folds = folds_of(pictures, labels, settings.near, settings.folds)
     found = cross_validate(features, labels, folds, len(dataset.classes), settings.balance, settings.progress)
     seconds, probe = perf_counter() - features_done, found.probe
     train, validation = (np.array([picture.split == name for picture in pictures]) for name in ("train", "validation"))

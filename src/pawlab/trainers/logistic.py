@@ -40,12 +40,14 @@ _JITTER = 1e-6  # of the mean diagonal, so that copies don't make a matrix singu
 class Rows:
     """Rows to fit: `columns` float32 (n, d + 1), the last of them 1; `labels` (n,), class positions.
 
+    `products`: float64 (d + 1, d + 1), of all columns with each other.
     `back`: float32 (d of the rows given, d), from coefficients of `columns` to theirs; None where they are the same.
     """
 
     columns: Matrix
     labels: Labels
     classes: int
+    products: Exact
     back: Exact | None
 
     @staticmethod
@@ -60,8 +62,8 @@ class Rows:
             factor = cholesky(products, lower=True)
             back = solve_triangular(factor, features.astype(np.float64), lower=True).T
             features = factor.astype(np.float32)
-        ones = np.ones((len(features), 1), np.float32)
-        return Rows(np.hstack([features, ones]), labels, classes, back)
+        columns = np.hstack([features, np.ones((len(features), 1), np.float32)])
+        return Rows(columns, labels, classes, _gram(columns), back)
 
     def original(self, solution: Exact) -> tuple[Exact, Exact]:
         """Return coefficients (d, classes) and biases (classes,) of the rows given, from a solution (d + 1, ...)."""
@@ -77,7 +79,7 @@ class Solver:
         self._weights = weights.T.astype(np.float32)  # (n, problems)
         occurs = np.stack([np.bincount(rows.labels, row, rows.classes) > 0 for row in weights])
         self._offset = np.where(occurs, 0, -np.inf).astype(np.float32)
-        self._products = _gram(rows.columns) * float(weights.mean())
+        self._products = rows.products * float(weights.mean())
         self._curvature = (1 - 1 / rows.classes) / rows.classes
         self._shape = len(weights), rows.columns.shape[1], rows.classes
         self._start: Exact = np.zeros(self._shape)

@@ -10,7 +10,7 @@ the L2 penalty, weighs each picture's loss against the penalty: it holds for mor
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,25 +48,34 @@ class LinearProbe:
         return result
 
 
-def fit_probe(
-    features: Matrix,
-    labels: Labels,
-    C: float,  # noqa: N803
-    balanced: bool = False,
-    rows: Rows | None = None,
-) -> LinearProbe:
+class Prepared(NamedTuple):
+    """Features and labels ready to be fitted: `rows`, standardised by `mean` and `deviation`, each float64 (d,)."""
+
+    rows: Rows
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+
+def prepare(features: Matrix, labels: Labels, classes: int) -> Prepared:
+    """Standardise features (n, d) with labels (n,), class positions."""
+    mean, deviation = mean_and_deviation(features)
+    return Prepared(Rows.of(((features - mean) / deviation).astype(np.float32), labels, classes), mean, deviation)
+
+
+def fit_probe(features: Matrix, labels: Labels, C: float, balanced: bool = False) -> LinearProbe:  # noqa: N803
     """Fit logistic regression on features (n, d), standardised. The same arrays give the same bits.
 
     Labels (n,) are of two classes or more, class positions from 0 without gaps. `balanced`: weight every class alike,
-    and put its true share back into the bias, so that probabilities stay those of the pictures given. `rows`: the same
-    features, prepared.
+    and put its true share back into the bias, so that probabilities stay those of the pictures given.
     """
-    mean, deviation = mean_and_deviation(features)
-    classes = int(labels.max()) + 1
-    if rows is None:
-        rows = Rows.of(standardised(features, mean, deviation), labels, classes)
-    weights = class_weights(labels, classes) if balanced else np.ones(classes)
-    solutions, _ = Solver(rows, weights[labels][np.newaxis]).fit(C, PRECISE)
+    return fit_prepared(prepare(features, labels, int(labels.max()) + 1), C, balanced)
+
+
+def fit_prepared(prepared: Prepared, C: float, balanced: bool = False) -> LinearProbe:  # noqa: N803
+    """Do what `fit_probe` says."""
+    rows, mean, deviation = prepared
+    weights = class_weights(rows.labels, rows.classes) if balanced else np.ones(rows.classes)
+    solutions, _ = Solver(rows, weights[rows.labels][np.newaxis]).fit(C, PRECISE)
     coefficients, bias = rows.original(solutions[0])
     folded = coefficients / deviation[:, np.newaxis]
     bias = bias - np.log(weights) - mean @ folded
@@ -76,12 +85,6 @@ def fit_probe(
 def class_weights(labels: Labels, classes: int) -> NDArray[np.float64]:
     """Return each class's weight (classes,): all classes together weigh the same, and a picture 1 on average."""
     return len(labels) / (classes * np.bincount(labels, minlength=classes))
-
-
-def standardised(features: Matrix, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> Matrix:
-    """Return float32 features (n, d) less `mean` (d,), over `deviation` (d,)."""
-    result: Matrix = ((features - mean) / deviation).astype(np.float32)
-    return result
 
 
 def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from pawlab.datasets.dataset import Dataset, Split
-from pawlab.datasets.groups import unit_numbers
 from pawlab.features.source import FeatureSource
 from pawlab.recipes.recipe import Recipe
-from pawlab.trainers.cross_validation import OutOfFold, assign_folds
+from pawlab.trainers.cross_validation import OutOfFold, folds_of
 from pawlab.trainers.fitted import Settings, Trainer
 from pawlab.trainers.graph_outputs import logits_of_pictures
 
@@ -23,9 +22,7 @@ def repeat(trainer: Trainer, dataset: Dataset, recipe: Recipe, source: FeatureSo
     """
     pictures = dataset.split("train") + dataset.split("validation")
     labels = np.array(dataset.class_indices(pictures))
-    folds = assign_folds(
-        labels, [one.sha256 for one in pictures], unit_numbers(pictures, settings.near), settings.folds
-    )
+    folds = folds_of(pictures, labels, settings.near, settings.folds)
     number = int(folds.max()) + 1
     logits = np.full((len(pictures), len(dataset.classes)), -np.inf, np.float32)
     for fold in range(number):
