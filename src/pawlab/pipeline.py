@@ -28,7 +28,7 @@ from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
 from pawlab.progress import Progress, notebook_bar, silent
-from pawlab.recipes import choose_recipe
+from pawlab.recipes import DEFAULT_RECIPE, choose_recipe
 from pawlab.recipes.exchange import AUTO, require_probe, with_backbone
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.settings import require_once
@@ -431,10 +431,10 @@ def explore(
 
 def _learning_curve(measured: Measurements, seed: int, progress: Progress) -> LearningCurve:
     """Measure it on the features that the default recipe will want too."""
-    recipe = choose_recipe("fast")
-    preprocess = replace(recipe.preprocess, value_range=measured.value_range)
+    recipe = choose_recipe(DEFAULT_RECIPE)
+    recipe = replace(recipe, preprocess=replace(recipe.preprocess, value_range=measured.value_range))
     near = [(pair.first, pair.second) for pair in measured.near]
-    return curve_of(measured.dataset, preprocess, str(recipe.backbone), FeatureSource(progress), near, seed)
+    return curve_of(measured.dataset, recipe, FeatureSource(progress), near, seed)
 
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:

@@ -20,8 +20,10 @@ def test_map_sizes_are_those_of_the_networks(name: str, cut: str | None, sizes: 
 
 def test_each_network_and_cut_stands_there_once() -> None:
     named = [(row.name, row.cut) for row in BACKBONES]
-    assert named[:4] == [
+    assert named[:6] == [
         ("efficientnet_lite0", None),
+        ("efficientnet_lite1", None),
+        ("efficientnet_lite2", None),
         ("mobilenet_v2", None),
         ("inception_v3", None),
         ("inception_v3", "mixed7"),
@@ -38,6 +40,7 @@ def test_each_row_says_where_it_comes_from(row: Backbone) -> None:
     assert 0.6 < (row.top1 or 0) < 0.9
     assert row.top1_source
     assert row.stages
+    assert [stage.name for stage in row.find_stages(row.probe_stages)] == list(row.probe_stages)
     assert row.smallest_image <= row.image_size
     assert (row.sha256 is None) == (row.extra == "keras"), "weights that we read ourselves have a checksum"
 
@@ -46,3 +49,11 @@ def test_each_row_says_where_it_comes_from(row: Backbone) -> None:
 def test_what_is_not_in_the_table_is_refused(name: str, cut: str | None) -> None:
     with pytest.raises(RecipeError, match=f"^there is no backbone '{name}'"):
         find_backbone(name, cut)
+
+
+def test_an_unknown_stage_is_told_with_the_nearest() -> None:
+    with pytest.raises(RecipeError) as raised:
+        find_backbone("mobilenet_v2").find_stages(["stage_1", "stage4"])
+    assert str(raised.value) == (
+        "mobilenet_v2 has no stage 'stage4'. Did you mean 'stage_4'? It has: stage_1, stage_2, stage_3, stage_4."
+    )

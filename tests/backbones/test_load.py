@@ -3,12 +3,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from pawlab.backbones import efficientnet_lite
 from pawlab.backbones import load as graphs
 from pawlab.backbones.load import backbone_graph
+from pawlab.backbones.table import find_backbone
 from pawlab.errors import OutputError, RecipeError, WeightsError
+from pawlab.graphs.edit import with_outputs
 from sessions import open_session
 
 NAME = "efficientnet_lite0"
@@ -100,7 +103,7 @@ def test_the_checksum_names_weights_version_and_what_is_computed(cache: Path, mo
 @pytest.mark.usefixtures("cache")
 def test_weights_that_the_user_names_are_looked_at_even_when_cached(tmp_path: Path) -> None:
     first = backbone_graph(NAME, SIZE)
-    assert backbone_graph(NAME, SIZE, efficientnet_lite.installed_weights()) == first
+    assert backbone_graph(NAME, SIZE, efficientnet_lite.installed_weights(find_backbone(NAME))) == first
     (tmp_path / "mine").write_bytes(b"mine")
     with pytest.raises(WeightsError, match="mine isn't the weights file of efficientnet_lite0"):
         backbone_graph(NAME, SIZE, tmp_path / "mine")
@@ -117,3 +120,22 @@ def test_a_cache_that_cannot_be_written_is_said_in_one_line(tmp_path: Path, monk
     monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(OutputError, match="Set PAWLAB_CACHE_DIR to a folder you can write"):
         backbone_graph(NAME, SIZE)
+
+
+def test_stages_are_pooled_beside_the_features() -> None:
+    stages = ("stage_3", "stage_6")
+    found, plain = backbone_graph(NAME, SIZE, stages=stages), backbone_graph(NAME, SIZE)
+    assert (plain.output, plain.width, found.output, found.width) == ("features", 1280, "pooled", 1280 + 240 + 1152)
+    assert found.checksum != plain.checksum
+    names = ["pooled", "features", *stages]
+    whole = open_session(with_outputs(onnx.load(found.path), names).SerializeToString())
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    pooled, features, *maps = whole.run(names, {"pictures": pictures})
+    np.testing.assert_array_equal(pooled[:, :1280], features)
+    np.testing.assert_allclose(pooled[:, 1280:], np.hstack([part.mean(axis=(2, 3)) for part in maps]), atol=1e-5)
+    assert pooled[:, 1280:].max() > 0.5
+
+
+def test_an_unknown_stage_is_refused() -> None:
+    with pytest.raises(RecipeError, match=r"^efficientnet_lite0 has no stage 'stage_9'\."):
+        backbone_graph(NAME, SIZE, stages=("stage_9",))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pawlab import pipeline as workflow
 from pawlab.errors import PawlabError
-from pawlab.evaluation.explain import Explainer, Heatmap, overlay, write_explanation
+from pawlab.evaluation.explain import Explainer, Heatmap, overlay, resized, write_explanation
 from pawlab.graphs.anatomy import Anatomy, find_anatomy
 from pawlab.images import decode
 from pawlab.runs.record import Run
@@ -39,6 +39,20 @@ def test_the_map_adds_up_to_the_answer(run: Run, learnable_folder: Path, number:
     answer = run.classifier.predict(picture).probabilities
     expected = (log(answer[BLUE]) - log(answer[RED])) * run.metrics["calibration"]["temperature"]
     assert difference == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_map_of_a_run_has_the_cells_of_the_largest_stage(run: Run, learnable_folder: Path) -> None:
+    assert Explainer(run.classifier).heatmap(learnable_folder / RED / "00.png").values.shape == (28, 28)
+
+
+@pytest.mark.parametrize("old", [(1, 1), (3, 4), (7, 7), (8, 15)])
+def test_a_map_in_other_cells_keeps_its_mean(old: tuple[int, int]) -> None:
+    values = np.random.default_rng(0).normal(size=old)
+    larger = resized(values, 15, 15)
+    assert larger.mean() == pytest.approx(values.mean())
+    assert larger[0, 0] == pytest.approx(values[0, 0])
+    np.testing.assert_allclose(resized(values, *(3 * side for side in old)), np.kron(values, np.ones((3, 3))))
+    np.testing.assert_allclose(resized(values, *old), values)
 
 
 def test_without_a_class_the_map_is_of_the_answer(run: Run, learnable_folder: Path) -> None:
@@ -82,22 +96,24 @@ def test_grad_cam_follows_the_networks_own_slopes(recipe: str, learnable_folder:
     explainer = Explainer(run.classifier)
     anatomy = find_anatomy(onnx.load(run.folder / "model.onnx"))
     pixels = decode(learnable_folder / RED / "00.png", run.classifier.card.preprocess)[np.newaxis]
-    _, *activations = explainer._graph.run(explainer._names, pixels)
-    channels = activations[0]
+    values = dict(zip(explainer._names, explainer._graph.run(explainer._names, pixels), strict=True))
+    channels = values[anatomy.branches[0].feature_map]
     tail = open_session(tail_of(run, anatomy))
     random = np.random.default_rng(0)
     for place in (0, 1):
-        slope = explainer._gradient(activations, place)
+        ((_, slope),) = explainer._gradients(values, place)
         direction = (random.normal(size=channels.shape) * (channels > 0)).astype(np.float32)
         step = direction * (2e-4 * float(np.abs(channels).max()))
-        up, down = (tail.run(None, {str(anatomy.feature_map): channels + sign * step})[0][0, place] for sign in (1, -1))
+        up, down = (
+            tail.run(None, {anatomy.branches[0].feature_map: channels + sign * step})[0][0, place] for sign in (1, -1)
+        )
         assert (up - down) / 2 == pytest.approx(float((slope * step).sum()), rel=0.05, abs=1e-5)
 
 
 def tail_of(run: Run, anatomy: Anatomy) -> bytes:
     """The layers from the feature map to the logits, as a graph of their own."""
     model = onnx.load(run.folder / "model.onnx")
-    given = helper.make_tensor_value_info(str(anatomy.feature_map), TensorProto.FLOAT, None)
+    given = helper.make_tensor_value_info(anatomy.branches[0].feature_map, TensorProto.FLOAT, None)
     made = helper.make_tensor_value_info(anatomy.logits, TensorProto.FLOAT, None)
     graph = helper.make_graph(list(anatomy.tail), "tail", [given], [made], list(model.graph.initializer))
     return bytes(

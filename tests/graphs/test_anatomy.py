@@ -81,7 +81,8 @@ def test_the_parts_are_found(name: str) -> None:
     model = network(layers)
     anatomy = find_anatomy(model)
     makers = {node.output[0]: node.op_type for node in model.graph.node}
-    assert makers[str(anatomy.feature_map)] == kind
+    (branch,) = anatomy.branches
+    assert (makers[branch.feature_map], branch.tail) == (kind, ())
     assert [node.op_type for node in anatomy.tail] == tail
     assert anatomy.tail[-1].output[0] == anatomy.logits
     assert not anatomy.sigmoid
@@ -90,7 +91,7 @@ def test_the_parts_are_found(name: str) -> None:
 def test_a_network_without_convolutions_has_no_feature_map() -> None:
     model = network(lambda graph, name: silu(graph, dense(graph, graph.add("Flatten", name), inputs=108)))
     anatomy = find_anatomy(model)
-    assert (anatomy.feature_map, anatomy.tail) == (None, ())
+    assert (anatomy.branches, anatomy.tail) == ((), ())
 
 
 def test_a_sigmoid_is_told() -> None:

@@ -17,8 +17,8 @@ from pawlab.images import Preprocess
 from pawlab.recipes import RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.layers import backbone, conv, dense, flatten, global_max_pool, pool, rescale
 from pawlab.recipes.own import recipe_of
-from pawlab.recipes.recipe import Recipe
-from pawlab.recipes.summary import count_parameters
+from pawlab.recipes.recipe import Recipe, probe_layers
+from pawlab.recipes.summary import count_parameters, summarise
 
 TOML = """
 purpose = "To try things."
@@ -47,6 +47,14 @@ kind = "flatten"
 
 [[layers]]
 kind = "dense"
+"""
+PROBE_OF_STAGES = """
+preprocess = { height = 96, width = 96 }
+layers = [
+    { kind = "backbone", name = "efficientnet_lite0", stages = ["stage_2", "stage_6"] },
+    { kind = "standardise" },
+    { kind = "logistic_regression" },
+]
 """
 PROBE = """
 preprocess = { height = 96, width = 96 }
@@ -108,9 +116,16 @@ def test_units_and_loss_follow_from_the_last_activation(tmp_path: Path, last: st
 def test_a_linear_probe_has_nothing_to_train_in_epochs(tmp_path: Path) -> None:
     recipe = choose_recipe(written(tmp_path, PROBE))
     fast = find_recipe("fast")
+    layers = probe_layers(backbone("efficientnet_lite0"))
     assert recipe == replace(
-        fast, name="mine", title="mine", source="mine.toml", purpose="", preprocess=Preprocess(96, 96)
+        fast, name="mine", title="mine", source="mine.toml", purpose="", preprocess=Preprocess(96, 96), layers=layers
     )
+
+
+def test_a_linear_probe_may_see_stages_of_its_network(tmp_path: Path) -> None:
+    recipe = choose_recipe(written(tmp_path, PROBE_OF_STAGES))
+    assert recipe.stages == ("stage_2", "stage_6")
+    assert [line.output_shape for line in summarise(recipe)] == [(1280 + 144 + 1152,)] * 2 + [(2,)]
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: str(recipe.name))
@@ -422,6 +437,19 @@ ONE_MISTAKE = [
     ),
     ("epochs = 3" + PROBE, "epochs has no meaning for logistic regression; leave it out."),
     ('optimizer = ""\nepochs = 0\nlearning_rate = 0.0' + PROBE, ""),
+    (
+        PROBE_OF_STAGES.replace("stage_6", "stage6"),
+        "layer 1 (backbone): stages are some of stage_1, stage_2, stage_3, stage_4, stage_5, stage_6, stage_7, not "
+        "'stage6' (did you mean 'stage_6'?).",
+    ),
+    (
+        PROBE_OF_STAGES.replace('{ kind = "standard', '{ kind = "global_average_pool" },{ kind = "standard'),
+        "logistic regression goes with the layers backbone with stages, standardise, logistic_regression, no others.",
+    ),
+    (
+        changed(CONV, BACKBONE + "stages = ['stage_1']"),
+        "the backbone's stages go with logistic regression only; leave them out",
+    ),
     (
         PROBE.replace("global_average", "global_max"),
         "logistic regression goes with the layers backbone, global_average_",

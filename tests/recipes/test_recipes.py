@@ -47,8 +47,10 @@ def test_counts_are_the_published_ones(name: str) -> None:
 
 
 def test_counts_of_the_default() -> None:
-    assert count_parameters(find_recipe("fast")) == Parameters(3_413_024 + 1281 * 2, 1281 * 2)
-    assert count_parameters(find_recipe("fast"), classes=20) == Parameters(3_413_024 + 1281 * 20, 1281 * 20)
+    seen = 1280 + 240 + 480 + 672 + 1152  # the last map's channels, and those of stages 3 to 6
+    for classes in (2, 20):
+        fitted = (seen + 1) * classes
+        assert count_parameters(find_recipe("fast"), classes) == Parameters(3_413_024 + fitted, fitted)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: str(recipe.name))

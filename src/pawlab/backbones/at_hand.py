@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from pawlab.backbones import keras_applications
+from pawlab.backbones import efficientnet_lite, keras_applications
 from pawlab.backbones.table import BACKBONES, FILE_ENDING
 
 
@@ -16,7 +16,7 @@ def at_hand() -> list[str]:
     and the ONNX files in that folder.
     """
     rows = [row for row in BACKBONES if row.cut is None]
-    here = [row for row in rows if row.reader == "efficientnet_lite"]
+    here = [row for row in rows if row.reader == "efficientnet_lite" and efficientnet_lite.is_installed(row)]
     if all(find_spec(name) for name in ("keras", "tensorflow")):
         readable = [row for row in rows if row.reader == "keras_applications"]
         here += [row for row in readable if keras_applications.kept_weights(row, (row.image_size, row.image_size))]

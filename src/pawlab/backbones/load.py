@@ -1,7 +1,7 @@
 """Pretrained networks in one form, whatever their source: each is built once as an ONNX file and kept in the cache."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,8 +13,10 @@ from pawlab.backbones import efficientnet_lite, keras_applications
 from pawlab.backbones.hub import Fetched, fetch, is_on_hub
 from pawlab.backbones.own import read_own
 from pawlab.backbones.own_graph import build_own_graph
-from pawlab.backbones.table import Backbone, find_backbone, is_file
+from pawlab.backbones.table import Backbone, Stage, find_backbone, is_file
 from pawlab.errors import RecipeError
+from pawlab.graphs.anatomy import POOLED
+from pawlab.graphs.edit import FEATURES, pool_stages
 from pawlab.graphs.runtime import open_graph
 from pawlab.progress import Progress, silent
 from pawlab.storage import cache_dir, mark_used, replacing_file
@@ -43,6 +45,17 @@ class BackboneGraph:
     backbone: Backbone
     path: Path
     checksum: str
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def output(self) -> str:
+        """Return the tensor with all that a linear probe sees of a picture, float32 (n, width)."""
+        return POOLED if self.stages else FEATURES
+
+    @property
+    def width(self) -> int:
+        """Return how many numbers that are; the first `backbone.channels` are the features of the last map."""
+        return self.backbone.channels + sum(stage.channels for stage in self.stages)
 
 
 def backbone_graph(
@@ -53,17 +66,18 @@ def backbone_graph(
     *,
     cut: str | None = None,
     include_preprocessing: bool = True,
+    stages: Sequence[str] = (),
 ) -> BackboneGraph:
     """Return the graph of a backbone for pictures of `image_size` (height, width), from the cache or newly built.
 
     `name`: of the table, the path of an ONNX file (see `own`) or one on a hub (see `hub`), which take none of the
-    options. `weights`: a file to
-    use in place of the ones that are found by themselves; "random", which only Keras's networks take, leaves the
-    network untrained, for tests of its wiring. `cut`: ends the network at that inner layer. Without
-    `include_preprocessing` the graph's `pictures` are float32, already scaled as the network wants them.
+    options. `weights`: a file to use in place of the ones that are found by themselves; "random", which only
+    Keras's networks take, leaves the network untrained, for tests of its wiring. `cut`: ends the network at that
+    inner layer. Without `include_preprocessing` the graph's `pictures` are float32, already scaled as the network
+    wants them. `stages`: inner tensors whose means over positions the graph gives beside its features, as `pooled`.
 
-    Raises RecipeError for an unknown name or cut and for pictures too small for it, WeightsError where its weights are
-    missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
+    Raises RecipeError for an unknown name, cut or stage and for pictures too small for it, WeightsError where its
+    weights are missing, wrong or can't be converted faithfully, and MissingExtraError where it needs Keras.
     """
     name = local_name(name, progress)
     row = describe(name, cut)
@@ -73,11 +87,20 @@ def backbone_graph(
             f"{row.name} needs pictures of at least {smallest} x {smallest} pixels, not {height} x {width}."
         )
     identity, file_name, build = READERS[row.reader](row, image_size, weights, include_preprocessing)
-    checksum = sha256(json.dumps([identity, GRAPH_VERSION, cut, include_preprocessing]).encode()).hexdigest()
-    path = _cached(f"{file_name}-{checksum[:16]}", Path(name).name, build, progress)
+    pooled = row.find_stages(stages)
+    parts = [identity, GRAPH_VERSION, cut, include_preprocessing, *([list(stages)] if stages else [])]
+    checksum = sha256(json.dumps(parts).encode()).hexdigest()
+    make = partial(_with_stages, build, pooled) if pooled else build
+    path = _cached(f"{file_name}-{checksum[:16]}", Path(name).name, make, progress)
     if not row.channels:  # a file doesn't say so before it runs
         row = replace(row, channels=open_graph(path).outputs["features"][1])
-    return BackboneGraph(row, path, checksum)
+    return BackboneGraph(row, path, checksum, pooled)
+
+
+def _with_stages(build: Callable[[], "ModelProto"], stages: Sequence[Stage]) -> "ModelProto":
+    model = build()
+    pool_stages(model, [stage.name for stage in stages])
+    return model
 
 
 def fetched(name: str, progress: Progress = silent) -> Fetched | None:
@@ -102,6 +125,11 @@ def describe(name: str, cut: str | None = None) -> Backbone:
     return read_own(Path(name)).row if is_file(name) else find_backbone(name, cut)
 
 
+def probe_stages(name: str) -> tuple[str, ...]:
+    """Return the stages that a linear probe does better with, by the table. Raises RecipeError for an unknown name."""
+    return () if is_file(name) or is_on_hub(name) else find_backbone(name).probe_stages
+
+
 def own_size(name: str) -> Size | None:
     """Return the (height, width) that a backbone is meant for; None where a file leaves it open.
 
@@ -113,10 +141,10 @@ def own_size(name: str) -> Size | None:
 
 def _read_efficientnet_lite(row: Backbone, size: Size, weights: Weights, include_preprocessing: bool) -> Source:
     """One graph serves every size. Weights that the user names are looked at even where the graph is in the cache."""
-    tensors = None if weights is None else efficientnet_lite.load_weights(Path(weights))
+    tensors = None if weights is None else efficientnet_lite.load_weights(row, Path(weights))
 
     def build() -> "ModelProto":
-        return efficientnet_lite.build_graph(tensors or efficientnet_lite.load_weights(), include_preprocessing)
+        return efficientnet_lite.build_graph(row, tensors or efficientnet_lite.load_weights(row), include_preprocessing)
 
     return str(row.sha256), row.name, build
 

@@ -21,11 +21,16 @@ FILE_ENDING = ".onnx"
 
 @dataclass(frozen=True)
 class Stage:
-    """A tensor inside a network, (n, channels, y, x). `name`: in the graph; `layer`: its name at the source."""
+    """A tensor inside a network, (n, channels, y, x).
+
+    `name`: in the graph; `layer`: its name at the source; `blocks`: how many of a stage end with it, where the reader
+    builds them.
+    """
 
     name: str
     channels: int
     layer: str = ""
+    blocks: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,16 +39,17 @@ class Backbone:
 
     `reader`: which function of `load.READERS` reads it. `image_size`: pixels each way that the weights were trained at.
     `mean`, `std`: per channel; the network is fed (pixels - mean) / std. `stride`: input pixels per cell of the feature
-    map; `channels`: features per cell. `stages`: inner tensors, the first first. `parameters`: weights without the
-    classifier, batch norm's running statistics included. `sha256`: of the weights file; None where the file is only
-    ever fetched and checked by Keras. `extra`: the optional part of pawlab that reads the weights. `cut`: the inner
-    layer whose output is the feature map; None for the last. `smallest_image`: the fewest pixels each way. `windows`:
-    (size, stride) of the convolutions and pools without padding on the way to the feature map; empty where padding is
-    'same' throughout; (1, 2) halves and rounds up. `keras`: the class of Keras Applications, and the file that it
-    keeps the weights in; `turned_layer`: its first convolution, where the weights want blue, green, red. `top1`:
-    published share of ImageNet's validation pictures named correctly, and `top1_source`. `ms`: measured milliseconds
-    per picture on one core at `image_size`; None where not measured. `measured`: where and when. `accuracy`:
-    out-of-fold accuracy on sets of ours, by their names.
+    map; `channels`: features per cell. `stages`: inner tensors, the first first; `probe_stages`: those that a linear
+    probe does better with, by cross-validation (docs/accuracy.md). `parameters`: weights without the classifier, batch
+    norm's running statistics included. `sha256`: of the weights file; None where the file is only ever fetched and
+    checked by Keras. `extra`: the optional part of pawlab that reads the weights. `cut`: the inner layer whose output
+    is the feature map; None for the last. `smallest_image`: the fewest pixels each way. `windows`: (size, stride) of
+    the convolutions and pools without padding on the way to the feature map; empty where padding is 'same' throughout;
+    (1, 2) halves and rounds up. `keras`: the class of Keras Applications, and the file that it keeps the weights in;
+    `turned_layer`: its first convolution, where the weights want blue, green, red. `package`: the Python package that
+    brings the weights, and the file in it. `top1`: published share of ImageNet's validation pictures named correctly,
+    and `top1_source`. `ms`: measured milliseconds per picture on one core at `image_size`; None where not measured.
+    `measured`: where and when. `accuracy`: out-of-fold accuracy on sets of ours, by their names.
     """
 
     name: str
@@ -63,13 +69,24 @@ class Backbone:
     smallest_image: int = 32
     windows: tuple[tuple[int, int], ...] = ()
     stages: tuple[Stage, ...] = ()
+    probe_stages: tuple[str, ...] = ()
     keras: tuple[str, str] | None = None
+    package: tuple[str, str] | None = None
     turned_layer: str | None = None
     top1: float | None = None
     top1_source: str = ""
     ms: float | None = None
     measured: str = ""
     accuracy: dict[str, float] = field(default_factory=dict, hash=False)
+
+    def find_stages(self, names: Sequence[str]) -> tuple[Stage, ...]:
+        """Return the stages of these names, in the order of the names. Raises RecipeError where there is none."""
+        known = {stage.name: stage for stage in self.stages}
+        for name in names:
+            if name not in known:
+                hint = did_you_mean(name, list(known))
+                raise RecipeError(f"{self.name} has no stage '{name}'.{hint} It has: {', '.join(known) or 'none'}.")
+        return tuple(known[name] for name in names)
 
     def map_size(self, pixels: int) -> int:
         """Return how many cells the feature map has along a side of `pixels` pixels."""
@@ -131,14 +148,17 @@ def find_backbone(name: str, cut: str | None = None) -> Backbone:
     return rows[name, cut]
 
 
-def feature_map_of(options: dict[str, Any], height: int, width: int) -> tuple[tuple[int, ...], int]:
-    """Return the feature map's shape (y, x, channels) for pictures of that size, and the network's parameters.
+def backbone_output(options: dict[str, Any], height: int, width: int) -> tuple[tuple[int, ...], int]:
+    """Return the shape of what a network gives for pictures of that size, and its parameters.
 
-    `options`: of a recipe's layer: the name and cut of a row, or, for a file, the facts themselves.
+    `options`: of a recipe's layer: the name and cut of a row, or, for a file, the facts themselves. The shape is that
+    of the feature map, (y, x, channels), or (d,) where stages are pooled beside it.
     """
     if "feature_map" in options:
         return tuple(options["feature_map"]), options["parameters"]
     row = find_backbone(options["name"], options["cut"])
+    if "stages" in options:
+        return (row.channels + sum(stage.channels for stage in row.find_stages(options["stages"])),), row.parameters
     return (row.map_size(height), row.map_size(width), row.channels), row.parameters
 
 

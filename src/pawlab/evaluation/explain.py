@@ -7,12 +7,13 @@ arXiv:1610.02391) is the map over places i
 
 (they divide w_k by the number of places and leave out where M is negative; both is left to whoever draws it). Behind a
 backbone with a linear head, M is the class activation map of Zhou et al. 2016 (arXiv:1512.04150), and exact: its mean
-plus the bias is the logit.
+plus the bias is the logit. Where a probe sees several stages of a network, M is the sum of their maps, each brought to
+the size of the largest without changing its mean, so that it stays exact.
 
 Between that map and the logits, in the tail, stand but a few layers; for each kind the step back is a line of NumPy.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -67,7 +68,7 @@ class Explainer:
         self._anatomy = find_anatomy(model)
         self._softmaxes = sum(node.op_type == "Softmax" for node in model.graph.node)
         self._constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        self._names = ["probabilities", *self._activations()]
+        self._names = ["probabilities", *self._tensors()]
         self._graph = open_graph(with_outputs(model, self._names).SerializeToString())
 
     def heatmap(self, source: Source, label: str | None = None) -> Heatmap:
@@ -76,7 +77,8 @@ class Explainer:
         Raises PictureError where it can't be read, PawlabError where there is no such class.
         """
         pixels = decode(source, self._classifier.card.preprocess)
-        probabilities, *activations = self._graph.run(self._names, pixels[np.newaxis])
+        values = dict(zip(self._names, self._graph.run(self._names, pixels[np.newaxis]), strict=True))
+        probabilities = values["probabilities"]
         classes = self._classifier.classes
         label = classes[int(probabilities[0].argmax())] if label is None else label
         if label not in classes:
@@ -84,38 +86,71 @@ class Explainer:
                 f"the classifier doesn't know the class '{label}'; it knows: {', '.join(classes)}."
                 f"{did_you_mean(label, list(classes))}"
             )
-        weights = self._gradient(activations, classes.index(label))[0].sum(axis=(1, 2))
-        heat = np.einsum("k,kyx->yx", weights, activations[0][0]).astype(np.float32)
-        exact = {node.op_type for node in self._anatomy.tail} <= _LINEAR
-        return Heatmap(heat, label, "class activation" if exact else "Grad-CAM")
+        maps = [self._map(*branch) for branch in self._gradients(values, classes.index(label))]
+        height, width = (max(heat.shape[axis] for heat in maps) for axis in (0, 1))
+        heat = sum((resized(heat, height, width) for heat in maps), np.zeros((height, width)))
+        exact = {node.op_type for node in self._nodes} <= _LINEAR
+        return Heatmap(heat.astype(np.float32), label, "class activation" if exact else "Grad-CAM")
 
-    def _activations(self) -> list[str]:
-        """Return the tensors from the feature map to the logits: between each two is a layer of the tail."""
-        tail, feature_map = self._anatomy.tail, self._anatomy.feature_map
-        if feature_map is None:
+    @property
+    def _nodes(self) -> list[Any]:
+        return [*(node for branch in self._anatomy.branches for node in branch.tail), *self._anatomy.tail]
+
+    def _tensors(self) -> list[str]:
+        """Return the tensors from the feature maps to the logits."""
+        if not self._anatomy.branches:
             why = "its network has no convolution"
-        elif unknown := {node.op_type for node in tail} - set(_BACK):
+        elif unknown := {node.op_type for node in self._nodes} - set(_BACK):
             why = f"{self._kind()}no way back through its layer {min(unknown)} is known"
         else:
-            return [feature_map, *(node.output[0] for node in tail)]
+            maps = [branch.feature_map for branch in self._anatomy.branches]
+            return list(dict.fromkeys([*maps, *(node.output[0] for node in self._nodes)]))
         raise ModelError(f"no heat map can be drawn for {self._classifier.path}: {why}.")
 
     def _kind(self) -> str:
         """Say what a network with attention is: there is a softmax in each block beside the one that ends it."""
         return "its network is a transformer, and " if self._softmaxes > 1 else ""
 
-    def _gradient(self, activations: list[Array], place: int) -> Array:
-        """Return dz / dA (1, channels, y, x), where z is the logit of the class at `place`."""
-        from onnx import helper
-
-        gradient = np.zeros(activations[-1].shape)
+    def _gradients(self, values: Mapping[str, Array], place: int) -> Iterator[tuple[Array, Array]]:
+        """Yield for each branch its feature map A and dz / dA, (1, channels, y, x), of the logit z at `place`."""
+        gradient = np.zeros(values[self._anatomy.logits].shape)
         column, sign = (0, 2 * place - 1) if self._anatomy.sigmoid else (place, 1)
         gradient[0, column] = sign
-        for node, (given, made) in reversed(list(zip(self._anatomy.tail, pairwise(activations), strict=True))):
+        branches = self._anatomy.branches
+        ends = [values[branch.tail[-1].output[0] if branch.tail else branch.feature_map] for branch in branches]
+        gradient = self._back(self._anatomy.tail, np.concatenate(ends, axis=1), gradient, values)
+        parts = np.split(gradient, np.cumsum([end.shape[1] for end in ends])[:-1], axis=1)
+        for branch, part in zip(branches, parts, strict=True):
+            feature_map: Array = values[branch.feature_map]
+            yield feature_map, self._back(branch.tail, feature_map, part, values)
+
+    def _back(self, nodes: Sequence[Any], first: Array, gradient: Array, values: Mapping[str, Array]) -> Array:
+        """Return the gradient in front of `nodes`, which were given `first`, from that behind them."""
+        from onnx import helper
+
+        activations = [first, *(values[node.output[0]] for node in nodes)]
+        for node, (given, made) in reversed(list(zip(nodes, pairwise(activations), strict=True))):
             constants = [self._constants[name] for name in node.input if name in self._constants]
             options = {option.name: helper.get_attribute_value(option) for option in node.attribute}
             gradient = _BACK[node.op_type](_Step(constants, options, given, made), gradient)
         return gradient
+
+    @staticmethod
+    def _map(feature_map: Array, gradient: Array) -> Array:
+        return np.asarray(np.einsum("k,kyx->yx", gradient[0].sum(axis=(1, 2)), feature_map[0]))
+
+
+def resized(values: Array, height: int, width: int) -> Array:
+    """Return a map (y, x) in other cells, each the mean of what it covers: the mean of all stays as it is."""
+    rows, columns = (_shares(*sizes) for sizes in zip((height, width), values.shape, strict=True))
+    return np.asarray(rows @ values @ columns.T)
+
+
+def _shares(new: int, old: int) -> Array:
+    """Return which share of each of `new` cells along a line each of `old` cells covers: (new, old)."""
+    ends, old_ends = np.arange(1, new + 1)[:, np.newaxis] / new, np.arange(1, old + 1) / old
+    covered = np.minimum(ends, old_ends) - np.maximum(ends - 1 / new, old_ends - 1 / old)
+    return np.asarray(np.maximum(covered, 0) * new)
 
 
 def overlay(pixels: Pixels, heat: Heatmap) -> Pixels:

@@ -7,7 +7,6 @@ another is in the network, no thread waits for another, and a picture's features
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -72,14 +71,14 @@ def features_by_content(
     sources: Mapping[str, Source], graph: BackboneGraph, preprocess: Preprocess, progress: Progress = silent
 ) -> ByContent:
     """Return features for pictures in any form that `decode` takes, given by the SHA-256 of their content."""
-    store = FeatureStore(graph.checksum, preprocess, graph.backbone.channels)
+    store = FeatureStore(graph.checksum, preprocess, graph.width)
     contents = list(sources)
     missing = _absent(sources, store.open().find(contents))
-    unsaved, failed = _compute(missing, graph.path, preprocess, store, progress)
+    unsaved, failed = _compute(missing, graph, preprocess, store, progress)
     snapshot = store.open()
     rows = snapshot.find(contents)
     lost = {key: source for key, source in _absent(sources, rows).items() if key not in failed and key not in unsaved}
-    unsaved |= _compute(lost, graph.path, preprocess, None, progress)[0]  # the store vanished in between
+    unsaved |= _compute(lost, graph, preprocess, None, progress)[0]  # the store vanished in between
     kept = rows[rows >= 0]
     features = snapshot.take(kept)
     if unsaved:
@@ -94,18 +93,18 @@ def _absent(sources: Mapping[str, Source], rows: Positions) -> dict[str, Source]
     return {content: sources[content] for content, row in zip(sources, rows, strict=True) if row < 0}
 
 
-def _row_of(graph: Graph, preprocess: Preprocess, source: Source) -> Row | str:
+def _row_of(graph: Graph, output: str, preprocess: Preprocess, source: Source) -> Row | str:
     """Return a picture's features and header, or the reason why it can't be decoded."""
     try:
         pixels, info = read(source, preprocess)
     except PictureError as error:
         return str(error)
-    return graph.run(["features"], pixels[np.newaxis])[0][0], info
+    return graph.run([output], pixels[np.newaxis])[0][0], info
 
 
 def _compute(
     missing: Mapping[str, Source],
-    graph: Path,
+    graph: BackboneGraph,
     preprocess: Preprocess,
     store: FeatureStore | None,
     progress: Progress,
@@ -116,7 +115,7 @@ def _compute(
     fresh: dict[str, Row] = {}
     if not missing:
         return unsaved, failed
-    compute = partial(_row_of, open_graph(graph), preprocess)
+    compute = partial(_row_of, open_graph(graph.path), graph.output, preprocess)
 
     def save() -> None:
         if store is None or not store.append(fresh):

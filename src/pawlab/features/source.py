@@ -9,6 +9,7 @@ from pawlab.datasets.dataset import Picture
 from pawlab.features.extract import Extracted, extract_features
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
+from pawlab.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,15 @@ class FeatureSource:
 
     progress: Progress = silent
 
-    def backbone(self, name: str, preprocess: Preprocess, weights: Path | None = None) -> BackboneGraph:
-        """Return a pretrained network for pictures of that size. Raises what `backbone_graph` raises."""
-        return backbone_graph(name, (preprocess.height, preprocess.width), weights, self.progress)
+    def backbone(self, recipe: Recipe, weights: Path | None = None) -> BackboneGraph:
+        """Return a recipe's pretrained network for pictures of its size. Raises what `backbone_graph` raises."""
+        size = recipe.preprocess.height, recipe.preprocess.width
+        return backbone_graph(str(recipe.backbone), size, weights, self.progress, stages=recipe.stages)
 
     def features(self, pictures: Sequence[Picture], graph: BackboneGraph, preprocess: Preprocess) -> Extracted:
-        """Return the network's features for each picture that can be decoded."""
+        """Return what a linear probe sees of each picture that can be decoded."""
         return extract_features(pictures, graph, preprocess, self.progress)
+
+    def of_recipe(self, pictures: Sequence[Picture], recipe: Recipe) -> Extracted:
+        """Return what a recipe's linear probe sees of each picture that can be decoded."""
+        return self.features(pictures, self.backbone(recipe), recipe.preprocess)

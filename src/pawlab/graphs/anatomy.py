@@ -18,6 +18,7 @@ _ANSWERS = frozenset({"Softmax", "Sigmoid"})
 _JOINTS = frozenset({"Conv", "Concat"})  # where a feature map is computed; a Concat joins several convolutions
 _ACTIVATIONS = frozenset({"BatchNormalization", "Clip", "Relu", "Sigmoid", "Tanh"})
 PLANES = "feature_planes"  # the map that ends a pretrained network, (n, channels, y, x), whatever made it
+POOLED = "pooled"  # the means over positions of its feature map and of inner tensors, side by side
 TEMPERATURE = "temperature"  # the node that divides the logits before they become probabilities
 
 
@@ -26,15 +27,24 @@ class Anatomy:
     """The parts of a graph, by the names of their tensors.
 
     `logits`: float32 (n, outputs). `sigmoid`: the one output stands for two classes and is the second's logit; else
-    there is an output per class. `feature_map`: float32 (n, channels, y, x), the last activation that has places; None
-    where the graph has no convolution. `tail`: the nodes from there to the logits, in order; each takes what the one
-    before gives.
+    there is an output per class. `branches`: what the logits are computed from; none where the graph has no
+    convolution. `tail`: the nodes from there to the logits, in order; each takes what the one before gives. The first
+    takes the one branch's end, or the ends of several side by side.
     """
 
     logits: str
     sigmoid: bool
-    feature_map: str | None
+    branches: tuple["Branch", ...]
     tail: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """`feature_map`: float32 (n, channels, y, x), an activation that has places; `tail`: the nodes from there to where
+    the branches meet, in order."""
+
+    feature_map: str
+    tail: tuple[Node, ...] = ()
 
 
 def find_anatomy(model: "ModelProto") -> Anatomy:
@@ -44,10 +54,13 @@ def find_anatomy(model: "ModelProto") -> Anatomy:
     if not end:
         raise ValueError("no softmax or sigmoid makes the probabilities of this graph")
     logits, sigmoid = back.before_temperature(end[0].input[0]), end[0].op_type == "Sigmoid"
-    path = back.path(logits, lambda node: node.op_type in _JOINTS or back.joins(node) or PLANES in node.output)
-    while len(path) > 1 and (path[1].op_type in _ACTIVATIONS or back.is_silu(path[1])):
-        path = path[1:]
-    return Anatomy(logits, sigmoid, path[0].output[0] if path else None, tuple(path[1:]))
+    path = back.path_from_places(logits)
+    if not path:
+        return Anatomy(logits, sigmoid, (), ())
+    if POOLED not in path[0].output:
+        return Anatomy(logits, sigmoid, (Branch(path[0].output[0]),), tuple(path[1:]))
+    ways = [back.path_from_places(name) for name in path[0].input]
+    return Anatomy(logits, sigmoid, tuple(Branch(way[0].output[0], tuple(way[1:])) for way in ways), tuple(path[1:]))
 
 
 class _Back:
@@ -68,6 +81,13 @@ class _Back:
                 return nodes
             tensor = self._flowing(node)[0]
         return []
+
+    def path_from_places(self, tensor: str) -> list[Node]:
+        """Return the nodes that lead to `tensor` from the last activation that has places, or from `pooled`."""
+        path = self.path(tensor, lambda node: node.op_type in _JOINTS or self.joins(node) or PLANES in node.output)
+        while len(path) > 1 and (path[1].op_type in _ACTIVATIONS or self.is_silu(path[1])):
+            path = path[1:]
+        return path
 
     def joins(self, node: Node) -> bool:
         """Say whether a node adds or multiplies two things that both depend on the picture."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.graphs.anatomy import TEMPERATURE, find_anatomy
+from pawlab.graphs.anatomy import POOLED, TEMPERATURE, find_anatomy
 from pawlab.graphs.builder import FLOAT32
 
 if TYPE_CHECKING:
@@ -90,8 +90,31 @@ def features_of(model: "ModelProto") -> str | None:
     return next((name for name in (FEATURES, FEATURE_MAP) if name in names), None)
 
 
+def probe_input(model: "ModelProto") -> str:
+    """Return the tensor that a linear probe on a pretrained network sees: float32 (n, d)."""
+    return POOLED if any(POOLED in node.output for node in model.graph.node) else FEATURES
+
+
+def pool_stages(model: "ModelProto", stages: list[str]) -> None:
+    """Give a backbone's graph another output, `pooled`: `features`, and the means over positions of these tensors.
+
+    `stages`: (n, channels, y, x) each.
+    """
+    from onnx import checker, helper
+
+    means = []
+    for stage in stages:
+        pool = helper.make_node("GlobalAveragePool", [stage], [f"{stage}_pool"], name=f"{stage}_pool")
+        flat = helper.make_node("Flatten", [f"{stage}_pool"], [f"{stage}_mean"], name=f"{stage}_mean")
+        model.graph.node.extend([pool, flat])
+        means.append(f"{stage}_mean")
+    model.graph.node.append(helper.make_node("Concat", [FEATURES, *means], [POOLED], name=POOLED, axis=1))
+    model.graph.output.append(helper.make_tensor_value_info(POOLED, FLOAT32, ["n", None]))
+    checker.check_model(model, full_check=True)
+
+
 def add_linear_classifier(backbone: bytes, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> "ModelProto":
-    """Return a backbone's graph with a linear classifier on its `features`: from `pictures` to `probabilities`.
+    """Return a backbone's graph with a linear classifier on `probe_input`: from `pictures` to `probabilities`.
 
     `weights`: (d, classes); `bias`: (classes,).
     """
@@ -100,7 +123,7 @@ def add_linear_classifier(backbone: bytes, weights: NDArray[np.float32], bias: N
 
     model = onnx.load_from_string(backbone)
     _add_constants(model, head_weights=weights, head_bias=bias)
-    head = helper.make_node("Gemm", [FEATURES, "head_weights", "head_bias"], ["logits"], name="head")
+    head = helper.make_node("Gemm", [probe_input(model), "head_weights", "head_bias"], ["logits"], name="head")
     softmax = helper.make_node("Softmax", ["logits"], ["probabilities"], name="softmax", axis=1)
     model.graph.node.extend([head, softmax])
     del model.graph.output[:]

@@ -11,6 +11,8 @@ from pawlab.recipes.own import is_recipe_file, read_recipe, recipe_of
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.settings import with_settings
 
+DEFAULT_RECIPE = "fast"
+
 
 def find_recipe(name: str) -> Recipe:
     """Return the recipe of that name. Raises RecipeError, with the nearest name, where there is none."""

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from pawlab.backbones.hub import PREFIX, is_on_hub
-from pawlab.backbones.load import backbone_graph, fetched, own_size
+from pawlab.backbones.load import backbone_graph, fetched, own_size, probe_stages
 from pawlab.backbones.table import FILE_ENDING, find_backbone, is_file
 from pawlab.errors import RecipeError, WeightsError
 from pawlab.graphs.edit import FEATURES_ARE
 from pawlab.graphs.runtime import open_graph
 from pawlab.progress import Progress, silent
 from pawlab.recipes.layers import backbone
-from pawlab.recipes.recipe import Layer, Recipe
+from pawlab.recipes.recipe import Layer, Recipe, probe_layers
 
 AUTO = "auto"  # in place of a name: the best of those at hand
 
@@ -51,9 +51,9 @@ def require_probe(recipe: Recipe) -> None:
 
 
 def _layer(name: str, size: Size, weights: Path | None, progress: Progress) -> Layer:
-    graph = backbone_graph(name, size, weights, progress)
+    graph = backbone_graph(name, size, weights, progress, stages=probe_stages(name))
     if not is_file(name):
-        return backbone(name)
+        return backbone(name, stages=list(probe_stages(name)))
     row, opened = graph.backbone, open_graph(graph.path)
     return backbone(name).having(
         sha256=graph.checksum,
@@ -72,7 +72,7 @@ def _exchanged(recipe: Recipe, layer: Layer, size: Size, short: str, source: str
         source=source,
         purpose=purpose,
         preprocess=replace(recipe.preprocess, height=size[0], width=size[1]),
-        layers=tuple(layer if old.kind == "backbone" else old for old in recipe.layers),
+        layers=probe_layers(layer),
         published={},
         measured={},
     )

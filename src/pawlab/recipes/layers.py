@@ -11,18 +11,24 @@ Activation = Literal["linear", "relu", "relu6", "sigmoid", "silu", "softmax", "t
 Dtype = Literal["float32", "float64"]
 FillMode = Literal["nearest", "reflect"]
 ByColour = float | list[float]
+Stages = list[str]
 FlipMode = Literal["horizontal", "vertical", "horizontal_and_vertical"]
 
 AUGMENTATION = frozenset({"flip", "rotate", "shift", "shear", "zoom"})  # kinds that act in training only
 
 
-def backbone(name: str, cut: str | None = None, include_preprocessing: bool = True) -> Layer:
+def backbone(
+    name: str, cut: str | None = None, include_preprocessing: bool = True, stages: Stages | None = None
+) -> Layer:
     """Frozen pretrained network, in inference mode: (h, w, 3) -> its feature map.
 
     With `include_preprocessing` it takes pixels 0-255 and scales them as its weights want; without, it takes what the
-    layers before it give. `cut` names the inner layer whose output is the feature map; None takes the last one.
+    layers before it give. `cut` names the inner layer whose output is the feature map; None takes the last one. With
+    `stages`, names of inner tensors, it gives the means over all positions of the feature map and of each, side by
+    side: (d,).
     """
-    return Layer("backbone", {"name": name, "cut": cut, "include_preprocessing": include_preprocessing})
+    options = {"name": name, "cut": cut, "include_preprocessing": include_preprocessing}
+    return Layer("backbone", options | ({"stages": list(stages)} if stages else {}))
 
 
 def rescale(scale: ByColour, offset: ByColour = 0.0) -> Layer:

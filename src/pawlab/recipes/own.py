@@ -17,7 +17,7 @@ from pawlab.backbones.table import Backbone, find_backbone
 from pawlab.errors import RecipeError, one_line
 from pawlab.images import Preprocess
 from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.recipe import Layer, Recipe, loss_of, with_new_names
+from pawlab.recipes.recipe import Layer, Recipe, loss_of, probe_layers, with_new_names
 from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
@@ -26,8 +26,6 @@ _MOST_PARAMETERS = 1_000_000_000  # 4 GB: beyond that a recipe is a slip
 Values = dict[str, Any]
 
 _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
-
-_PROBE_KINDS = ("backbone", "global_average_pool", "standardise", "logistic_regression")
 
 
 def is_recipe_file(name: str) -> bool:
@@ -112,10 +110,13 @@ def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
     """Yield which layers stand where they can't."""
     kinds = [layer.kind for layer in layers]
     if is_probe:
-        if tuple(kinds) != _PROBE_KINDS:
-            yield f"logistic regression goes with the layers {', '.join(_PROBE_KINDS)}, no others"
+        network = layers[0] if kinds[0] == "backbone" else Layer("backbone")
+        expected = [layer.kind for layer in probe_layers(network)]
+        if kinds != expected:
+            pooled = " with stages" if "stages" in network.options else ""
+            yield f"logistic regression goes with the layers backbone{pooled}, {', '.join(expected[1:])}, no others"
         elif layers[0].options["cut"] is not None or not layers[0].options["include_preprocessing"]:
-            yield "before logistic regression the backbone takes no options but its name"
+            yield "before logistic regression the backbone takes no options but its name and stages"
         return
     last = next((layer for layer in reversed(layers) if layer.kind != "dropout"), layers[-1])
     if last.kind != "dense":
@@ -137,6 +138,8 @@ def _around_the_backbone(layers: list[Layer], kinds: list[str]) -> Iterator[str]
     for number, kind in enumerate(kinds[:place], start=1):
         if kind != "rescale" and kind not in AUGMENTATION:
             yield f"layer {number} ({kind}) can't stand before the backbone; only rescale and augmentation can"
+    if "stages" in layers[place].options:
+        yield "the backbone's stages go with logistic regression only; leave them out"
     if "rescale" in kinds[:place] and layers[place].options["include_preprocessing"]:
         yield "both rescale and the backbone scale the pixels; give the backbone include_preprocessing = false"
 

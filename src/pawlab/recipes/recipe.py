@@ -61,6 +61,12 @@ class Layer:
         return Layer(self.kind, {**self.options, **options})
 
 
+def probe_layers(network: Layer) -> tuple[Layer, ...]:
+    """Return the layers of a linear probe on a backbone, which pools by itself where it is given stages."""
+    pool = () if "stages" in network.options else (Layer("global_average_pool"),)
+    return (network, *pool, Layer("standardise"), Layer("logistic_regression"))
+
+
 def loss_of(layers: Sequence[Layer]) -> Loss:
     """Return the loss that follows from the layers: from the activation of the last dense one, if there is one."""
     activations = [layer.options["activation"] for layer in layers if layer.kind == "dense"]
@@ -112,6 +118,11 @@ class Recipe:
     def backbone(self) -> str | None:
         """Return the name of the pretrained network among the layers, if there is one."""
         return next((str(layer.options["name"]) for layer in self.layers if layer.kind == "backbone"), None)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Return the backbone's inner tensors whose means a linear probe sees beside its features."""
+        return next((tuple(layer.options.get("stages", ())) for layer in self.layers if layer.kind == "backbone"), ())
 
     @property
     def trains_in_epochs(self) -> bool:

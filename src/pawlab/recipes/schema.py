@@ -6,6 +6,7 @@ The options of a kind of layer are the parameters of its function in `recipes.la
 import inspect
 import json
 from collections.abc import Collection, Iterator
+from functools import partial
 from sys import float_info
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -139,6 +140,8 @@ def _options_of(kind: str, name: Any) -> type[BaseModel]:
         hint = _SHARE if option == "rate" else _TYPES.get(hints[option], hints[option])
         if kind == "backbone" and option == "name":
             hint = Annotated[str, AfterValidator(_backbone)]
+        if option == "stages":
+            hint = Annotated[hint, AfterValidator(partial(_stages, str(name)))]
         if option == "cut":
             cuts = tuple(row.cut for row in BACKBONES if row.cut and row.name == name)
             hint = Literal[cuts] | None if cuts else None
@@ -151,6 +154,15 @@ def _backbone(name: str) -> str:
     if name not in names:
         raise ValueError(f"is that of a backbone, which `pawlab backbones` lists, not '{name}'{_guess(name, names)}")
     return name
+
+
+def _stages(name: str, stages: list[str] | None) -> list[str] | None:
+    row = next((row for row in BACKBONES if row.name == name and row.cut is None), None)
+    known = [stage.name for stage in row.stages] if row else []
+    for stage in stages or ():
+        if stage not in known:
+            raise ValueError(f"are some of {', '.join(known) or 'none'}, not '{stage}'{_guess(stage, known)}")
+    return stages
 
 
 def _sentences(error: ValidationError, known: Collection[str]) -> Iterator[str]:

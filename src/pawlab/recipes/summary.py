@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from math import prod
 from typing import Any
 
-from pawlab.backbones.table import feature_map_of
+from pawlab.backbones.table import backbone_output
 from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Layer, Recipe
 
@@ -78,7 +78,7 @@ def effect(layer: Layer, shape: Shape, classes: int) -> tuple[Shape, int]:
     options = layer.options
     match layer.kind, shape:
         case "backbone", (height, width, _):
-            return feature_map_of(options, height, width)
+            return backbone_output(options, height, width)
         case "conv", (height, width, channels):
             size, filters = options["kernel_size"], options["filters"]
             return (height - size + 1, width - size + 1, filters), (size * size * channels + 1) * filters

@@ -18,13 +18,11 @@ from pawlab.files.names import file_sha256
 from pawlab.images import Preprocess
 from pawlab.pipeline import read_and_split
 from pawlab.progress import Progress
-from pawlab.recipes import find_recipe
+from pawlab.recipes import DEFAULT_RECIPE, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import RUN_FILE, Run
 from pawlab.runs.request import Request, data_text
 from pawlab.trainers.probe import Matrix
-
-DEFAULT_RECIPE = "fast"
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def _with_features(
 ) -> Material:
     distinct = tuple({picture.sha256: picture for picture in reversed(dataset.pictures)}.values())[::-1]
     source = FeatureSource(progress)
-    graph = source.backbone(str(recipe.backbone), recipe.preprocess, None if weights is None else Path(weights))
+    graph = source.backbone(recipe, None if weights is None else Path(weights))
     extracted = source.features(distinct, graph, recipe.preprocess)
     if not extracted.pictures:
         raise DataError(f"none of the pictures of {dataset.name} can be read. Check the files.")

@@ -10,7 +10,6 @@ import numpy as np
 
 from pawlab import __version__
 from pawlab.audit.checks import run_checks
-from pawlab.backbones.table import find_backbone
 from pawlab.card import CONFIDENCE, Card, SeenPictures
 from pawlab.classifier import FILE_NAME, Classifier, save_classifier
 from pawlab.datasets.dataset import Dataset, Picture, count_skipped
@@ -26,8 +25,8 @@ from pawlab.evaluation.metrics import Logits, Probabilities
 from pawlab.evaluation.selective import selective
 from pawlab.evaluation.verdict import judge
 from pawlab.graphs.anatomy import find_anatomy
-from pawlab.images import Preprocess
 from pawlab.progress import Progress
+from pawlab.recipes import DEFAULT_RECIPE, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import recipe_document
 from pawlab.report.report import Material, write_report
@@ -53,7 +52,6 @@ _LABEL_ISSUE_COLUMNS = ("path", "split", "label", "suggested", "score")
 _LARGEST_DIFFERENCE = 1e-4  # between what was fitted and what the saved file predicts
 _COMPARED_PICTURES = 16
 _EXACT_FROM = 1e-37  # float32 has all its digits above
-_DEFAULT_BACKBONE = "efficientnet_lite0"  # the only one that is always at hand
 
 _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
@@ -121,10 +119,10 @@ def _label_issues(
     if fitted.out_of_fold is not None:
         pictures, logits = finished.predicted.pictures, fitted.out_of_fold.logits
         return find_label_issues(pictures + test.pictures, np.concatenate([logits, test_logits]), test.classes)
-    size = find_backbone(_DEFAULT_BACKBONE).image_size
-    preprocess = Preprocess(size, size, value_range=context.recipe.preprocess.value_range)
+    recipe = find_recipe(DEFAULT_RECIPE)  # its network is the only one that is always at hand
+    preprocess = replace(recipe.preprocess, value_range=context.recipe.preprocess.value_range)
     pictures = context.dataset.without(fitted.skipped).split("train") + finished.predicted.pictures + test.pictures
-    extracted = context.source.features(pictures, context.source.backbone(_DEFAULT_BACKBONE, preprocess), preprocess)
+    extracted = context.source.of_recipe(pictures, replace(recipe, preprocess=preprocess))
     labels = np.array(context.dataset.class_indices(extracted.pictures))
     folds = folds_of(extracted.pictures, labels, context.near)
     judged = cross_validate(extracted.features, labels, folds, len(test.classes)).out_of_fold

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.backbones.at_hand import at_hand
-from pawlab.backbones.load import own_size
+from pawlab.backbones.load import backbone_graph, own_size, probe_stages
 from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.errors import PawlabError, one_line
 from pawlab.features.source import FeatureSource
@@ -107,7 +107,7 @@ def _tried(
         return Candidate(name, skipped="no time was left")
     height, width = own_size(name) or (preprocess.height, preprocess.width)
     sized = Preprocess(height, width, preprocess.resize_mode, value_range=preprocess.value_range)
-    graph = source.backbone(name, sized)
+    graph = backbone_graph(name, (height, width), progress=source.progress, stages=probe_stages(name))
     started = perf_counter()
     timed = source.features(sample[:_TIMED], graph, sized)
     seconds = (perf_counter() - started) / _TIMED if timed.computed else 0.0

@@ -121,8 +121,8 @@ def _logits_and_features(
 ) -> tuple[Logits, Features | None]:
     """Return the graph's logits for validation pictures, and its features for training and validation pictures."""
     graph, held_out = fitted.graph, dataset.split("validation")
-    if fitted.features is not None:
-        return logits_of_features(graph, fitted.features[-len(held_out) :]), fitted.features
+    if fitted.probe_input is not None:
+        return logits_of_features(graph, fitted.probe_input), fitted.features
     if features_of(graph) is None:
         return logits_of_pictures(graph, held_out, preprocess, progress), None
     names, pictures = [FEATURES, find_anatomy(graph).logits], dataset.split("train") + held_out

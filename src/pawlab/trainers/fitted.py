@@ -55,7 +55,8 @@ class Fitted:
     order, by models fitted without them; None where there was but one model, which hadn't seen validation.
     `cross_validated`: the same by models that were trained anew for each fold, to score the recipe.
     `seconds`: wall time by stage. `choices`: what was chosen on validation. `features`: float32 (n, d), a frozen
-    network's for training and validation pictures, in this order; None where fitting didn't compute them.
+    network's last for training and validation pictures, in this order; `probe_input`: float32 (m, p), all that a probe
+    sees of validation pictures. None where fitting didn't compute them.
     """
 
     graph: "ModelProto"
@@ -68,6 +69,7 @@ class Fitted:
     choices: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     features: NDArray[np.float32] | None = None
+    probe_input: NDArray[np.float32] | None = None
     infos: Mapping[str, PictureInfo] = field(default_factory=dict, repr=False)
     out_of_fold: OutOfFold | None = None
     cross_validated: OutOfFold | None = None

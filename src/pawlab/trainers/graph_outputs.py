@@ -10,7 +10,7 @@ from pawlab.datasets.dataset import Picture
 from pawlab.evaluation.metrics import Logits
 from pawlab.evaluation.out_of_distribution import Features
 from pawlab.graphs.anatomy import find_anatomy
-from pawlab.graphs.edit import FEATURES, after, with_outputs
+from pawlab.graphs.edit import after, probe_input, with_outputs
 from pawlab.graphs.runtime import open_graph
 from pawlab.images import Preprocess, decode
 from pawlab.parallel import map_in_threads
@@ -46,9 +46,9 @@ def logits_of_pictures(
 
 
 def logits_of_features(model: "ModelProto", features: Features) -> Logits:
-    """Return logits (n, classes) for float32 features (n, d), each row by itself, as for a single picture."""
+    """Return logits (n, classes) for what its probe sees (n, d), each row by itself, as for a single picture."""
     logits = find_anatomy(model).logits
-    head = after(model, FEATURES, features.shape[1], logits)
+    head = after(model, probe_input(model), features.shape[1], logits)
     return per_class(model, open_graph(head.SerializeToString(), batch_size=1).run([logits], features)[0])
 
 

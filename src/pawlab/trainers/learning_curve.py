@@ -15,8 +15,8 @@ from pawlab.datasets.groups import Pair, unit_numbers
 from pawlab.evaluation.learning_curve import CurvePoint, LearningCurve, curve_point, learning_curve
 from pawlab.evaluation.metrics import Labels, cross_entropy
 from pawlab.features.source import FeatureSource
-from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
+from pawlab.recipes.recipe import Recipe
 from pawlab.trainers.cross_validation import assign_folds
 from pawlab.trainers.probe import Matrix, fit_probe
 
@@ -29,21 +29,20 @@ Tested = tuple[float, int, int]  # summed loss, correct, pictures
 
 def curve_of(
     dataset: Dataset,
-    preprocess: Preprocess,
-    backbone: str,
+    recipe: Recipe,
     source: FeatureSource,
     near: Iterable[Pair] = (),
     seed: int = 0,
 ) -> LearningCurve:
     """Measure and extrapolate on the training and validation pictures of `dataset`; test pictures aren't touched.
 
-    `preprocess`, `backbone`: those of a recipe that fits a probe. `near`: contents that show the same, which stay in
-    one fold, as copies and groups do. Raises what `FeatureSource` raises.
+    `recipe`: one that fits a probe. `near`: contents that show the same, which stay in one fold, as copies and groups
+    do. Raises what `FeatureSource` raises.
     """
     pictures = dataset.split("train") + dataset.split("validation")
     if len({picture.label for picture in pictures}) < 2:
         return learning_curve(())
-    extracted = source.features(pictures, source.backbone(backbone, preprocess), preprocess)
+    extracted = source.of_recipe(pictures, recipe)
     _, labels = np.unique(dataset.class_indices(extracted.pictures), return_inverse=True)
     units = [extracted.pictures[first].sha256 for first in unit_numbers(extracted.pictures, near)]
     return learning_curve(measure_curve(extracted.features, labels, units, seed, source.progress))

@@ -27,7 +27,7 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     Raises WeightsError where the backbone's weights can't be had, DataError where too few pictures can be decoded.
     """
     started = perf_counter()
-    graph = source.backbone(str(recipe.backbone), recipe.preprocess, settings.weights)
+    graph = source.backbone(recipe, settings.weights)
     extracted = source.features(dataset.split("train") + dataset.split("validation"), graph, recipe.preprocess)
     readable = dataset.without(extracted.skipped)
     require_trainable(readable)
@@ -55,7 +55,8 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
             "balance": "weights" if found.balanced else "none",
             "validation_loss_by_C": {str(C): loss for C, loss in found.losses.items()},
         },
-        features=features,
+        features=features[:, : graph.backbone.channels],
+        probe_input=features[validation],
         infos=extracted.infos,
         out_of_fold=found.out_of_fold,
     )

@@ -1,0 +1,166 @@
+"""Which network, at which size, and which of its stages? Cross-validated on data sets, each against `fast`.
+
+    python benchmarks/accuracy.py NAME=DATA ... > docs/accuracy.md
+
+Five outer folds; copies, near duplicates and groups stay together. In each, C is chosen and the probe fitted on the
+other four alone, as `pawlab train` does, and judged on the fold. Training and validation pictures only: test pictures
+play no part. Prints Markdown; features are kept between runs.
+"""
+
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from time import process_time
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from pawlab.datasets.dataset import Picture
+from pawlab.datasets.groups import unit_numbers
+from pawlab.datasets.options import DataOptions
+from pawlab.errors import PawlabError
+from pawlab.evaluation.metrics import wilson_interval
+from pawlab.features.source import FeatureSource
+from pawlab.pipeline import read_and_split
+from pawlab.recipes import find_recipe
+from pawlab.recipes.layers import backbone
+from pawlab.recipes.recipe import Recipe, probe_layers
+from pawlab.trainers.cross_validation import assign_folds, cross_validate, folds_of
+
+FOLDS = 5
+Networks = tuple[Recipe, ...]  # whose features stand side by side
+
+
+def of(number: int, size: int, *stages: int) -> Recipe:
+    """Return a linear probe on an EfficientNet-Lite for pictures of `size` pixels each way, with these stages."""
+    layer = backbone(f"efficientnet_lite{number}", stages=[f"stage_{stage}" for stage in stages])
+    fast = find_recipe("fast")
+    return replace(fast, preprocess=replace(fast.preprocess, height=size, width=size), layers=probe_layers(layer))
+
+
+STAGES: dict[str, Networks] = {
+    "stages 3-6 (`fast`)": (of(0, 224, 3, 4, 5, 6),),
+    "none (version 0.1.0)": (of(0, 224),),
+    "6": (of(0, 224, 6),),
+    "5-6": (of(0, 224, 5, 6),),
+    "4-6": (of(0, 224, 4, 5, 6),),
+    "4-5": (of(0, 224, 4, 5),),
+    "2-6": (of(0, 224, 2, 3, 4, 5, 6),),
+    "3-7": (of(0, 224, 3, 4, 5, 6, 7),),
+}
+SIZES: dict[str, Networks] = {
+    "Lite0 at 224 (`fast`)": (of(0, 224, 3, 4, 5, 6),),
+    "Lite0 at 320": (of(0, 320, 3, 4, 5, 6),),
+    "Lite0 at 320, no stages": (of(0, 320),),
+    "Lite1 at 240": (of(1, 240, 3, 4, 5, 6),),
+    "Lite2 at 260": (of(2, 260, 3, 4, 5, 6),),
+    "Lite2 at 320": (of(2, 320, 3, 4, 5, 6),),
+    "Lite0 at 224 beside Lite2 at 260": (of(0, 224, 3, 4, 5, 6), of(2, 260, 3, 4, 5, 6)),
+    "Lite0 at 320 beside Lite2 at 260": (of(0, 320, 3, 4, 5, 6), of(2, 260, 3, 4, 5, 6)),
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Of each picture: whether the prediction is right, and its cross-entropy in nats; CPU seconds of all fits."""
+
+    right: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Data:
+    """A set's training and validation pictures, with labels and outer folds."""
+
+    name: str
+    pictures: tuple[Picture, ...]
+    labels: NDArray[np.int64]
+    units: list[int]
+    folds: NDArray[np.int64]
+
+    def judge(self, networks: Networks) -> Judged:
+        """Cross-validate a probe on these networks' features."""
+        features = np.hstack([FeatureSource().of_recipe(self.pictures, network).features for network in networks])
+        classes, started = int(self.labels.max()) + 1, process_time()
+        logits = np.empty((len(features), classes))
+        for fold in np.unique(self.folds):
+            inside, rest = self.folds == fold, np.flatnonzero(self.folds != fold)
+            inner = assign_folds(
+                self.labels[rest],
+                [self.pictures[row].sha256 for row in rest],
+                [self.units[row] for row in rest],
+            )
+            probe = cross_validate(features[rest], self.labels[rest], inner, classes, "auto").probe
+            logits[inside] = probe.logits(features[inside])
+        seconds = process_time() - started
+        losses = -log_softmax(logits, axis=1)[np.arange(len(logits)), self.labels]
+        return Judged((logits.argmax(axis=1) == self.labels).astype(float), losses, seconds)
+
+
+def read(name: str, source: str) -> Data:
+    """Read a data set as `pawlab train` does, without pictures that can't be decoded."""
+    measured = read_and_split(source, 0, DataOptions())
+    near = [(pair.first, pair.second) for pair in measured.near]
+    pictures = measured.dataset.split("train") + measured.dataset.split("validation")
+    extracted = FeatureSource().of_recipe(pictures, find_recipe("fast"))
+    labels = np.array(measured.dataset.class_indices(extracted.pictures))
+    units = list(unit_numbers(extracted.pictures, near))
+    return Data(name, extracted.pictures, labels, units, folds_of(extracted.pictures, labels, near, FOLDS))
+
+
+def table(title: str, methods: dict[str, Networks], sets: list[Data]) -> Iterator[str]:
+    """Yield a table: each method on each set, and its difference to the first with the paired standard error."""
+    yield f"\n## {title}\n"
+    yield "| set | method | right | 95% interval | difference | log loss | difference | CPU s |"
+    yield "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: |"
+    means: dict[str, list[float]] = {}
+    for data in sets:
+        first: Judged | None = None
+        for name, networks in methods.items():
+            try:
+                judged = data.judge(networks)
+            except PawlabError as error:
+                print(error, file=sys.stderr)
+                continue
+            first = first or judged
+            lowest, highest = wilson_interval(int(judged.right.sum()), len(judged.right))
+            means.setdefault(name, []).append(float(judged.right.mean() - first.right.mean()))
+            yield (
+                f"| {data.name} | {name} | {judged.right.mean():.2%} | {lowest:.1%}-{highest:.1%} | "
+                f"{paired(judged.right - first.right, 100)} | {judged.losses.mean():.3f} | "
+                f"{paired(judged.losses - first.losses, 1, 3)} | {judged.seconds:.1f} |"
+            )
+            print(data.name, name, file=sys.stderr)
+    yield ""
+    for name, differences in means.items():
+        if len(differences) == len(sets):
+            yield f"- {name}: {100 * np.mean(differences):+.2f} points on the mean of the sets"
+
+
+def paired(differences: NDArray[np.float64], factor: float, digits: int = 2) -> str:
+    """Return the mean of paired differences with its standard error."""
+    if not differences.any():
+        return ""
+    error = differences.std(ddof=1) / len(differences) ** 0.5
+    return f"{factor * differences.mean():+.{digits}f} ± {factor * error:.{digits}f}"
+
+
+def main() -> None:
+    """Print the page."""
+    sets = [read(*argument.split("=", 1)) for argument in sys.argv[1:]]
+    given = ", ".join(f"{data.name} ({len(data.pictures):,} pictures)" for data in sets)
+    print("# Accuracy: what was tried, and what it brought\n")
+    print(f"`python benchmarks/accuracy.py NAME=DATA ...` on {date.today()}, Python {platform.python_version()}.")
+    print(f"Sets: {given}; training and validation pictures alone.\n")
+    print(str(__doc__).split("\n\n")[2].replace("\n", " "))
+    for title, methods in (("Stages of the network", STAGES), ("Networks and sizes", SIZES)):
+        for line in table(title, methods, sets):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
