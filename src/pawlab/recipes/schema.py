@@ -68,6 +68,7 @@ class _Recipe(BaseModel):
     title: str = ""
     source: str = ""
     purpose: str = ""
+    small_size: Annotated[int, Field(ge=0, le=10_000)] = 0
     preprocess: Annotated[_Preprocess, AfterValidator(lambda read: Preprocess(**dict(read)))]
     known_quirks: Annotated[tuple[str, ...], Field(strict=False)] = ()
     published: Annotated[Values, AfterValidator(_facts)] = {}

@@ -106,6 +106,7 @@ def _set(values: dict[str, Any], name: str, value: Any) -> str | None:
         values[name] = value
     elif name in _PICTURES:
         values["preprocess"][name] = value
+        values["small_size"] = values["small_size"] if name == "resize_mode" else 0  # a size asked for is taken
     elif name.partition(".")[0] == "backbone":
         return "a backbone is chosen with --backbone"
     else:

@@ -196,7 +196,7 @@ class Context:
     @cached_property
     def recipe(self) -> Recipe:
         """Return the recipe as requested, for pictures of the data's depth."""
-        recipe = self.request.chosen()
+        recipe = self.request.chosen().fitting(self.read.sizes)
         return replace(recipe, preprocess=replace(recipe.preprocess, value_range=self.read.value_range))
 
     @property
