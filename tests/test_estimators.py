@@ -1,6 +1,7 @@
 import hashlib
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from sklearn.utils.validation import validate_data
 
 import pawlab
 from own_networks import cells_network
-from pawlab.backbones.load import backbone_graph
 from pawlab.datasets.dataset import SPLITS
 from pawlab.datasets.discover import discover
 from pawlab.datasets.sample import sample_files
@@ -28,7 +28,9 @@ from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.estimators import PictureClassifier, PictureFeatures
 from pawlab.features import extract
 from pawlab.features.extract import extract_features
+from pawlab.features.source import FeatureSource
 from pawlab.images import Preprocess
+from pawlab.recipes import find_recipe
 from pawlab.trainers.cross_validation import assign_folds, cross_validate
 from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.probe import fit_probe, mean_and_deviation
@@ -47,7 +49,8 @@ def shapes(learnable_folder: Path) -> Labelled:
 
 def features_of(paths: list[str], preprocess: Preprocess) -> NDArray[np.float32]:
     """The features that training itself would use."""
-    graph = backbone_graph("efficientnet_lite0", (preprocess.height, preprocess.width))
+    recipe = replace(find_recipe("fast"), preprocess=preprocess)
+    graph = FeatureSource().backbone(recipe)
     return extract_features([labelled(Path(path)) for path in paths], graph, preprocess).features
 
 
@@ -55,7 +58,7 @@ def test_features_are_those_that_training_uses(shapes: Labelled) -> None:
     expected = features_of(shapes[0], Preprocess(SMALL, 48, "pad"))
     features = PictureFeatures(image_size=(SMALL, 48), resize_mode="pad").fit_transform(shapes[0])
     np.testing.assert_array_equal(features, expected)
-    assert (features.shape, features.dtype) == ((30, 1280), np.float32)
+    assert (features.shape, features.dtype) == ((30, 3824), np.float32)
 
 
 def test_image_sizes(shapes: Labelled) -> None:
@@ -155,7 +158,7 @@ def test_a_pipeline_with_any_classifier_of_scikit_learn(shapes: Labelled) -> Non
     pipeline = make_pipeline(PictureFeatures(image_size=SMALL), SVC(kernel="linear"))
     assert cross_val_score(pipeline, paths, labels, cv=3).tolist() == [1.0, 1.0, 1.0]
     names = pipeline[:1].get_feature_names_out()
-    assert (len(names), names[-1]) == (1280, "efficientnet_lite0_1279")
+    assert (len(names), names[-1]) == (3824, "efficientnet_lite0_3823")
 
 
 def test_a_search_on_the_sample_computes_each_feature_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

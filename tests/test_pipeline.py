@@ -64,7 +64,7 @@ def test_metrics_have_the_promised_names(run: Run) -> None:
     assert set(metrics["validation"]) == {*metrics["test"], "baseline_accuracy"}
     assert {"stable_range", "over_baseline", "gap", "overfit"} <= set(metrics["verdict"])
     assert set(metrics["seconds"]) == {"discover", "features", "fit", "evaluate", "report", "total"}
-    assert metrics["parameters"] == {"total": 3_413_024 + 1281 * 2, "trainable": 1281 * 2}
+    assert metrics["parameters"] == {"total": 3_413_024 + 3825 * 2, "trainable": 3825 * 2}
 
 
 def test_split_lists_every_picture_once_with_its_content(run: Run, learnable_folder: Path) -> None:
@@ -428,4 +428,4 @@ def test_small_pictures_are_taken_at_the_smaller_size_and_a_line_says_so(
     preprocess = run.classifier.card.preprocess
     assert (preprocess.height, preprocess.width) == (224, 224)
     note = "most pictures are smaller than 320 x 320 pixels: accurate takes all at 224 x 224"
-    assert note in run.record["data"]["notes"]
+    assert note in run.metrics["notes"]

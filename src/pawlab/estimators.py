@@ -24,7 +24,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size
+from pawlab.backbones.load import BackboneGraph, backbone_graph, own_size, probe_stages
 from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.features.extract import features_by_content
 from pawlab.images import Preprocess, ResizeMode, Source, decode, read_file
@@ -89,8 +89,8 @@ class PictureFeatures(TransformerMixin, _OnPictures):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Return the names of the d features."""
         graph, _ = self._ready()
-        row = graph.backbone
-        return np.array([f"{Path(row.name).stem}_{number}" for number in range(row.channels)], dtype=object)
+        name = Path(graph.backbone.name).stem
+        return np.array([f"{name}_{number}" for number in range(graph.width)], dtype=object)
 
     def _features(self, contents: Sequence[str], sources: Sequence[Source]) -> Features:
         graph, preprocess = self._ready()
@@ -106,7 +106,8 @@ class PictureFeatures(TransformerMixin, _OnPictures):  # type: ignore[misc]
         if size is None:
             raise RecipeError(f"{self.backbone} takes pictures of any size. Say which: image_size=224.")
         height, width = _height_and_width(size)
-        return backbone_graph(self.backbone, (height, width)), Preprocess(height, width, self._mode())
+        graph = backbone_graph(self.backbone, (height, width), stages=probe_stages(self.backbone))
+        return graph, Preprocess(height, width, self._mode())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -295,7 +295,7 @@ def test_the_learning_curve_is_printed_and_in_the_document(pawlab: Any, learnabl
 
 
 def test_recipes(pawlab: Any) -> None:
-    assert "3,415,586" in pawlab("recipes").out
+    assert "3,420,674" in pawlab("recipes").out
     names = {entry["name"] for entry in json.loads(pawlab("recipes", "--json").out)}
     assert {"fast", "a1", "b2", "c3", "d4", "e1"} <= names
     document = json.loads(pawlab("recipes", "fast", "--json").out)

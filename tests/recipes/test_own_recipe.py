@@ -444,7 +444,7 @@ ONE_MISTAKE = [
     ),
     (
         PROBE_OF_STAGES.replace('{ kind = "standard', '{ kind = "global_average_pool" },{ kind = "standard'),
-        "logistic regression goes with the layers backbone with stages, standardise, logistic_regression, no others.",
+        "logistic regression goes with the layers backbone with stages, standardise, logistic_regression, no others;",
     ),
     (
         changed(CONV, BACKBONE + "stages = ['stage_1']"),

@@ -79,6 +79,7 @@ def _of_data(
     data: str, seed: int, recipe: Recipe, options: DataOptions, progress: Progress, weights: str | None = None
 ) -> Material:
     read = read_and_split(data, seed, options, progress)
+    recipe = recipe.fitting(read.sizes)
     preprocess = replace(recipe.preprocess, value_range=read.value_range)
     return _with_features(read.dataset, replace(recipe, preprocess=preprocess), read.near, progress, weights)
 
