@@ -72,6 +72,7 @@ def test_decisions_change_all_but_test_pictures() -> None:
         "1 label changed and 1 excluded by hand",
         "2 test pictures were judged otherwise by hand: the test score is by the labels as they were given",
     )
+    assert changed.questioned == 2
     assert with_labels(dataset_of(*ROWS), {}) == dataset_of(*ROWS)
 
 

@@ -113,4 +113,5 @@ def test_a_run_is_trained_with_the_labels_and_its_test_score_left_alone(photos: 
     state = review.state()
     notes = " ".join(again.metrics["notes"])
     assert f"{state['test_changed']} test picture" in notes
+    assert again.metrics["test_labels_questioned"] == state["test_changed"]
     assert again.metrics["validation"]["accuracy"] >= run.metrics["validation"]["accuracy"]

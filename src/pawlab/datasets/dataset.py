@@ -72,7 +72,7 @@ class Dataset:
     """Pictures and `classes`, each sorted by name; a class's position is its index in every output.
 
     `notes`: sentences on how the data was understood and split, where that isn't plain; `doubts`: such that people
-    should look at.
+    should look at. `questioned`: test pictures that a person has judged otherwise than their labels say.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Dataset:
     skipped: tuple[Skipped, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
     doubts: tuple[str, ...] = field(default=())
+    questioned: int = 0
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -114,6 +114,7 @@ def with_labels(dataset: Dataset, decisions: Mapping[str, Decision]) -> Dataset:
         pictures=tuple(kept),
         classes=tuple(sorted({picture.label for picture in kept})),
         skipped=(*dataset.skipped, *excluded),
+        questioned=counts["test"],
         notes=(*dataset.notes, *_notes(counts["changed"], len(excluded), counts["test"])),
     )
 

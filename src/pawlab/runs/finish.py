@@ -244,6 +244,7 @@ def _metrics(
         "set_aside": len(set_aside(dataset.skipped)),
         "skipped": count_skipped(dataset.skipped),
         "notes": [*dataset.doubts, *dataset.notes],
+        **({"test_labels_questioned": dataset.questioned} if dataset.questioned else {}),
     }
 
 
