@@ -30,15 +30,16 @@ def curve_of(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) 
     levels, right = confidence[order].astype(np.float64), np.cumsum(correct[order])
     below = np.append(levels[1:], 0.0)
     thresholds = np.append((levels + below)[:-1] / 2, 0.0)  # half-way to what isn't answered any more
-    points: list[Point] = []
-    for place in np.unique(np.linspace(0, len(levels) - 1, _MOST_TRIED).round().astype(int))[::-1].tolist():
-        hits, answered = int(right[place]), place + 1
-        most = points[-1].promised if points else _LEAST_PROMISED
-        if hits <= most * answered or levels[place] == below[place]:
-            continue  # its bound is lower still, or answers of the same probability would be parted
-        bound = float(beta.ppf(1 - CONFIDENCE, hits, answered - hits + 1))
-        if bound > most:
-            points.append(Point(float(thresholds[place]), bound, answered / len(levels), hits / answered, answered))
+    tried = np.unique(np.linspace(0, len(levels) - 1, _MOST_TRIED).round().astype(int))[::-1]
+    tried = tried[levels[tried] > below[tried]]  # no answers of the same probability are parted
+    hits, answered = right[tried], tried + 1
+    bounds = beta.ppf(1 - CONFIDENCE, hits, answered - hits + 1)  # nan where there is no hit
+    best = np.maximum.accumulate(np.fmax(np.append(_LEAST_PROMISED, bounds), _LEAST_PROMISED))
+    points = []
+    for row in np.flatnonzero(bounds > best[:-1]):
+        seen = int(answered[row])
+        threshold, bound = float(thresholds[tried[row]]), float(bounds[row])
+        points.append(Point(threshold, bound, seen / len(levels), int(hits[row]) / seen, seen))
     return Curve(tuple(points))
 
 
