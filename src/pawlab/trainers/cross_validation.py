@@ -140,12 +140,13 @@ def _along_c(
 ) -> tuple[OutOfFold, dict[float, float]]:
     """Return the best out-of-fold predictions along C, and the loss at each."""
     solver = Solver(rows, without * weights[rows.labels])
-    own = np.arange(len(folds)), np.searchsorted(np.unique(folds), folds)
+    own, solutions = np.searchsorted(np.unique(folds), folds), solver.nothing
     losses: dict[float, float] = {}
     found: list[OutOfFold] = []
     with progress("Fitting", len(C_GRID), "values of C") as advance:
         for C in C_GRID:  # noqa: N806
-            logits = solver.fit(C)[1][own] - np.log(weights).astype(np.float32)
+            solutions = solver.fit(C, solutions)
+            logits = solver.held_out(solutions, own) - np.log(weights).astype(np.float32)
             found.append(OutOfFold(logits, rows.labels, folds))
             losses[C] = found[-1].loss
             advance(1)

@@ -1,37 +1,36 @@
 """Multinomial logistic regression with an L2 penalty, for several weightings of the same rows at once.
 
-For weights w of the rows (n,), coefficients A (d, classes) and biases b, each problem is to minimise
+For weights w of the rows (n,), coefficients A (classes, d) and biases b, each problem is to minimise
 
     sum of w_i * cross-entropy_i  +  |A|^2 / (2 C)        for two classes |A|^2 / C: half of |A|^2 is in each column
 
 which is scikit-learn's LogisticRegression, C and all. The problems (the folds of a cross-validation, say) share their
-matrix products, and start from where they were for a smaller C.
+matrix products, and may start from the solutions for another C.
 
-The solver is L-BFGS (Nocedal 1980) on coefficients V = R A, where R'R = h X'X + 1/C and h is the mean curvature p (1 -
-p): near that, every direction curves alike, and some ten steps do. Where there are fewer rows than columns, the rows of
-the Cholesky factor of X X' stand for them: they have the same products.
+The solver is L-BFGS on V, where A = start + V W and W is the inverse of the Cholesky factor of h X'X + 1/C; h is the
+mean curvature p (1 - p). Near that, every direction curves alike, and some ten steps do. W needs no precision: it only
+says in which coordinates to look. Where there are fewer rows than columns, the rows of the Cholesky factor of X X' stand
+for them: they have the same products.
 
-Products are of float32, in blocks of a fixed size that are added in order, so the number of threads changes no bit.
+Products are of float32; the number of threads changes no bit.
 """
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.parallel import cores
+from pawlab.trainers.lbfgs import minimise
+from pawlab.trainers.products import gram, times, workers
 
 Matrix = NDArray[np.float32]
 Exact = NDArray[np.float64]
 Labels = NDArray[np.integer[Any]]
 
-_BLOCK = 512  # rows
-_MOST_STEPS = 300
-_MOST_HALVINGS = 20
-_MEMORY = 12  # pairs that L-BFGS looks back on
+_CELLS = 2**17  # logits at a time: they stay in the cache
+_LOOKED_AT = 1000  # rows from which the mean curvature is taken
 PRECISE, ROUGH = 1e-9, 1e-7  # nats per row between the loss reached and the smallest: to ship, and to choose by
 _JITTER = 1e-6  # of the mean diagonal, so that copies don't make a matrix singular
 
@@ -40,35 +39,40 @@ _JITTER = 1e-6  # of the mean diagonal, so that copies don't make a matrix singu
 class Rows:
     """Rows to fit: `columns` float32 (n, d + 1), the last of them 1; `labels` (n,), class positions.
 
-    `products`: float64 (d + 1, d + 1), of all columns with each other.
-    `back`: float32 (d of the rows given, d), from coefficients of `columns` to theirs; None where they are the same.
+    `products`: float32 (d + 1, d + 1), of all columns with each other. Where the rows of a Cholesky factor stand for
+    those given, `given` are those (n, d) and `factor` is it, float64 (n, n).
     """
 
     columns: Matrix
     labels: Labels
     classes: int
-    products: Exact
-    back: Exact | None
+    products: Matrix
+    given: Matrix | None = None
+    factor: Exact | None = None
 
     @staticmethod
     def of(features: Matrix, labels: Labels, classes: int) -> "Rows":
         """Take features (n, d), standardised, and their labels."""
-        from scipy.linalg import cholesky, solve_triangular
+        from scipy.linalg import cholesky
 
-        back = None
-        if len(features) <= features.shape[1]:
-            products = _gram(np.ascontiguousarray(features.T))
-            _add_to_diagonal(products, _JITTER * max(float(products.diagonal().mean()), 1e-12))
-            factor = cholesky(products, lower=True)
-            back = solve_triangular(factor, features.astype(np.float64), lower=True).T
-            features = factor.astype(np.float32)
-        columns = np.hstack([features, np.ones((len(features), 1), np.float32)])
-        return Rows(columns, labels, classes, _gram(columns), back)
+        given, factor = None, None
+        with workers() as pool:
+            if len(features) <= features.shape[1]:
+                products = gram(features.T.astype(np.float64), pool)
+                _add_to_diagonal(products, _JITTER * max(float(products.diagonal().mean()), 1e-12))
+                given, factor = features, cholesky(products, lower=True, check_finite=False)
+                features = factor.astype(np.float32)
+            columns = np.hstack([features, np.ones((len(features), 1), np.float32)])
+            return Rows(columns, labels, classes, gram(columns, pool), given, factor)
 
-    def original(self, solution: Exact) -> tuple[Exact, Exact]:
-        """Return coefficients (d, classes) and biases (classes,) of the rows given, from a solution (d + 1, ...)."""
-        weights, bias = solution[:-1], solution[-1]
-        return (weights if self.back is None else self.back @ weights), bias
+    def original(self, solution: Matrix) -> tuple[Exact, Exact]:
+        """Return coefficients (d, classes) and biases (classes,) of the rows given, from a solution (classes, d + 1)."""
+        from scipy.linalg import solve_triangular
+
+        weights, bias = solution[:, :-1].T.astype(np.float64), solution[:, -1].astype(np.float64)
+        if self.given is None or self.factor is None:
+            return weights, bias
+        return self.given.T @ solve_triangular(self.factor, weights, trans="T", lower=True), bias
 
 
 class Solver:
@@ -79,164 +83,85 @@ class Solver:
         self._weights = weights.T.astype(np.float32)  # (n, problems)
         occurs = np.stack([np.bincount(rows.labels, row, rows.classes) > 0 for row in weights])
         self._offset = np.where(occurs, 0, -np.inf).astype(np.float32)
-        self._products = rows.products * float(weights.mean())
-        self._curvature = (1 - 1 / rows.classes) / rows.classes
-        self._shape = len(weights), rows.columns.shape[1], rows.classes
-        self._start: Exact = np.zeros(self._shape)
+        self.nothing = np.zeros((len(weights), rows.classes, rows.columns.shape[1]), np.float32)
 
-    def fit(self, C: float, precision: float = ROUGH) -> tuple[Exact, Matrix]:  # noqa: N803
-        """Return solutions (problems, d + 1, classes), found from the last ones, and all rows' logits.
-
-        The logits are float32 (n, problems, classes); minus infinity for a class that never occurs.
-        """
-        from scipy.linalg import cholesky, solve_triangular
-        from threadpoolctl import threadpool_limits
-
-        problems, width, classes = self._shape
-        penalty = np.full(width, (2 if classes == 2 else 1) / C)
+    def fit(self, C: float, start: Matrix, precision: float = ROUGH) -> Matrix:  # noqa: N803
+        """Return solutions, float32 (problems, classes, d + 1), looked for from `start`: others, or `nothing`."""
+        width = start.shape[2]
+        penalty = np.full(width, (2 if self._rows.classes == 2 else 1) / C, np.float32)
         penalty[-1] = 0
-        metric = self._curvature * self._products
-        _add_to_diagonal(metric, penalty + _JITTER * metric.diagonal().mean())
+        inverse = self._coordinates(penalty, start)
+        with workers() as pool:
 
-        def flat(values: Exact) -> Exact:
-            return values.transpose(1, 0, 2).reshape(width, -1)
-
-        def apart(values: Exact) -> Exact:
-            return np.ascontiguousarray(values.reshape(width, problems, classes).transpose(1, 0, 2))
-
-        with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
-            factor = cholesky(metric)
-
-            def coefficients(steps: Exact) -> Exact:
-                return apart(solve_triangular(factor, flat(steps), check_finite=False))
-
-            def cost(steps: Exact) -> tuple[Exact, Exact]:
-                current = coefficients(steps)
-                losses, slopes = self._losses(current, pool)
-                losses += (penalty[:, None] * current**2).sum(axis=(1, 2)) / 2
-                slopes += penalty[:, None] * current
-                return losses, apart(solve_triangular(factor, flat(slopes), trans="T", check_finite=False))
+            def cost(steps: Matrix, which: NDArray[np.intp]) -> tuple[Exact, Matrix]:
+                moved = times(steps.reshape(-1, width), inverse.T, pool, "lower")
+                current = start[which] + moved.reshape(len(which), -1, width)
+                losses, slopes = self._losses(current, which, pool)
+                losses += [float((one * one).sum(axis=0) @ penalty) / 2 for one in current]
+                slopes += penalty * current
+                return losses, times(slopes.reshape(-1, width), inverse, pool, "upper").reshape(len(which), -1)
 
             enough = precision * self._weights.sum(axis=0, dtype=np.float64)
-            self._start = coefficients(minimise(cost, apart(factor @ flat(self._start)), enough))
-            logits = np.concatenate(list(pool.map(lambda rows: self._logits(rows, self._start), self._blocks())))
-        self._curvature = max(self._mean_curvature(logits), 1e-4)
-        return self._start, logits
+            steps = minimise(cost, np.zeros((len(start), start[0].size), np.float32), enough, pool)
+            return start + times(steps.reshape(-1, width), inverse.T, pool, "lower").reshape(start.shape)
 
-    def _blocks(self) -> list[slice]:
-        number = len(self._weights)
-        return [slice(start, start + _BLOCK) for start in range(0, number, _BLOCK)]
+    def held_out(self, solutions: Matrix, problem: NDArray[np.intp]) -> Matrix:
+        """Return each row's logits by the `problem` (n,) that is named: float32 (n, classes).
 
-    def _logits(self, rows: slice, coefficients: Exact) -> Matrix:
-        problems, width, classes = self._shape
-        joined = coefficients.transpose(1, 0, 2).reshape(width, -1).astype(np.float32)
-        return (self._rows.columns[rows] @ joined).reshape(-1, problems, classes) + self._offset
-
-    def _losses(self, coefficients: Exact, pool: ThreadPoolExecutor) -> tuple[Exact, Exact]:
-        """Return each problem's cross-entropy, and its slopes (problems, d + 1, classes)."""
-        problems, width, classes = self._shape
-        joined = coefficients.transpose(1, 0, 2).reshape(width, -1).astype(np.float32)
-
-        def of_block(rows: slice) -> tuple[Exact, Matrix]:
-            logits = (self._rows.columns[rows] @ joined).reshape(-1, problems, classes) + self._offset
-            weights, true = self._weights[rows], (np.arange(len(logits)), slice(None), self._rows.labels[rows])
-            logits -= logits.max(axis=2, keepdims=True)
-            shares = np.exp(logits)
-            sums = shares.sum(axis=2)
-            losses = np.where(weights > 0, np.log(sums) - logits[true], 0) * weights
-            shares /= sums[:, :, None]
-            shares[true] -= 1
-            shares *= weights[:, :, None]
-            slopes = self._rows.columns[rows].T @ shares.reshape(len(shares), -1)
-            return losses.sum(axis=0, dtype=np.float64), slopes
-
-        losses, slopes = np.zeros(problems), np.zeros((width, problems * classes))
-        for some, their_slopes in pool.map(of_block, self._blocks()):
-            losses += some
-            slopes += their_slopes
-        return losses, slopes.reshape(width, problems, classes).transpose(1, 0, 2)
-
-    def _mean_curvature(self, logits: Matrix) -> float:
-        from scipy.special import softmax
-
-        shares = softmax(logits[:: max(1, len(logits) // 2000)], axis=2)
-        return float((shares * (1 - shares)).mean())
-
-
-def minimise(
-    cost: Callable[[Exact], tuple[Exact, Exact]], start: Exact, enough: Exact, most: int = _MOST_STEPS
-) -> Exact:
-    """Return where each of several convex functions is smallest, by L-BFGS in step with each other.
-
-    `start`: (problems, ...); `cost`: gives values (problems,) and slopes like `start`, scaled so that curvatures are
-    about 1. Each ends when its slope says that less than `enough` (problems,) is to be gained.
-    """
-    at, pairs = start, _Pairs()
-    values, slopes = cost(at)
-    for _ in range(most):
-        open_ = _dot(slopes, slopes) / 2 > enough
-        if not open_.any():
-            break
-        direction = -pairs.scaled(slopes) * _wide(open_, slopes)
-        expected, step = _dot(slopes, direction), np.ones(len(at))
-        for _ in range(_MOST_HALVINGS):
-            new = at + _wide(step, at) * direction
-            new_values, new_slopes = cost(new)
-            too_far = new_values > values + 1e-4 * step * expected + 1e-6 * np.abs(values)
-            if not too_far.any():
-                break
-            step[too_far] /= 2
-        pairs.add(new - at, new_slopes - slopes)
-        at, values, slopes = new, new_values, new_slopes
-    return at
-
-
-class _Pairs:
-    """The last steps, and how the slopes changed in each: what L-BFGS knows of the curvature."""
-
-    def __init__(self) -> None:
-        self._pairs: list[tuple[Exact, Exact, Exact]] = []
-
-    def add(self, step: Exact, change: Exact) -> None:
-        product = _dot(step, change)
-        inverse = np.where(product > 1e-12, 1 / np.maximum(product, 1e-12), 0)
-        self._pairs = [*self._pairs[1 - _MEMORY :], (step, change, inverse)]
-
-    def scaled(self, slopes: Exact) -> Exact:
-        """Return the slopes times the inverse curvature."""
-        result, factors = slopes, []
-        for step, change, inverse in reversed(self._pairs):
-            factors.append(inverse * _dot(step, result))
-            result = result - _wide(factors[-1], change) * change
-        for (step, change, inverse), factor in zip(self._pairs, reversed(factors), strict=True):
-            result = result + _wide(factor - inverse * _dot(change, result), step) * step
+        They are minus infinity for a class that never occurs in it.
+        """
+        result = np.empty((len(problem), self._rows.classes), np.float32)
+        for place, solution in enumerate(solutions):
+            rows = problem == place
+            result[rows] = self._rows.columns[rows] @ solution.T + self._offset[place]
         return result
 
+    def _coordinates(self, penalty: Matrix, solutions: Matrix) -> Matrix:
+        """Return (d + 1, d + 1), upper triangular: steps in its rows meet about the same curvature everywhere."""
+        from scipy.linalg import cholesky
+        from scipy.linalg.lapack import strtri
+        from threadpoolctl import threadpool_limits
 
-def _dot(one: Exact, other: Exact) -> Exact:
-    return np.asarray(np.einsum("pij,pij->p", one, other))
+        metric = self._rows.products * np.float32(self._mean_curvature(solutions) * self._weights.mean())
+        _add_to_diagonal(metric, penalty + 2e-6 * np.trace(metric, dtype=np.float64))
+        with threadpool_limits(1):
+            return np.ascontiguousarray(strtri(cholesky(metric, check_finite=False))[0])
+
+    def _mean_curvature(self, solutions: Matrix) -> float:
+        from scipy.special import softmax
+
+        some = self._rows.columns[:: max(1, len(self._rows.columns) // _LOOKED_AT)]
+        shares = softmax((some @ solutions.transpose(0, 2, 1)) + self._offset[:, np.newaxis], axis=2)
+        return max(float((shares * (1 - shares)).mean()), 1e-4)
+
+    def _losses(self, solutions: Matrix, which: NDArray[np.intp], pool: Executor) -> tuple[Exact, Matrix]:
+        """Return the cross-entropy (some,) of the problems in `which`, and its slopes, like the solutions."""
+        number, (problems, classes, width) = len(self._weights), solutions.shape
+        joined = solutions.reshape(-1, width)
+        residuals = np.empty((number, len(joined)), np.float32)
+        size = max(64, min(1024, _CELLS // len(joined)))
+
+        def of_rows(start: int) -> Exact:
+            rows = slice(start, start + size)
+            logits = np.matmul(self._rows.columns[rows], joined.T, out=residuals[rows]).reshape(-1, problems, classes)
+            return _cross_entropy(logits, self._weights[rows][:, which], self._rows.labels[rows], self._offset[which])
+
+        losses = np.sum(list(pool.map(of_rows, range(0, number, size))), axis=0)
+        return losses, times(residuals.T, self._rows.columns, pool).reshape(solutions.shape)
 
 
-def _wide(values: NDArray[Any], like: Exact) -> NDArray[Any]:
-    return np.asarray(values.reshape(-1, *[1] * (like.ndim - 1)))
+def _cross_entropy(logits: Matrix, weights: Matrix, labels: Labels, offset: Matrix) -> Exact:
+    """Return weighted sums (problems,) for logits (rows, problems, classes), in whose place their slopes are put."""
+    true = np.arange(len(logits)), slice(None), labels
+    logits += offset
+    logits -= logits.max(axis=2, keepdims=True)
+    of_true = logits[true]
+    np.exp(logits, out=logits)
+    sums = logits.sum(axis=2)
+    logits *= (weights / sums)[:, :, np.newaxis]
+    logits[true] -= weights
+    return np.asarray((np.where(weights > 0, np.log(sums) - of_true, 0) * weights).sum(axis=0, dtype=np.float64))
 
 
-def _gram(columns: Matrix) -> Exact:
-    """Return X'X of X (n, d), in blocks of rows added in order; in float64, as it is to be factored."""
-    from threadpoolctl import threadpool_limits
-
-    size = max(_BLOCK, len(columns) // 64)
-
-    def of_block(start: int) -> Exact:
-        block = columns[start : start + size].astype(np.float64)
-        return block.T @ block
-
-    total = np.zeros((columns.shape[1],) * 2)
-    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
-        for product in pool.map(of_block, range(0, len(columns), size)):
-            total += product
-    return total
-
-
-def _add_to_diagonal(matrix: Exact, values: Any) -> None:
+def _add_to_diagonal(matrix: NDArray[Any], values: Any) -> None:
     matrix[np.diag_indices_from(matrix)] += values

@@ -75,8 +75,8 @@ def fit_prepared(prepared: Prepared, C: float, balanced: bool = False) -> Linear
     """Do what `fit_probe` says."""
     rows, mean, deviation = prepared
     weights = class_weights(rows.labels, rows.classes) if balanced else np.ones(rows.classes)
-    solutions, _ = Solver(rows, weights[rows.labels][np.newaxis]).fit(C, PRECISE)
-    coefficients, bias = rows.original(solutions[0])
+    solver = Solver(rows, weights[rows.labels][np.newaxis])
+    coefficients, bias = rows.original(solver.fit(C, solver.nothing, PRECISE)[0])
     folded = coefficients / deviation[:, np.newaxis]
     bias = bias - np.log(weights) - mean @ folded
     return LinearProbe(folded.astype(np.float32), bias.astype(np.float32), C)

@@ -1,0 +1,56 @@
+"""Products of large matrices by several threads, of which the number changes no bit.
+
+Each piece of a result, of a fixed number of columns, is one thread's work and the sum of nothing else. NumPy makes them:
+SciPy's products hold Python's lock.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import combinations_with_replacement
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.parallel import cores
+
+_PIECE = 256  # columns
+Triangle = Literal["upper", "lower"]
+
+
+@contextmanager
+def workers() -> Iterator[Executor]:
+    """Give as many threads as there are cores, in each of which a product is computed by that thread alone."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+        yield pool
+
+
+def times(
+    left: NDArray[np.float32], right: NDArray[np.float32], pool: Executor, triangle: Triangle | None = None
+) -> NDArray[np.float32]:
+    """Return left (n, m) times right (m, k). `triangle`: where alone a square `right` has other values than 0."""
+    result = np.empty((len(left), right.shape[1]), np.float32)
+
+    def piece(start: int) -> None:
+        end = start + _PIECE
+        rows = {"upper": slice(0, end), "lower": slice(start, None), None: slice(None)}[triangle]
+        result[:, start:end] = left[:, rows] @ right[rows, start:end]
+
+    list(pool.map(piece, range(0, right.shape[1], _PIECE)))
+    return result
+
+
+def gram(columns: NDArray[Any], pool: Executor) -> NDArray[Any]:
+    """Return the products (d, d) of all columns of (n, d) with each other, in their precision."""
+    result = np.empty((columns.shape[1],) * 2, columns.dtype)
+
+    def piece(pair: tuple[int, int]) -> None:
+        one, other = (slice(start, start + 2 * _PIECE) for start in pair)
+        result[one, other] = columns[:, one].T @ columns[:, other]
+        result[other, one] = result[one, other].T
+
+    list(pool.map(piece, combinations_with_replacement(range(0, len(result), 2 * _PIECE), 2)))
+    return result
