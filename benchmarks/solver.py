@@ -2,8 +2,8 @@
 
     python benchmarks/solver.py [CASE ...]
 
-Prints a line a case: seconds, CPU seconds, the C chosen and the out-of-fold loss in nats. Compare two versions in pairs,
-one after the other, on the same machine (PYTHONPATH=OTHER/src): seconds alone say little.
+Prints a line a case: seconds, CPU seconds, the C chosen and the out-of-fold loss in nats. Compare two versions in
+pairs, one after the other, on the same machine (PYTHONPATH=OTHER/src): seconds alone say little.
 """
 
 import sys
@@ -31,7 +31,7 @@ _LATENT = 64
 
 
 def made(pictures: int, width: int, classes: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return features (pictures, width), most of whose variance lies in 64 directions, as in a network's, and labels."""
+    """Return features (pictures, width), most of whose variance lies in 64 directions, and labels."""
     random = np.random.default_rng(0)
     labels = np.arange(pictures) % classes
     hidden = random.normal(size=(classes, _LATENT))[labels] * 0.3 + random.normal(size=(pictures, _LATENT))

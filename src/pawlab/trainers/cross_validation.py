@@ -16,7 +16,7 @@ from pawlab.datasets.dataset import Picture
 from pawlab.datasets.groups import Pair, unit_numbers
 from pawlab.evaluation.metrics import Labels, Logits
 from pawlab.progress import Progress, silent
-from pawlab.trainers.logistic import Rows, Solver
+from pawlab.trainers.logistic import OUT_OF_FOLD, ROUGH, Rows, Solver
 from pawlab.trainers.probe import (
     C_GRID,
     Balance,
@@ -28,8 +28,13 @@ from pawlab.trainers.probe import (
 )
 
 FOLDS = 5
-_PATIENCE = 2  # values of C in a row that are worse than the best: larger ones would be worse still
+_LIKELY_C = 0.01  # of C_GRID: where the search begins
+_WORSE = 1.01  # times the smallest loss: further from the best C it would be worse still
+ENOUGH_TO_CHOOSE = 4_000  # held-out pictures: where fewer folds than all have as many, those choose C
 _UNEQUAL = 1.5  # times as many pictures in the largest class as in the smallest, from where weights are tried
+
+Losses = dict[float, float]  # of each C
+Solutions = dict[float, Matrix]
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,15 @@ class OutOfFold:
 class CrossValidated:
     """A probe fitted on all pictures, with the C that the folds chose.
 
-    `losses`: out-of-fold loss in nats for each C tried; `balanced`: whether classes were weighted.
+    `losses`: out-of-fold loss in nats for each C tried, as exactly as a choice needs it; `balanced`: whether classes
+    were weighted; `choosing`: how many of the folds chose.
     """
 
     probe: LinearProbe
     out_of_fold: OutOfFold
     losses: dict[float, float] = field(default_factory=dict)
     balanced: bool = False
+    choosing: int = FOLDS
 
 
 def assign_folds(
@@ -111,22 +118,35 @@ def cross_validate(
     classes: int,
     balance: Balance = "none",
     progress: Progress = silent,
+    C: float | None = None,  # noqa: N803
 ) -> CrossValidated:
     """Choose C, and whether to weight classes, by the loss of out-of-fold predictions, and fit on all.
 
-    `features`: (n, d); `labels`: (n,), class positions, each of which occurs; `folds`: (n,), two or more different. The
-    same arrays give the same bits.
+    `features`: (n, d); `labels`: (n,), class positions, each of which occurs; `folds`: (n,), two or more different.
+    `C`: what to take without a choice. Where few folds hold 4,000 pictures, those few choose. The same arrays give the
+    same bits.
     """
-    prepared = prepare(features, labels, classes)
-    without = (folds != np.unique(folds)[:, None]).astype(float)
-    found = []
+    prepared, names = prepare(features, labels, classes), np.unique(folds)
+    choosing = names[: _enough_to_choose(folds)]
+    tried = []
     for weighted in _to_try(balance, labels):
         weights = class_weights(labels, classes) if weighted else np.ones(classes)
-        found.append((weighted, *_along_c(prepared.rows, without, weights, folds, progress)))
-    weighted, out_of_fold, losses = min(found, key=lambda one: one[1].loss)
-    _, C = min((loss, C) for C, loss in losses.items())  # noqa: N806
-    probe = fit_prepared(prepared, C, weighted)
-    return CrossValidated(probe, out_of_fold, losses, weighted)
+        losses, solutions = _along_c(_Folds(prepared.rows, folds, choosing, weights), progress, C)
+        tried.append((min(losses.values()), weighted, weights, losses, solutions))
+    _, weighted, weights, losses, solutions = min(tried, key=lambda one: one[0])
+    best = min(losses, key=losses.__getitem__)
+    every = _Folds(prepared.rows, folds, names, weights)
+    mean = solutions[best].mean(axis=0)
+    others = np.broadcast_to(mean, (len(names) - len(choosing), *mean.shape))
+    fitted = every.fit(best, np.concatenate([solutions[best], others]), OUT_OF_FOLD)
+    probe = fit_prepared(prepared, best, weighted, fitted.mean(axis=0))
+    return CrossValidated(probe, every.held_out(fitted), losses, weighted, len(choosing))
+
+
+def _enough_to_choose(folds: NDArray[np.int64]) -> int:
+    """Return how many of the folds, from the first on, hold the pictures that it takes to choose C."""
+    held_out = np.cumsum(np.unique(folds, return_counts=True)[1])
+    return min(int(np.searchsorted(held_out, ENOUGH_TO_CHOOSE)) + 1, len(held_out))
 
 
 def _to_try(balance: Balance, labels: Labels) -> tuple[bool, ...]:
@@ -135,21 +155,38 @@ def _to_try(balance: Balance, labels: Labels) -> tuple[bool, ...]:
     return {"none": (False,), "weights": (True,), "auto": (False, True) if unequal else (False,)}[balance]
 
 
-def _along_c(
-    rows: Rows, without: NDArray[np.float64], weights: NDArray[np.float64], folds: NDArray[np.int64], progress: Progress
-) -> tuple[OutOfFold, dict[float, float]]:
-    """Return the best out-of-fold predictions along C, and the loss at each."""
-    solver = Solver(rows, without * weights[rows.labels])
-    own, solutions = np.searchsorted(np.unique(folds), folds), solver.nothing
-    losses: dict[float, float] = {}
-    found: list[OutOfFold] = []
-    with progress("Fitting", len(C_GRID), "values of C") as advance:
-        for C in C_GRID:  # noqa: N806
-            solutions = solver.fit(C, solutions)
-            logits = solver.held_out(solutions, own) - np.log(weights).astype(np.float32)
-            found.append(OutOfFold(logits, rows.labels, folds))
-            losses[C] = found[-1].loss
-            advance(1)
-            if min(list(losses.values())[-_PATIENCE:]) > min(losses.values()):
+class _Folds:
+    """The probes of some folds, `names`, fitted together; each class has its weight (classes,)."""
+
+    def __init__(
+        self, rows: Rows, folds: NDArray[np.int64], names: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> None:
+        self._rows, self._folds, self._names, self._weights = rows, folds, names, weights
+        self._solver = Solver(rows, (folds != names[:, np.newaxis]) * weights[rows.labels])
+        self.nothing, self.fit = self._solver.nothing, self._solver.fit
+
+    def held_out(self, solutions: Matrix) -> OutOfFold:
+        """Return predictions for the pictures of these folds; the others' logits are minus infinity."""
+        own = np.where(np.isin(self._folds, self._names), np.searchsorted(self._names, self._folds), -1)
+        logits = self._solver.held_out(solutions, own) - np.log(self._weights).astype(np.float32)
+        return OutOfFold(logits, self._rows.labels, self._folds)
+
+
+def _along_c(folds: _Folds, progress: Progress, C: float | None) -> tuple[Losses, Solutions]:  # noqa: N803
+    """Go from a likely C up until it gets worse, and down where that one is the best; or take the one given."""
+    losses: Losses = {}
+    solutions: Solutions = {}
+    above = [one for one in C_GRID if one >= _LIKELY_C] if C is None else [C]
+    below = [one for one in reversed(C_GRID) if one < _LIKELY_C] if C is None else []
+    with progress("Fitting", len(above) + len(below), "values of C") as advance:
+        for way in (above, below):
+            for one in way:
+                nearest = min(solutions, key=lambda other: abs(np.log(other / one)), default=None)
+                solutions[one] = folds.fit(one, folds.nothing if nearest is None else solutions[nearest], ROUGH)
+                losses[one] = folds.held_out(solutions[one]).loss
+                advance(1)
+                if losses[one] > _WORSE * min(losses.values()):
+                    break
+            if min(losses, key=losses.__getitem__) != above[0]:
                 break
-    return min(found, key=lambda one: one.loss), losses
+    return dict(sorted(losses.items())), solutions

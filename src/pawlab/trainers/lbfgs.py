@@ -1,7 +1,7 @@
 """L-BFGS (Nocedal 1980) for several convex functions at once, in step with each other.
 
 The direction is found in the space that the memory spans, from dot products kept of all steps and changes (Chen, Wang
-and Zhou 2014, "Large-scale L-BFGS using MapReduce"): each iteration reads the memory three times, not four times a pair.
+and Zhou 2014, "Large-scale L-BFGS using MapReduce"): an iteration reads the memory four times, each in one product.
 """
 
 from collections.abc import Callable
@@ -74,21 +74,26 @@ class _Memory:
     def add(self, step: Vectors, change: Vectors) -> None:
         place = self._order.pop(0) if len(self._order) == _MEMORY else len(self._order)
         self._pairs[:, place] = step, change
-        along = self._pairs @ self._pairs[:, place].T  # (2, memory, 2)
-        self._products[:, :, :, place] = along
-        self._products[:, place] = along.transpose(2, 0, 1)
+        for kind, vector in enumerate((step, change)):
+            self._products[:, :, kind, place] = self._products[kind, place] = self._pairs @ vector
         if self._products[0, place, 1, place] > 0:
             self._order.append(place)
 
     def direction(self, slope: Vectors) -> Vectors:
-        """Return the slope times the inverse curvature, downhill: the two loops, on coefficients of the pairs."""
+        """Return the slope times the inverse curvature, downhill: the two loops, on coefficients of the pairs.
+
+        Between them stands what the last pair says of the curvature everywhere.
+        """
         along, products = (self._pairs @ slope).astype(np.float64), self._products
-        of_pairs, gains = np.zeros((2, _MEMORY)), {}
+        of_pairs, gains, inverse = np.zeros((2, _MEMORY)), {}, 1.0
         for place in reversed(self._order):
             gains[place] = (along[0, place] + (products[0, place] * of_pairs).sum()) / products[0, place, 1, place]
             of_pairs[1, place] -= gains[place]
+        for place in self._order[-1:]:
+            inverse = products[0, place, 1, place] / products[1, place, 1, place]
+            of_pairs *= inverse
         for place in self._order:
-            back = (along[1, place] + (products[1, place] * of_pairs).sum()) / products[0, place, 1, place]
+            back = (inverse * along[1, place] + (products[1, place] * of_pairs).sum()) / products[0, place, 1, place]
             of_pairs[0, place] += gains[place] - back
         joined = of_pairs.reshape(-1).astype(np.float32) @ self._pairs.reshape(2 * _MEMORY, -1)
-        return np.asarray(-(slope + joined))
+        return np.asarray(-(np.float32(inverse) * slope + joined))

@@ -53,6 +53,7 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
         choices={
             "C": probe.C,
             "balance": "weights" if found.balanced else "none",
+            "folds_that_chose": found.choosing,
             "validation_loss_by_C": {str(C): loss for C, loss in found.losses.items()},
         },
         features=features[:, : graph.backbone.channels],

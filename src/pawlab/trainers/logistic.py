@@ -9,8 +9,8 @@ matrix products, and may start from the solutions for another C.
 
 The solver is L-BFGS on V, where A = start + V W and W is the inverse of the Cholesky factor of h X'X + 1/C; h is the
 mean curvature p (1 - p). Near that, every direction curves alike, and some ten steps do. W needs no precision: it only
-says in which coordinates to look. Where there are fewer rows than columns, the rows of the Cholesky factor of X X' stand
-for them: they have the same products.
+says in which coordinates to look. Where there are fewer rows than columns, the rows of the Cholesky factor of X X'
+stand for them: they have the same products.
 
 Products are of float32; the number of threads changes no bit.
 """
@@ -31,15 +31,15 @@ Labels = NDArray[np.integer[Any]]
 
 _CELLS = 2**17  # logits at a time: they stay in the cache
 _LOOKED_AT = 1000  # rows from which the mean curvature is taken
-PRECISE, ROUGH = 1e-9, 1e-7  # nats per row between the loss reached and the smallest: to ship, and to choose by
+PRECISE, OUT_OF_FOLD, ROUGH = 1e-9, 1e-7, 1e-6  # nats per row between the loss reached and the smallest
 _JITTER = 1e-6  # of the mean diagonal, so that copies don't make a matrix singular
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to fit: `columns` float32 (n, d + 1), the last of them 1; `labels` (n,), class positions.
+    """Rows to fit: `columns` float32 (n, columns + 1), the last of them 1; `labels` (n,), class positions.
 
-    `products`: float32 (d + 1, d + 1), of all columns with each other. Where the rows of a Cholesky factor stand for
+    `products`: float32, square, of all columns with each other. Where the rows of a Cholesky factor stand for
     those given, `given` are those (n, d) and `factor` is it, float64 (n, n).
     """
 
@@ -51,28 +51,29 @@ class Rows:
     factor: Exact | None = None
 
     @staticmethod
-    def of(features: Matrix, labels: Labels, classes: int) -> "Rows":
-        """Take features (n, d), standardised, and their labels."""
+    def of(columns: Matrix, labels: Labels, classes: int) -> "Rows":
+        """Take standardised features with a last column of 1, (n, d + 1), and their labels."""
         from scipy.linalg import cholesky
 
         given, factor = None, None
         with workers() as pool:
-            if len(features) <= features.shape[1]:
-                products = gram(features.T.astype(np.float64), pool)
+            if len(columns) < columns.shape[1]:
+                given = columns[:, :-1]
+                products = gram(given.T.astype(np.float64), pool)
                 _add_to_diagonal(products, _JITTER * max(float(products.diagonal().mean()), 1e-12))
-                given, factor = features, cholesky(products, lower=True, check_finite=False)
-                features = factor.astype(np.float32)
-            columns = np.hstack([features, np.ones((len(features), 1), np.float32)])
+                factor = cholesky(products, lower=True, check_finite=False)
+                columns = np.hstack([factor.astype(np.float32), columns[:, -1:]])
             return Rows(columns, labels, classes, gram(columns, pool), given, factor)
 
     def original(self, solution: Matrix) -> tuple[Exact, Exact]:
-        """Return coefficients (d, classes) and biases (classes,) of the rows given, from a solution (classes, d + 1)."""
+        """Return coefficients (d, classes) and biases (classes,) of the rows given, by a solution (classes, ...)."""
         from scipy.linalg import solve_triangular
 
         weights, bias = solution[:, :-1].T.astype(np.float64), solution[:, -1].astype(np.float64)
         if self.given is None or self.factor is None:
             return weights, bias
-        return self.given.T @ solve_triangular(self.factor, weights, trans="T", lower=True), bias
+        of_rows = solve_triangular(self.factor, weights, trans="T", lower=True, check_finite=False)
+        return (of_rows.T.astype(np.float32) @ self.given).T.astype(np.float64), bias
 
 
 class Solver:
@@ -85,7 +86,7 @@ class Solver:
         self._offset = np.where(occurs, 0, -np.inf).astype(np.float32)
         self.nothing = np.zeros((len(weights), rows.classes, rows.columns.shape[1]), np.float32)
 
-    def fit(self, C: float, start: Matrix, precision: float = ROUGH) -> Matrix:  # noqa: N803
+    def fit(self, C: float, start: Matrix, precision: float) -> Matrix:  # noqa: N803
         """Return solutions, float32 (problems, classes, d + 1), looked for from `start`: others, or `nothing`."""
         width = start.shape[2]
         penalty = np.full(width, (2 if self._rows.classes == 2 else 1) / C, np.float32)
@@ -108,24 +109,28 @@ class Solver:
     def held_out(self, solutions: Matrix, problem: NDArray[np.intp]) -> Matrix:
         """Return each row's logits by the `problem` (n,) that is named: float32 (n, classes).
 
-        They are minus infinity for a class that never occurs in it.
+        They are minus infinity for a class that never occurs in it, and for rows whose `problem` is -1.
         """
-        result = np.empty((len(problem), self._rows.classes), np.float32)
-        for place, solution in enumerate(solutions):
+        result = np.full((len(problem), self._rows.classes), -np.inf, np.float32)
+
+        def of_problem(place: int) -> None:
             rows = problem == place
-            result[rows] = self._rows.columns[rows] @ solution.T + self._offset[place]
+            result[rows] = self._rows.columns[rows] @ solutions[place].T + self._offset[place]
+
+        with workers() as pool:
+            list(pool.map(of_problem, range(len(solutions))))
         return result
 
     def _coordinates(self, penalty: Matrix, solutions: Matrix) -> Matrix:
-        """Return (d + 1, d + 1), upper triangular: steps in its rows meet about the same curvature everywhere."""
+        """Return an upper triangle, of columns by columns: steps in its rows meet about the same curvature anywhere."""
         from scipy.linalg import cholesky
         from scipy.linalg.lapack import strtri
-        from threadpoolctl import threadpool_limits
 
         metric = self._rows.products * np.float32(self._mean_curvature(solutions) * self._weights.mean())
         _add_to_diagonal(metric, penalty + 2e-6 * np.trace(metric, dtype=np.float64))
-        with threadpool_limits(1):
-            return np.ascontiguousarray(strtri(cholesky(metric, check_finite=False))[0])
+        with workers():
+            factor = cholesky(metric.T, overwrite_a=True, check_finite=False)
+            return np.asarray(strtri(factor, overwrite_c=True)[0])
 
     def _mean_curvature(self, solutions: Matrix) -> float:
         from scipy.special import softmax

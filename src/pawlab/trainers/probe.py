@@ -23,6 +23,7 @@ Balance = Literal["auto", "none", "weights"]
 
 C_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 _PRIOR_PICTURES = 10
+_BLOCK = 512  # rows or columns at a time, so that little is held in double precision
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,11 @@ class Prepared(NamedTuple):
 def prepare(features: Matrix, labels: Labels, classes: int) -> Prepared:
     """Standardise features (n, d) with labels (n,), class positions."""
     mean, deviation = mean_and_deviation(features)
-    return Prepared(Rows.of(((features - mean) / deviation).astype(np.float32), labels, classes), mean, deviation)
+    columns = np.ones((len(features), features.shape[1] + 1), np.float32)
+    for start in range(0, len(features), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        columns[rows, :-1] = (features[rows] - mean) / deviation
+    return Prepared(Rows.of(columns, labels, classes), mean, deviation)
 
 
 def fit_probe(features: Matrix, labels: Labels, C: float, balanced: bool = False) -> LinearProbe:  # noqa: N803
@@ -71,12 +76,18 @@ def fit_probe(features: Matrix, labels: Labels, C: float, balanced: bool = False
     return fit_prepared(prepare(features, labels, int(labels.max()) + 1), C, balanced)
 
 
-def fit_prepared(prepared: Prepared, C: float, balanced: bool = False) -> LinearProbe:  # noqa: N803
-    """Do what `fit_probe` says."""
+def fit_prepared(
+    prepared: Prepared,
+    C: float,  # noqa: N803
+    balanced: bool = False,
+    start: Matrix | None = None,
+) -> LinearProbe:
+    """Do what `fit_probe` says. `start`: a solution (classes, columns + 1) to look from, for the same rows."""
     rows, mean, deviation = prepared
     weights = class_weights(rows.labels, rows.classes) if balanced else np.ones(rows.classes)
     solver = Solver(rows, weights[rows.labels][np.newaxis])
-    coefficients, bias = rows.original(solver.fit(C, solver.nothing, PRECISE)[0])
+    solution = solver.fit(C, solver.nothing if start is None else start[np.newaxis], PRECISE)[0]
+    coefficients, bias = rows.original(solution)
     folded = coefficients / deviation[:, np.newaxis]
     bias = bias - np.log(weights) - mean @ folded
     return LinearProbe(folded.astype(np.float32), bias.astype(np.float32), C)
@@ -96,8 +107,9 @@ def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.
     of cats and dogs, three per class to train on, 68% were classified correctly, with it 93%. From a hundred pictures
     on it makes no difference.
     """
-    mean = features.mean(axis=0, dtype=np.float64)
-    variance = features.var(axis=0, dtype=np.float64)
+    blocks = [features[:, start : start + _BLOCK] for start in range(0, features.shape[1], _BLOCK)]
+    mean = np.concatenate([block.mean(axis=0, dtype=np.float64) for block in blocks])
+    variance = np.concatenate([block.var(axis=0, dtype=np.float64) for block in blocks])
     shrunk = (len(features) * variance + _PRIOR_PICTURES * variance.mean()) / (len(features) + _PRIOR_PICTURES)
     deviation = np.sqrt(shrunk)
     deviation[deviation < 1e-6] = 1.0  # where nothing varies at all, leave it where it is

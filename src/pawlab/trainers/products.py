@@ -1,7 +1,7 @@
 """Products of large matrices by several threads, of which the number changes no bit.
 
-Each piece of a result, of a fixed number of columns, is one thread's work and the sum of nothing else. NumPy makes them:
-SciPy's products hold Python's lock.
+Each piece of a result, of a fixed number of columns, is one thread's work and the sum of nothing else. NumPy makes
+them: SciPy's products hold Python's lock.
 """
 
 from collections.abc import Iterator
