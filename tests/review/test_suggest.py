@@ -1,5 +1,6 @@
 """Which pictures are asked about, and how good the classifier then is said to be."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import pawlab
 from pawlab.errors import PawlabError
+from pawlab.review.probes import fit
 from pawlab.review.suggest import Pool, believe
 
 NONE = np.array([], np.intp)
@@ -61,6 +63,20 @@ def test_the_estimate_is_near_the_truth(clusters: tuple[np.ndarray, np.ndarray])
 def test_nothing_is_believed_of_one_class(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     features, _ = clusters
     assert believe(features, np.array([0, 1]), np.array([1, 1]), ["a"] * 201, 2) is None
+
+
+@pytest.mark.parametrize(("labelled", "held"), [(60, True), (80, True), (95, False), (30, False)])
+def test_c_is_held_while_there_are_nearly_as_many_labels(
+    clusters: tuple[np.ndarray, np.ndarray], labelled: int, held: bool
+) -> None:
+    features, labels = clusters
+    contents, rows = [str(number) for number in range(201)], np.arange(0, 200, 2)
+    first = fit(features, rows[:60], labels[rows[:60]], contents, 4)
+    assert first is not None
+    before = replace(first, probe=replace(first.probe, C=1e-5))  # as nothing would choose it
+    now = fit(features, rows[:labelled], labels[rows[:labelled]], contents, 4, before)
+    assert now is not None
+    assert (now.probe.C == 1e-5, now.chosen_by) == (held, 60 if held else labelled)
 
 
 def test_suggestions_for_a_folder(learnable_folder: Path) -> None:

@@ -47,7 +47,7 @@ class Labelling(Session):
     def compute(self) -> None:
         """Fit on the answers so far, and choose what to ask next."""
         asked, rows, positions = self._answers()
-        belief = self._believe(rows, positions)
+        belief = self._believe(rows, positions, self.fit)
         ranked = self._pool.choose(_RANKED, asked, None if belief is None else belief.probabilities)
         with self.lock:
             self._belief, self._ranked = belief, ranked
@@ -72,11 +72,11 @@ class Labelling(Session):
                     positions.append(self.classes.index(decision.label))
         return np.array(asked, np.intp), np.array(rows, np.intp), np.array(positions, np.int64)
 
-    def _believe(self, rows: Positions, positions: ClassPositions) -> Belief | None:
+    def _believe(self, rows: Positions, positions: ClassPositions, before: Fit | None = None) -> Belief | None:
         material, base, classes = self.material, self._base, len(self.classes)
         contents = [picture.sha256 for picture in material.pictures]
         if base is None:
-            return believe(material.features, rows, positions, contents, classes)
+            return believe(material.features, rows, positions, contents, classes, before)
         own = len(base.pictures)
         belief = believe(
             np.concatenate([base.features, material.features]),
@@ -84,6 +84,7 @@ class Labelling(Session):
             np.concatenate([self._known(base), positions]),
             [*(picture.sha256 for picture in base.pictures), *contents],
             classes,
+            before,
         )
         return None if belief is None else replace(belief, probabilities=belief.probabilities[own:])
 

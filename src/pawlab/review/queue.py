@@ -78,10 +78,13 @@ def review_queue(
     return [item for item in queue(material, judged) if item.picture.sha256 not in decisions]
 
 
-def judge(material: Material, decisions: Mapping[str, Decision], classes: Sequence[str]) -> Judged:
+def judge(
+    material: Material, decisions: Mapping[str, Decision], classes: Sequence[str], before: Fit | None = None
+) -> Judged:
     """Fit by labels as decided; each picture is judged without itself. Test pictures and excluded ones teach nothing.
 
-    Raises DataError where labels are of fewer than two classes.
+    `before`: the fit before, whose C is held while little has changed. Raises DataError where labels are of fewer than
+    two classes.
     """
     classes = tuple(dict.fromkeys([*classes, *(one.label for one in decisions.values() if one.label)]))
     places = {name: place for place, name in enumerate(classes)}
@@ -89,7 +92,7 @@ def judge(material: Material, decisions: Mapping[str, Decision], classes: Sequen
     labels = np.array([-1 if label is None else places[label] for label in now], np.int64)
     trained = np.array([picture.split != "test" for picture in material.pictures])
     rows, contents = np.flatnonzero(trained & (labels >= 0)), [picture.sha256 for picture in material.pictures]
-    found = fit(material.features, rows, labels[rows], contents, len(classes))
+    found = fit(material.features, rows, labels[rows], contents, len(classes), before)
     if found is None:
         raise DataError(f"{material.name} has pictures of fewer than two classes; there is nothing to judge labels by.")
     logits = found.logits.copy()

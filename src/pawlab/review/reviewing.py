@@ -33,7 +33,7 @@ class Review(Session):
 
     def compute(self) -> None:
         """Judge all labels anew, as they stand now."""
-        judged = judge(self.material, self.labels.decisions, self.classes)
+        judged = judge(self.material, self.labels.decisions, self.classes, self.fit)
         with self.lock:
             self._now = judged.accuracy
             self._show(judged)

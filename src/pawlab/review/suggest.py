@@ -88,13 +88,22 @@ class Pool:
         return nearest
 
 
-def believe(features: Matrix, rows: Positions, labels: Labels, contents: Sequence[str], classes: int) -> Belief | None:
+def believe(
+    features: Matrix,
+    rows: Positions,
+    labels: Labels,
+    contents: Sequence[str],
+    classes: int,
+    before: Fit | None = None,
+) -> Belief | None:
     """Fit on the answers, `labels` (m,) of the pictures in `rows`; None where they are of fewer than two classes.
+
+    `before`: the fit before, whose C is held while little has changed.
 
     The probabilities' temperature comes from out-of-fold predictions of the answers. Those aren't like the rest, as
     that is why they were asked: the accuracy may be some points off either way.
     """
-    found = fit(features, rows, labels, contents, classes)
+    found = fit(features, rows, labels, contents, classes, before)
     if found is None:
         return None
     probabilities = tempered(found.logits, found.temperature(labels))
