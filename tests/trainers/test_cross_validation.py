@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from pawlab.evaluation.calibration import tempered
 from pawlab.trainers import cross_validation as module
-from pawlab.trainers.cross_validation import OutOfFold, assign_folds, cross_validate
+from pawlab.trainers.cross_validation import OutOfFold, assign_folds, cross_validate, cross_validate_at
 from pawlab.trainers.probe import C_GRID, fit_probe, mean_and_deviation
 
 Features = NDArray[np.float32]
@@ -54,7 +54,7 @@ def test_the_search_finds_the_best_of_all_values_of_c(noise: float, width: int) 
     features += (noise * np.random.default_rng(5).normal(size=features.shape)).astype(np.float32)
     folds = assign_folds(labels, contents)
     found = cross_validate(features, labels, folds, 3)
-    losses = {C: cross_validate(features, labels, folds, 3, C=C).out_of_fold.loss for C in C_GRID}
+    losses = {C: cross_validate_at(C, features, labels, folds, 3).out_of_fold.loss for C in C_GRID}
     assert losses[found.probe.C] == pytest.approx(min(losses.values()), abs=1e-3)
 
 
@@ -62,7 +62,7 @@ def test_a_c_that_is_given_is_taken() -> None:
     features, labels, contents = labelled(150)
     folds = assign_folds(labels, contents)
     chosen = cross_validate(features, labels, folds, 3)
-    held = cross_validate(features, labels, folds, 3, C=chosen.probe.C)
+    held = cross_validate_at(chosen.probe.C, features, labels, folds, 3)
     assert list(held.losses) == [held.probe.C] == [chosen.probe.C]
     np.testing.assert_allclose(tempered(held.out_of_fold.logits), tempered(chosen.out_of_fold.logits), atol=3e-3)
     np.testing.assert_allclose(held.probe.probabilities(features), chosen.probe.probabilities(features), atol=1e-4)
@@ -74,8 +74,8 @@ def test_of_many_pictures_few_folds_choose(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "ENOUGH_TO_CHOOSE", 160)
     found = cross_validate(features, labels, folds, 3)
     assert found.choosing == 2
-    again = cross_validate(features, labels, folds, 3, C=found.probe.C)
-    np.testing.assert_allclose(found.out_of_fold.logits, again.out_of_fold.logits, atol=5e-3)
+    again = cross_validate_at(found.probe.C, features, labels, folds, 3)
+    np.testing.assert_allclose(tempered(found.out_of_fold.logits), tempered(again.out_of_fold.logits), atol=3e-3)
     some = folds < 2
     part = OutOfFold(found.out_of_fold.logits[some], labels[some], folds[some])
     assert found.losses[found.probe.C] == pytest.approx(part.loss, abs=1e-3)
@@ -148,8 +148,15 @@ def test_the_loss_is_of_what_is_judged() -> None:
     assert some.loss == pytest.approx((np.log(2) + np.log1p(np.exp(-5))) / 2)
 
 
-def test_the_same_arrays_give_the_same_bits() -> None:
-    features, labels, contents = labelled(150)
+@pytest.mark.parametrize("width", [30, 700])
+def test_same_arrays_give_the_same_bits_whatever_the_number_of_threads(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, labels, contents = labelled(600, width=width)
     folds = assign_folds(labels, contents)
-    first, second = (cross_validate(features, labels, folds, 3).out_of_fold.logits for _ in range(2))
-    assert first.tobytes() == second.tobytes()
+    found = []
+    for threads in ("1", "2", "3", "2"):
+        monkeypatch.setenv("PAWLAB_THREADS", threads)
+        validated = cross_validate(features, labels, folds, 3)
+        found.append(validated.out_of_fold.logits.tobytes() + validated.probe.weights.tobytes())
+    assert len(set(found)) == 1

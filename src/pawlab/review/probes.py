@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.evaluation.metrics import Labels, Logits
-from pawlab.trainers.cross_validation import assign_folds, cross_validate
+from pawlab.trainers.cross_validation import assign_folds, cross_validate, cross_validate_at
 from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.probe import LinearProbe, Matrix, fit_probe
 
@@ -72,8 +72,11 @@ def fit(
         held_out = _spread(_by_fold(learned, positions, folds), known, classes)
     else:
         held = before if before is not None and before.stands_for(known, len(rows)) else None
-        validated = cross_validate(learned, positions, folds, len(known), C=None if held is None else held.probe.C)
-        chosen_by = len(rows) if held is None else held.chosen_by
+        if held is None:
+            validated, chosen_by = cross_validate(learned, positions, folds, len(known)), len(rows)
+        else:
+            validated = cross_validate_at(held.probe.C, learned, positions, folds, len(known))
+            chosen_by = held.chosen_by
         probe, held_out = validated.probe, _spread(validated.out_of_fold.logits, known, classes)
     return Fit(probe, known, _spread(probe.logits(features), known, classes), held_out, chosen_by)
 

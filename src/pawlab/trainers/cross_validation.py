@@ -7,7 +7,7 @@ and validation pictures, and the probe that ships is fitted on all of them.
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,16 @@ from pawlab.datasets.dataset import Picture
 from pawlab.datasets.groups import Pair, unit_numbers
 from pawlab.evaluation.metrics import Labels, Logits
 from pawlab.progress import Progress, silent
-from pawlab.trainers.logistic import OUT_OF_FOLD, ROUGH, Rows, Solver
+from pawlab.trainers.logistic import OUT_OF_FOLD, PRECISE, ROUGH, Rows, Solver
 from pawlab.trainers.probe import (
     C_GRID,
     Balance,
     LinearProbe,
     Matrix,
+    Prepared,
     class_weights,
-    fit_prepared,
     prepare,
+    to_probe,
 )
 
 FOLDS = 5
@@ -118,29 +119,53 @@ def cross_validate(
     classes: int,
     balance: Balance = "none",
     progress: Progress = silent,
-    C: float | None = None,  # noqa: N803
 ) -> CrossValidated:
     """Choose C, and whether to weight classes, by the loss of out-of-fold predictions, and fit on all.
 
     `features`: (n, d); `labels`: (n,), class positions, each of which occurs; `folds`: (n,), two or more different.
-    `C`: what to take without a choice. Where few folds hold 4,000 pictures, those few choose. The same arrays give the
-    same bits.
+    Where few of the folds hold 4,000 pictures, those few choose. The same arrays give the same bits.
     """
-    prepared, names = prepare(features, labels, classes), np.unique(folds)
-    choosing = names[: _enough_to_choose(folds)]
+    prepared, names = prepare(features, labels, classes), np.unique(folds)[: _enough_to_choose(folds)]
     tried = []
     for weighted in _to_try(balance, labels):
         weights = class_weights(labels, classes) if weighted else np.ones(classes)
-        losses, solutions = _along_c(_Folds(prepared.rows, folds, choosing, weights), progress, C)
+        losses, solutions = _along_c(_Folds(prepared.rows, folds, names, weights), progress)
         tried.append((min(losses.values()), weighted, weights, losses, solutions))
     _, weighted, weights, losses, solutions = min(tried, key=lambda one: one[0])
-    best = min(losses, key=losses.__getitem__)
-    every = _Folds(prepared.rows, folds, names, weights)
-    mean = solutions[best].mean(axis=0)
-    others = np.broadcast_to(mean, (len(names) - len(choosing), *mean.shape))
-    fitted = every.fit(best, np.concatenate([solutions[best], others]), OUT_OF_FOLD)
-    probe = fit_prepared(prepared, best, weighted, fitted.mean(axis=0))
-    return CrossValidated(probe, every.held_out(fitted), losses, weighted, len(choosing))
+    C = min(losses, key=losses.__getitem__)  # noqa: N806
+    return replace(
+        _at(C, prepared, folds, weights, solutions[C]), losses=losses, balanced=weighted, choosing=len(names)
+    )
+
+
+def cross_validate_at(
+    C: float,  # noqa: N803
+    features: Matrix,
+    labels: Labels,
+    folds: NDArray[np.int64],
+    classes: int,
+) -> CrossValidated:
+    """Do the same at a C that is known, without weights: in less than half of the time."""
+    found = _at(C, prepare(features, labels, classes), folds, np.ones(classes))
+    return replace(found, losses={C: found.out_of_fold.loss})
+
+
+def _at(
+    C: float,  # noqa: N803
+    prepared: Prepared,
+    folds: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    known: Matrix | None = None,
+) -> CrossValidated:
+    """Fit the folds' probes, and one on all, together. `known`: solutions of the first folds to look from, rough."""
+    names = np.unique(folds)
+    every = _Folds(prepared.rows, folds, np.append(names, names[-1] + 1), weights)  # the last holds no picture
+    start = every.nothing
+    if known is not None:
+        start[:] = known.mean(axis=0)
+        start[: len(known)] = known
+    solutions = every.fit(C, start, np.array([OUT_OF_FOLD] * len(names) + [PRECISE]))
+    return CrossValidated(to_probe(solutions[-1], C, weights, prepared), every.held_out(solutions))
 
 
 def _enough_to_choose(folds: NDArray[np.int64]) -> int:
@@ -172,21 +197,21 @@ class _Folds:
         return OutOfFold(logits, self._rows.labels, self._folds)
 
 
-def _along_c(folds: _Folds, progress: Progress, C: float | None) -> tuple[Losses, Solutions]:  # noqa: N803
-    """Go from a likely C up until it gets worse, and down where that one is the best; or take the one given."""
+def _along_c(folds: _Folds, progress: Progress) -> tuple[Losses, Solutions]:
+    """Go from a likely C up until it gets worse, and down where that one is the best."""
     losses: Losses = {}
     solutions: Solutions = {}
-    above = [one for one in C_GRID if one >= _LIKELY_C] if C is None else [C]
-    below = [one for one in reversed(C_GRID) if one < _LIKELY_C] if C is None else []
-    with progress("Fitting", len(above) + len(below), "values of C") as advance:
+    above = [one for one in C_GRID if one >= _LIKELY_C]
+    below = [one for one in reversed(C_GRID) if one < _LIKELY_C]
+    with progress("Fitting", len(C_GRID), "values of C") as advance:
         for way in (above, below):
-            for one in way:
-                nearest = min(solutions, key=lambda other: abs(np.log(other / one)), default=None)
-                solutions[one] = folds.fit(one, folds.nothing if nearest is None else solutions[nearest], ROUGH)
-                losses[one] = folds.held_out(solutions[one]).loss
+            start = solutions.get(_LIKELY_C, folds.nothing)
+            for C in way:  # noqa: N806
+                start = solutions[C] = folds.fit(C, start, ROUGH)
+                losses[C] = folds.held_out(start).loss
                 advance(1)
-                if losses[one] > _WORSE * min(losses.values()):
+                if losses[C] > _WORSE * min(losses.values()):
                     break
-            if min(losses, key=losses.__getitem__) != above[0]:
+            if min(losses, key=losses.__getitem__) != _LIKELY_C:
                 break
     return dict(sorted(losses.items())), solutions

@@ -86,8 +86,11 @@ class Solver:
         self._offset = np.where(occurs, 0, -np.inf).astype(np.float32)
         self.nothing = np.zeros((len(weights), rows.classes, rows.columns.shape[1]), np.float32)
 
-    def fit(self, C: float, start: Matrix, precision: float) -> Matrix:  # noqa: N803
-        """Return solutions, float32 (problems, classes, d + 1), looked for from `start`: others, or `nothing`."""
+    def fit(self, C: float, start: Matrix, precision: float | Exact) -> Matrix:  # noqa: N803
+        """Return solutions, float32 (problems, classes, d + 1), looked for from `start`: others, or `nothing`.
+
+        `precision`: in nats per row, for all problems or each (problems,).
+        """
         width = start.shape[2]
         penalty = np.full(width, (2 if self._rows.classes == 2 else 1) / C, np.float32)
         penalty[-1] = 0

@@ -73,23 +73,23 @@ def fit_probe(features: Matrix, labels: Labels, C: float, balanced: bool = False
     Labels (n,) are of two classes or more, class positions from 0 without gaps. `balanced`: weight every class alike,
     and put its true share back into the bias, so that probabilities stay those of the pictures given.
     """
-    return fit_prepared(prepare(features, labels, int(labels.max()) + 1), C, balanced)
+    prepared = prepare(features, labels, int(labels.max()) + 1)
+    rows = prepared.rows
+    weights = class_weights(labels, rows.classes) if balanced else np.ones(rows.classes)
+    solver = Solver(rows, weights[labels][np.newaxis])
+    return to_probe(solver.fit(C, solver.nothing, PRECISE)[0], C, weights, prepared)
 
 
-def fit_prepared(
-    prepared: Prepared,
+def to_probe(
+    solution: Matrix,
     C: float,  # noqa: N803
-    balanced: bool = False,
-    start: Matrix | None = None,
+    weights: NDArray[np.float64],
+    prepared: Prepared,
 ) -> LinearProbe:
-    """Do what `fit_probe` says. `start`: a solution (classes, columns + 1) to look from, for the same rows."""
-    rows, mean, deviation = prepared
-    weights = class_weights(rows.labels, rows.classes) if balanced else np.ones(rows.classes)
-    solver = Solver(rows, weights[rows.labels][np.newaxis])
-    solution = solver.fit(C, solver.nothing if start is None else start[np.newaxis], PRECISE)[0]
-    coefficients, bias = rows.original(solution)
-    folded = coefficients / deviation[:, np.newaxis]
-    bias = bias - np.log(weights) - mean @ folded
+    """Return what classifies raw features, from a solution and the classes' weights (classes,) that led to it."""
+    coefficients, bias = prepared.rows.original(solution)
+    folded = coefficients / prepared.deviation[:, np.newaxis]
+    bias = bias - np.log(weights) - prepared.mean @ folded
     return LinearProbe(folded.astype(np.float32), bias.astype(np.float32), C)
 
 
