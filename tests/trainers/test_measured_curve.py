@@ -11,7 +11,7 @@ import pytest
 from pawlab import pipeline as workflow
 from pawlab.trainers import learning_curve as module
 from pawlab.trainers.learning_curve import SHARES, measure_curve
-from pawlab.trainers.probe import fit_probe
+from pawlab.trainers.probe import fit_along_c
 
 
 def drawn(pictures: int, classes: int, seed: int = 0, unequal: bool = False) -> tuple[Any, Any, list[str]]:
@@ -31,15 +31,15 @@ def test_training_sets_grow_keep_the_shares_and_never_hold_the_fold(
     rows = {row.tobytes(): number for number, row in enumerate(features)}
     trained: list[set[int]] = []
 
-    def watched(some: Any, its_labels: Any, C: float) -> Any:  # noqa: N803
+    def watched(some: Any, its_labels: Any, values: Any) -> Any:
         trained.append({rows[row.tobytes()] for row in some})
         assert set(its_labels) == {0, 1, 2}
-        return fit_probe(some, its_labels, C)
+        return fit_along_c(some, its_labels, values)
 
-    monkeypatch.setattr(module, "fit_probe", watched)
+    monkeypatch.setattr(module, "fit_along_c", watched)
     points = measure_curve(features, labels, units, seed=0)
     assert [point.share for point in points] == list(SHARES)
-    by_share = [trained[start : start + 5] for start in range(0, len(trained), 5)][::3]
+    by_share = [trained[start : start + 5] for start in range(0, len(trained), 5)]
     for smaller, larger in pairwise(by_share):
         assert all(one < other for one, other in zip(smaller, larger, strict=True))
     everything = set(range(len(labels)))

@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from pawlab.trainers.probe import class_weights, fit_probe, mean_and_deviation
+from pawlab.trainers.probe import class_weights, fit_along_c, fit_probe, mean_and_deviation
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -32,6 +32,14 @@ def test_a_probe_equals_scikit_learn_on_scaled_features(pictures: int, classes: 
     reference.fit(train.astype(np.float64), labels)
     probe = fit_probe(train, labels, C)
     np.testing.assert_allclose(probe.probabilities(others), reference.predict_proba(others), atol=5e-4)
+
+
+@pytest.mark.parametrize("width", [12, 300])
+def test_along_c_each_is_what_it_is_alone(width: int) -> None:
+    train, labels = separable(0, 120, 3, width)
+    for probe in fit_along_c(train, labels, (1e-3, 1e-1, 1e-2)):
+        alone = fit_probe(train, labels, probe.C)
+        np.testing.assert_allclose(probe.probabilities(train), alone.probabilities(train), atol=1e-4)
 
 
 def test_copies_do_no_harm() -> None:

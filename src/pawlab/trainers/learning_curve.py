@@ -18,7 +18,7 @@ from pawlab.features.source import FeatureSource
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
 from pawlab.trainers.cross_validation import assign_folds
-from pawlab.trainers.probe import Matrix, fit_probe
+from pawlab.trainers.probe import Matrix, fit_along_c
 
 SHARES = (0.1, 0.2, 0.5, 1.0)
 
@@ -61,39 +61,40 @@ def measure_curve(
     if any(len(np.unique(labels[folds != fold])) < len(np.unique(labels)) for fold in numbers) or len(numbers) < 2:
         return ()
     orders = [_order(np.flatnonzero(folds != fold), labels, seed + fold) for fold in numbers]
-    rows = {share: [order[: _size(share, order, labels)] for order in orders] for share in SHARES}
-    tasks = [
-        (share, C, trained, np.flatnonzero(folds == fold))
-        for share in SHARES
-        for C in _C_TRIED
-        for fold, trained in enumerate(rows[share])
-    ]
-    with progress("Fitting the learning curve", len(tasks), "probes") as advance:
-
-        def test(task: tuple[float, float, NDArray[np.intp], NDArray[np.intp]]) -> Tested:
-            _, C, trained, held_out = task  # noqa: N806
-            probe = fit_probe(features[trained], labels[trained], C)
-            probabilities, true = probe.probabilities(features[held_out]), labels[held_out]
-            correct = int((probabilities.argmax(axis=1) == true).sum())
-            return cross_entropy(probabilities, true) * len(true), correct, len(true)
-
-        tested = []
-        for task in tasks:
-            tested.append(test(task))
-            advance(1)
-    return _points(rows, tested, len(orders))
-
-
-def _points(rows: dict[float, list[NDArray[np.intp]]], tested: Sequence[Tested], folds: int) -> tuple[CurvePoint, ...]:
-    """Take the best C of each share, whose folds follow each other in `tested`."""
     points: list[CurvePoint] = []
-    for number, (share, trained) in enumerate(rows.items()):
-        starts = (folds * (number * len(_C_TRIED) + place) for place in range(len(_C_TRIED)))
-        best = min((tested[start : start + folds] for start in starts), key=lambda some: sum(one[0] for one in some))
-        pictures = round(np.mean([len(one) for one in trained]))
-        if not points or pictures > points[-1].pictures:
-            points.append(curve_point(share, pictures, [(correct, of) for _, correct, of in best]))
+    with progress("Fitting the learning curve", len(SHARES) * len(orders), "folds") as advance:
+        for share in SHARES:
+            tested = []
+            for fold, order in enumerate(orders):
+                trained = order[: _size(share, order, labels)]
+                tested.append((len(trained), _test(features, labels, trained, np.flatnonzero(folds == fold))))
+                advance(1)
+            pictures = round(np.mean([number for number, _ in tested]))
+            if not points or pictures > points[-1].pictures:
+                points.append(_point(share, pictures, [some for _, some in tested]))
     return tuple(points)
+
+
+def _test(
+    features: Matrix, labels: Labels, trained: NDArray[np.intp], held_out: NDArray[np.intp]
+) -> tuple[Tested, ...]:
+    """Fit a probe for each C to some pictures, and test it on others."""
+    probes, true = fit_along_c(features[trained], labels[trained], _C_TRIED), labels[held_out]
+    return tuple(_tested(probe.probabilities(features[held_out]), true) for probe in probes)
+
+
+def _tested(probabilities: Matrix, true: Labels) -> Tested:
+    return (
+        cross_entropy(probabilities, true) * len(true),
+        int((probabilities.argmax(axis=1) == true).sum()),
+        len(true),
+    )
+
+
+def _point(share: float, pictures: int, tested: Sequence[tuple[Tested, ...]]) -> CurvePoint:
+    """Take the C with the smallest loss in all folds together."""
+    best = min(zip(*tested, strict=True), key=lambda folds: sum(loss for loss, _, _ in folds))
+    return curve_point(share, pictures, [(correct, of) for _, correct, of in best])
 
 
 def _order(places: NDArray[np.intp], labels: Labels, seed: int) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ so standardisation is folded into one matrix and one vector and costs nothing in
 the L2 penalty, weighs each picture's loss against the penalty: it holds for more pictures too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -73,11 +74,22 @@ def fit_probe(features: Matrix, labels: Labels, C: float, balanced: bool = False
     Labels (n,) are of two classes or more, class positions from 0 without gaps. `balanced`: weight every class alike,
     and put its true share back into the bias, so that probabilities stay those of the pictures given.
     """
+    return fit_along_c(features, labels, (C,), balanced)[0]
+
+
+def fit_along_c(
+    features: Matrix, labels: Labels, values: Sequence[float], balanced: bool = False
+) -> tuple[LinearProbe, ...]:
+    """Do the same for several values of C, each from where the one before ended."""
     prepared = prepare(features, labels, int(labels.max()) + 1)
     rows = prepared.rows
     weights = class_weights(labels, rows.classes) if balanced else np.ones(rows.classes)
     solver = Solver(rows, weights[labels][np.newaxis])
-    return to_probe(solver.fit(C, solver.nothing, PRECISE)[0], C, weights, prepared)
+    solutions, probes = solver.nothing, []
+    for C in values:  # noqa: N806
+        solutions = solver.fit(C, solutions, PRECISE)
+        probes.append(to_probe(solutions[0], C, weights, prepared))
+    return tuple(probes)
 
 
 def to_probe(
