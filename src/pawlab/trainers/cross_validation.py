@@ -133,9 +133,10 @@ def cross_validate(
         tried.append((min(losses.values()), weighted, weights, losses, solutions))
     _, weighted, weights, losses, solutions = min(tried, key=lambda one: one[0])
     C = min(losses, key=losses.__getitem__)  # noqa: N806
-    return replace(
-        _at(C, prepared, folds, weights, solutions[C]), losses=losses, balanced=weighted, choosing=len(names)
-    )
+    with progress("Fitting at the best C", 1, "fits") as advance:
+        found = _at(C, prepared, folds, weights, solutions[C])
+        advance(1)
+    return replace(found, losses=losses, balanced=weighted, choosing=len(names))
 
 
 def cross_validate_at(
