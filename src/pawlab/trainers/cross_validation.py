@@ -161,7 +161,7 @@ def _at(
     """Fit the folds' probes, and one on all, together. `known`: solutions of the first folds to look from, rough."""
     names = np.unique(folds)
     every = _Folds(prepared.rows, folds, np.append(names, names[-1] + 1), weights)  # the last holds no picture
-    start = every.nothing
+    start = every.nothing.copy()
     if known is not None:
         start[:] = known.mean(axis=0)
         start[: len(known)] = known
