@@ -1,4 +1,4 @@
-"""What keeps the house in order: layers, imports, lightness, the README's tree, the repository's contents."""
+"""What keeps the house in order: layers, imports, lightness, the tree in CONTRIBUTING.md, the repository's contents."""
 
 import ast
 import json
@@ -255,13 +255,12 @@ def test_without_frameworks_the_default_trains_predicts_and_evaluates(learnable_
 
 
 def tree_in(text: str) -> dict[str, set[str]]:
-    """Return what the README's tree lists: the names in each folder, a folder's own name ending with /.
+    """Return what a tree lists: the names in each folder, a folder's own name ending with /.
 
     The tree is a block that opens with `src/pawlab/`; deeper lines stand further in; a comment may follow a name.
     """
     block = re.search(r"^```\w*\nsrc/pawlab/[^\n]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    if block is None:
-        pytest.skip("the README has no tree yet")
+    assert block is not None, "there is no tree"
     listed: dict[str, set[str]] = {}
     open_folders: list[tuple[int, str]] = [(-1, "")]
     for line in filter(str.strip, block[1].splitlines()):
@@ -277,18 +276,18 @@ def tree_in(text: str) -> dict[str, set[str]]:
     return listed
 
 
-def test_the_readme_shows_the_tree_as_it_is() -> None:
+def test_contributing_shows_the_tree_as_it_is() -> None:
     """All that is listed exists; of a folder of which anything is listed, every module and folder is."""
-    for folder, entries in tree_in((ROOT / "README.md").read_text(encoding="utf-8")).items():
+    for folder, entries in tree_in((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")).items():
         missing = {entry for entry in entries if not (PACKAGE / folder / entry).exists()}
-        assert not missing, f"the README lists what isn't in {folder or 'src/pawlab/'}"
+        assert not missing, f"CONTRIBUTING.md lists what isn't in {folder or 'src/pawlab/'}"
         children = [path for path in (PACKAGE / folder).iterdir() if path.name not in {"__pycache__", "__init__.py"}]
         real = {
             f"{path.name}/" if path.is_dir() else path.name
             for path in children
             if path.is_dir() or path.suffix == ".py"
         }
-        assert not real - entries, f"the README leaves out what is in {folder or 'src/pawlab/'}"
+        assert not real - entries, f"CONTRIBUTING.md leaves out what is in {folder or 'src/pawlab/'}"
 
 
 def test_the_reader_of_trees() -> None:
