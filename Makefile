@@ -13,7 +13,7 @@ endif
 
 DEMO := .venv-demo
 TEST := .venv-test
-TESTED := -e '.[accurate,heic,hub,keras,parquet,remote,serve,test]' pytest pytest-xdist playwright ruff mypy sphinx furo myst-nb ipykernel
+TESTED := -e '.[accurate,heic,hub,keras,parquet,remote,serve,test]' pytest pytest-xdist playwright ruff mypy codespell sphinx furo myst-nb ipykernel
 SITE := docs/_build
 LOG := docs/test-all.log
 SOAK_LOG := docs/soak.json
@@ -26,8 +26,8 @@ help:
 	@echo "make test    check, then run the tests, but for the slow ones, in an environment of their own"
 	@echo "make test-all   the same with all tests; what they say goes to $(LOG)"
 	@echo "make soak    fuzz and kill for $(SOAK_MINUTES) minutes (SOAK_MINUTES); its log is $(SOAK_LOG)"
-	@echo "make check   style, formatting and types"
-	@echo "make docs    write docs/cli.md from the program's own help, and the site into $(SITE)/html"
+	@echo "make check   style, formatting, types and spelling"
+	@echo "make docs    write docs/cli.md from the program's own help, README's pictures, and the site into $(SITE)/html"
 	@echo "make clean   remove the environments and caches of this folder"
 
 demo: $(DEMO)/installed
@@ -47,9 +47,11 @@ check: $(TEST)/installed
 	$(TEST)/$(BIN)/ruff check
 	$(TEST)/$(BIN)/ruff format --check
 	$(TEST)/$(BIN)/mypy
+	$(TEST)/$(BIN)/codespell
 
 docs: $(TEST)/installed
 	$(TEST)/$(BIN)/python -m typer pawlab.cli utils docs --name pawlab --output docs/cli.md
+	$(TEST)/$(BIN)/python docs/pictures.py
 	$(TEST)/$(BIN)/python -m sphinx --fail-on-warning --quiet docs $(SITE)/html
 	@echo "Open $(SITE)/html/index.html."
 
