@@ -1,4 +1,4 @@
-"""How many answers `pawlab label` needs, asked in its order and in random order: curves for docs/review.md.
+"""How many answers `pawlab label` needs, asked in its order and in random order: curves for docs/howto/label.md.
 
     python benchmarks/label.py cats-and-dogs --held-out validation --pool 1000 --answers 60 --out docs/label_cats.json
     python benchmarks/label.py cat_breeds.zip --answers 300 --step 5 --out docs/label_breeds.json

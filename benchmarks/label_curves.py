@@ -1,4 +1,4 @@
-"""The curves that `benchmarks/label.py` measured, as a picture and as a table for docs/review.md.
+"""The curves that `benchmarks/label.py` measured, as a picture and as a table for docs/howto/label.md.
 
     python benchmarks/label_curves.py label_cats.json=0.97 label_breeds.json=0.6 --out docs/label_curves.png
 

@@ -105,11 +105,11 @@ def test_the_page_repeats_the_run(run: Run, page: Page, learnable_folder: Path) 
         assert f"{name} {version}" in page.text
 
 
-def test_the_headings_are_the_conventional_ones_in_the_readme_too(run: Run, page: Page) -> None:
+def test_the_headings_are_the_conventional_ones_in_the_documents_too(run: Run, page: Page) -> None:
     titles = re.findall(r'<h2 id="[^"]*">(.*?)</h2>', html_of(run.folder))
     assert titles == HEADINGS
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    row = next(line for line in readme.splitlines() if line.startswith("| `report.html`"))
+    page = (Path(__file__).parents[2] / "docs" / "run_folder.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith("| `report.html`"))
     assert ", ".join(HEADINGS) in row
 
 
