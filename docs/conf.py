@@ -1,9 +1,10 @@
-"""How the site is built: `make docs`. Everything on it is local; a page opened from the disk works like one on the web.
+"""How the site is built: `make docs`. All of it is local; a page opened from the disk works like one on the web.
 
-Two pages are made here, from what they tell of: the recipes, from the recipes themselves, and the notebook, which is
-run from its first cell to its last and fails the build where it fails.
+Some pages are made here, from what they show: the recipes, from the recipes themselves, and the notebooks, which are
+run from first cell to last and fail the build where they fail; that of real photos, where these are at hand.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -16,8 +17,11 @@ import recipe_pages  # noqa: E402
 
 import pawlab  # noqa: E402
 
-copyfile(HERE.parent / "examples" / "cats_and_dogs.ipynb", HERE / "cats_and_dogs.ipynb")
+for notebook in (HERE.parent / "examples").glob("*.ipynb"):
+    copyfile(notebook, HERE / notebook.name)
 recipe_pages.write(HERE / "recipes.md")
+
+_PHOTOS = Path(os.environ.get("PAWLAB_DATA_DIR") or HERE) / "cats_and_dogs_filtered.zip"
 
 project = "pawlab"
 author = "The pawlab developers"
@@ -34,6 +38,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 nb_execution_mode = "force"
+nb_execution_excludepatterns = [] if _PHOTOS.is_file() else ["real_photos.ipynb"]
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # seconds a cell

@@ -1,6 +1,7 @@
-"""The site: built once, as `make docs` builds it, which runs the notebook from its first cell to its last."""
+"""The site: built once, as `make docs` builds it, which runs the notebooks from their first cells to their last."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from pawlab.recipes import RECIPES
 from pawlab.recipes.summary import count_parameters
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOK = ROOT / "examples" / "cats_and_dogs.ipynb"
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+PHOTOS = "real_photos"  # the notebook that isn't run where there are none
 
 
 class Links(HTMLParser):
@@ -53,31 +55,35 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("docs", "examples"):
         copytree(ROOT / folder, place / folder)
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "docs", "site"]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, encoding="utf-8", check=False)
+    here = {**os.environ, "PAWLAB_DATA_DIR": ""}
+    done = subprocess.run(command, cwd=place, env=here, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return place / "site"
 
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[Path, Links]:
-    return {page: Links(page) for page in sorted(site.glob("*.html"))}
+    return {page: Links(page) for page in sorted(site.rglob("*.html"))}
 
 
-def cells(kind: str) -> list[str]:
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == kind]
+def cells(notebook: Path, kind: str) -> list[str]:
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    return ["".join(cell["source"]) for cell in content["cells"] if cell["cell_type"] == kind]
 
 
-def test_the_notebook_is_kept_without_results() -> None:
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_results(notebook: Path) -> None:
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
     assert [(cell["outputs"], cell["execution_count"]) for cell in code] == [([], None)] * len(code)
 
 
 def test_every_page_is_there_and_in_the_menu(site: Path, pages: dict[Path, Links]) -> None:
-    written = {page.stem for page in (ROOT / "docs").glob("*.md")} | {"recipes", NOTEBOOK.stem}
-    menu = {Path(urlsplit(address).path).stem for address in pages[site / "index.html"].leads}
-    assert written - {page.stem for page in pages} == set()
+    docs = ROOT / "docs"
+    written = {str(page.relative_to(docs).with_suffix("")) for page in docs.rglob("*.md") if "_build" not in page.parts}
+    written |= {"recipes", *(notebook.stem for notebook in NOTEBOOKS)}
+    menu = {urlsplit(address).path.removesuffix(".html") for address in pages[site / "index.html"].leads}
+    assert written - {str(page.relative_to(site).with_suffix("")) for page in pages} == set()
     assert written - menu - {"index"} == set()
 
 
@@ -121,20 +127,88 @@ def test_every_public_name_is_explained(site: Path, pages: dict[Path, Links]) ->
     assert names - pages[site / "api.html"].places == set()
 
 
-def shown(site: Path) -> Iterator[str]:
-    """Yield what each cell of the notebook shows on its page, in order, or how it begins."""
-    html = (site / f"{NOTEBOOK.stem}.html").read_text(encoding="utf-8")
+def test_a_how_to_has_the_order_of_all_how_tos() -> None:
+    order = ["What you want", "Commands", "What you see", "What can go wrong"]
+    pages = [page for page in (ROOT / "docs" / "howto").glob("*.md") if page.stem != "index"]
+    assert len(pages) >= 12
+    for page in pages:
+        headings = re.findall(r"^## (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert headings in (order, [*order, "Measured"]), page.name
+
+
+DOCUMENTS = [*ROOT.glob("*.md"), *(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_link_between_files_leads_somewhere(document: Path) -> None:
+    """As people follow them without the site. What the site makes stands there only."""
+    made = {"recipes.md", *(notebook.name for notebook in NOTEBOOKS)}
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = [urlsplit(link) for link in re.findall(r"\]\(([^)\s]+)\)", text)]
+    files = [link.path for link in links if link.path and not link.scheme]
+    assert [name for name in files if Path(name).name not in made and not (document.parent / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "page"),
+    [
+        ("heic", "howto/phone"),
+        ("docker", "howto/container"),
+        ("precision", "howto/report"),
+        ("recall", "howto/report"),
+        ("fine-tuning", "faq"),
+        ("fine-tune", "faq"),
+        ("imbalanced", "howto/imbalanced"),
+        ("gpu", "install"),
+        ("conda", "install"),
+        ("gridsearchcv", "scikit_learn"),
+        ("mlflow", "faq"),
+    ],
+)
+def test_the_search_finds(site: Path, word: str, page: str) -> None:
+    """By the index that the search of the site looks into: pages by stems of words, in texts and in titles."""
+    from sphinx.search.en import SearchEnglish
+
+    text = (site / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").rstrip(")\n; "))
+    for part in word.split("-"):
+        stem = SearchEnglish({}).stem(part)
+        found = [index[where].get(stem, []) for where in ("terms", "titleterms")]
+        pages = {number for one in found for number in (one if isinstance(one, list) else [one])}
+        assert page in {index["docnames"][number] for number in pages}
+
+
+def shown(site: Path, notebook: Path) -> Iterator[str]:
+    """Yield what each cell of a notebook shows on its page, in order, or how it begins."""
+    html = (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
     for cell in re.split(r'<div class="cell[ "]', html)[1:]:
         output = cell.partition('<div class="cell_output')[2].partition(">")[2]
         yield output.partition("\n</div>\n")[0]
 
 
-def test_the_notebook_shows_its_results(site: Path) -> None:
-    outputs = dict(zip(cells("code"), shown(site), strict=True))
+@pytest.mark.parametrize("notebook", [one for one in NOTEBOOKS if one.stem != PHOTOS], ids=lambda path: path.stem)
+def test_a_notebook_shows_its_results(site: Path, notebook: Path) -> None:
+    code = cells(notebook, "code")
+    outputs = dict(zip(code, shown(site, notebook), strict=True))
     silent = [source for source, output in outputs.items() if not re.sub(r"<(?!img)[^>]*>|\s", "", output)]
-    assert silent == [source for source in cells("code") if source.startswith("from IPython")]
+    assert silent == [source for source in code if source.startswith("from IPython")]
     everything = "".join(outputs.values())
     assert "Traceback" not in everything
     assert "<progress" not in everything  # the bars are gone when the work is done
-    assert everything.count("<img") >= 6  # pictures of what was explored, curves, confusion, predictions, heat map
+
+
+def test_the_tutorial_shows_pictures(site: Path) -> None:
+    everything = "".join(shown(site, ROOT / "examples" / "tutorial.ipynb"))
+    assert everything.count("<img") >= 6  # what was explored, curves, augmentation, confusion, predictions, heat map
     assert "Validation accuracy" in everything
+
+
+@pytest.mark.slow
+def test_the_notebook_of_real_photos_runs(cats_and_dogs: Path, tmp_path: Path) -> None:
+    nbclient = pytest.importorskip("nbclient", reason="needs MyST-NB: see CONTRIBUTING.md")
+    from nbformat import reads
+
+    notebook = reads((ROOT / "examples" / f"{PHOTOS}.ipynb").read_text(encoding="utf-8"), as_version=4)
+    nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = [output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("of 200 test pictures" in text for text in said)

@@ -43,7 +43,7 @@ def run(document: str, notes: tuple[str, ...], folder: Path) -> None:
 
 
 def lay_out(folder: Path) -> None:
-    """Fill a folder with `photos/` in two classes and `other/` alike; `new/` without labels; `more/` with a third class."""
+    """Fill a folder: two classes in `photos/`, and in `other/`; `new/` has no labels, `more/` a third class."""
     sample = pawlab.get_data("sample")
     for label in ("cats", "dogs"):
         for split in ("train", "validation"):
@@ -53,8 +53,8 @@ def lay_out(folder: Path) -> None:
     for name, picture in {"new.jpg": "cat-123.jpg", "cat.jpg": "cat-124.jpg", "dog.jpg": "dog-123.jpg"}.items():
         shutil.copy(folder / "new" / picture, folder / name)
     (folder / "more" / "foxes").mkdir(parents=True)
-    for number, picture in enumerate(sorted((folder / "new").glob("dog-*.jpg"))[:12]):
-        shutil.copy(picture, folder / "more" / "foxes" / f"fox-{number}.jpg")
+    for number, dog in enumerate(sorted((folder / "new").glob("dog-*.jpg"))[:12]):
+        shutil.copy(dog, folder / "more" / "foxes" / f"fox-{number}.jpg")
     rows = [f"photos/{path.parent.name}/{path.name},{path.parent.name}" for path in sorted(folder.glob("photos/*/*"))]
     (folder / "table.csv").write_text("\n".join(["path,label", *rows]) + "\n")
 
