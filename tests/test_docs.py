@@ -208,7 +208,9 @@ def test_the_notebook_of_real_photos_runs(cats_and_dogs: Path, tmp_path: Path) -
     nbclient = pytest.importorskip("nbclient", reason="needs MyST-NB: see CONTRIBUTING.md")
     from nbformat import reads
 
-    notebook = reads((ROOT / "examples" / f"{PHOTOS}.ipynb").read_text(encoding="utf-8"), as_version=4)
+    notebook = reads(  # type: ignore[no-untyped-call]
+        (ROOT / "examples" / f"{PHOTOS}.ipynb").read_text(encoding="utf-8"), as_version=4
+    )
     nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
     said = [output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("of 200 test pictures" in text for text in said)
