@@ -95,6 +95,7 @@ def test_what_a_program_must_know_lies_beside(run: Path, tmp_path: Path) -> None
         "classes": ["cold-squares", "warm-circles"],
         "preprocess": {"height": 64, "width": 48, "resize_mode": "squash"},
         "threshold": card.threshold,
+        "ood_threshold": card.ood_threshold,
         "target": card.target,
         "input": {
             "name": "pictures",

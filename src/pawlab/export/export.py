@@ -138,6 +138,7 @@ def _card(card: Card, left_out: list[str]) -> dict[str, Any]:
         "classes": card.classes,
         "preprocess": preprocess.to_dict(),
         "threshold": card.threshold,
+        "ood_threshold": None if "ood_score" in left_out else card.ood_threshold,
         "target": card.target,
         "input": {
             "name": "pictures",

@@ -1,13 +1,7 @@
-"""The page in a real browser: needs Playwright and Chromium.
-
-PAWLAB_CHROMIUM names the browser's program where it isn't found on the PATH. PAWLAB_AXE names axe-core's axe.min.js;
-with it the page is checked for accessibility.
-"""
+"""The page in a real browser: needs Playwright and Chromium. See chromium.py."""
 
 import base64
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,16 +11,12 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
+from chromium import CHROMIUM, QUIET, find_barriers
 from pawlab.serve.app import create_app
 from picture_files import BLUE, RED, encode
 from web_client import serving, until
 from web_models import colour_network
 
-CHROMIUM = os.environ.get("PAWLAB_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None
-)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-QUIET += ["--disable-component-update", "--disable-sync"]
 METRICS = {"test": {"accuracy": 0.985, "pictures": 200, "ci95": [0.957, 0.995]}}
 
 
@@ -151,15 +141,6 @@ def test_the_api_description_is_linked(browser: Any, port: int) -> None:
     assert description.value.ok
     assert "/predict" in description.value.json()["paths"]
     visit.check()
-
-
-def find_barriers(page: Any) -> None:
-    script = os.environ.get("PAWLAB_AXE")
-    if script is None:
-        return
-    page.add_script_tag(path=script)
-    found = page.evaluate("axe.run(document)")["violations"]
-    assert [(barrier["impact"], barrier["help"]) for barrier in found] == []
 
 
 def test_heat_maps_come_on_demand_and_go(browser: Any, port: int) -> None:
