@@ -75,7 +75,10 @@ class Visit:
         self.page.goto(f"http://127.0.0.1:{port}/")
 
     def drop(self, *names: str) -> None:
-        files = [[name, base64.b64encode(PICTURES[name]).decode()] for name in names]
+        self.drop_files({name: PICTURES[name] for name in names})
+
+    def drop_files(self, contents: dict[str, bytes]) -> None:
+        files = [[name, base64.b64encode(content).decode()] for name, content in contents.items()]
         transfer = self.page.evaluate_handle(
             """files => {
                 const transfer = new DataTransfer();
@@ -207,7 +210,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> No
     visit.page.wait_for_selector(".heat:visible")
     visit.page.evaluate("document.activeElement.blur()")
     reached = []
-    for _ in range(4):
+    for _ in range(7):
         visit.page.keyboard.press("Tab")
         reached.append(visit.page.evaluate("document.activeElement.id || document.activeElement.textContent"))
         assert (
@@ -216,7 +219,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> No
             )
             == "solid"
         )
-    assert reached == ["choose", "clear", "Heat map", "API description (OpenAPI)"]
+    assert reached == ["choose", "webcam", "save", "clear", "Heat map", "class-count", "API description (OpenAPI)"]
     visit.page.focus("#clear")
     visit.page.keyboard.press("Enter")
     assert visit.page.evaluate("document.activeElement.id") == "choose"
