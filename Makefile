@@ -13,7 +13,7 @@ endif
 
 DEMO := .venv-demo
 TEST := .venv-test
-TESTED := -e '.[accurate,heic,hub,keras,parquet,remote,serve,test]' pytest pytest-xdist playwright ruff mypy sphinx furo myst-nb ipykernel
+TESTED := -e '.[accurate,heic,hub,keras,parquet,remote,serve,test]' pytest pytest-xdist hatchling playwright ruff mypy sphinx furo myst-nb ipykernel
 SITE := docs/_build
 LOG := docs/test-all.log
 SOAK_LOG := docs/soak.json

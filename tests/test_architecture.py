@@ -21,6 +21,7 @@ PACKAGE = ROOT / "src" / "pawlab"
 # A module imports from lower lines or from its own folder. `pawlab` itself, __init__.py, is the face: it shows what the
 # others hold, and they take nothing from it but its version.
 LAYERS = (
+    "install",
     "errors names progress waiting",
     "parallel storage",
     "graphs images",

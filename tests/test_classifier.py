@@ -239,9 +239,7 @@ def test_it_shows_what_it_is(model: Path) -> None:
 
 def test_a_runtime_that_cannot_be_imported_is_no_damaged_model(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(
-        PawlabError, match=r"^ONNX Runtime can't be imported: .* pip install --force-reinstall onnxrunt"
-    ):
+    with pytest.raises(PawlabError, match=r"^ONNX Runtime can't be imported: .* install --force-reinstall onnxrunt"):
         Classifier.load(model)
 
 
@@ -297,7 +295,7 @@ def test_predictions_as_plain_values_and_as_a_frame(model: Path, monkeypatch: py
     assert list(good) == list(bad) == ["picture", "label", "probability", "sure", "probabilities", "error", "reason"]
     assert (bad["label"], bad["probability"]) == (None, None)
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(PawlabError, match="a DataFrame needs pandas: pip install pandas"):
+    with pytest.raises(PawlabError, match=r"a DataFrame needs pandas: .*install pandas$"):
         predictions.to_frame()
 
 

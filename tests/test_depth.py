@@ -122,7 +122,7 @@ def test_without_the_extra_heic_is_refused_with_what_to_install(monkeypatch: pyt
         formats.extensions.cache_clear()
     assert str(caught.value) == (
         "isn't a picture in a format that can be read (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, PPM, TGA): it "
-        "is HEIC, which needs an extra: pip install 'pawlab[heic]'"
+        'is HEIC, which needs an extra: pip install "pawlab[heic]"'
     )
 
 

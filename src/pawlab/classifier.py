@@ -22,6 +22,7 @@ from pawlab.graphs.checksum import checksum_holds, with_checksum
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.graphs.untrusted import require_harmless
 from pawlab.images import PictureInfo, Pixels, Source, is_picture_name, read
+from pawlab.install import install_command
 from pawlab.notebook import predictions_html
 from pawlab.parallel import map_in_threads
 from pawlab.storage import replacing_file
@@ -127,7 +128,7 @@ class Predictions(list[Result]):
         try:
             from pandas import DataFrame
         except ModuleNotFoundError as error:
-            raise PawlabError("a DataFrame needs pandas: pip install pandas") from error
+            raise PawlabError(f"a DataFrame needs pandas: {install_command('pandas')}") from error
         return DataFrame(self.to_dict())
 
     def _repr_html_(self) -> str:

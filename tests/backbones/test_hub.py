@@ -14,6 +14,7 @@ import pytest
 from hub_server import COMMIT, Hub, Repo, hub
 from pawlab.backbones.hub import fetch
 from pawlab.errors import MissingExtraError, WeightsError
+from pawlab.install import install_command
 
 NETWORKS = Path(__file__).parents[1] / "networks"
 NETWORK = (NETWORKS / "vit_hidden.onnx").read_bytes()
@@ -133,7 +134,7 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtraError) as caught:
         fetch("hf:someone/thing")
-    assert str(caught.value) == "hf:someone/thing needs the extra 'hub': pip install 'pawlab[hub]'"
+    assert str(caught.value) == f"hf:someone/thing needs the extra 'hub': {install_command('pawlab[hub]')}"
 
 
 def test_a_name_that_is_none_is_refused_before_anything_is_imported() -> None:

@@ -15,6 +15,7 @@ from pawlab.backbones.load import backbone_graph
 from pawlab.backbones.table import Backbone, find_backbone
 from pawlab.errors import MissingExtraError, WeightsError
 from pawlab.graphs import from_keras
+from pawlab.install import install_command
 from sessions import open_session
 
 Keras = Any
@@ -68,7 +69,7 @@ def test_a_weights_file_that_is_not_there_is_said_in_one_line(tmp_path: Path) ->
 def test_without_keras_the_extra_is_named() -> None:
     with pytest.raises(MissingExtraError) as raised:
         backbone_graph("mobilenet_v2", (160, 160))
-    assert str(raised.value) == "the backbone mobilenet_v2 needs the extra 'keras': pip install 'pawlab[keras]'"
+    assert str(raised.value) == f"the backbone mobilenet_v2 needs the extra 'keras': {install_command('pawlab[keras]')}"
 
 
 @pytest.mark.usefixtures("no_weights_anywhere")

@@ -21,6 +21,7 @@ from pawlab import pipeline as workflow
 from pawlab.cli.tables import print_evaluation
 from pawlab.errors import PawlabError
 from pawlab.export.forms import FORMS
+from pawlab.install import install_command
 from pawlab.names import printable
 from pawlab.runs.record import Run
 from pawlab.runs.request import Request
@@ -171,7 +172,7 @@ def test_train_extends_a_run(pawlab: Any, run: Run, learnable_folder: Path, tmp_
 @pytest.mark.parametrize("command", ["review", "label"])
 def test_the_pages_need_their_extra(pawlab: Any, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setitem(sys.modules, "pawlab.serve.server", None)
-    sentence = f"`pawlab {command}` needs the extra 'serve': pip install 'pawlab[serve]'"
+    sentence = f"`pawlab {command}` needs the extra 'serve': {install_command('pawlab[serve]')}"
     assert pawlab(command, "photos") == (2, "", f"pawlab: {sentence}\n")
 
 

@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "only videos": ("cats/a.mov dogs/b.mov", "holds no pictures, only 2 .mov files (is a video)"),
     "only phone pictures without the extra": (
         "cats/a.heic dogs/b.heic",
-        "holds no pictures, only 2 .heic files (is HEIC, which needs an extra: pip install 'pawlab[heic]')",
+        'holds no pictures, only 2 .heic files (is HEIC, which needs an extra: pip install "pawlab[heic]")',
     ),
     "nothing": ("cats/notes.txt", "holds no pictures, only 1 .txt file."),
 }
@@ -233,7 +233,7 @@ def test_all_that_is_skipped_is_counted_by_kind(tmp_path: Path) -> None:
     for file in [*PAIR.split(), "cats/1.HEIC", "cats/2.heic", "dogs/3.mov", "labels.csv", "notes.txt"]:
         write(tmp_path / file, content(file) if file.endswith(".jpg") else b"text")
     assert count_skipped(discover(tmp_path).skipped) == [
-        {"extension": ".heic", "reason": "is HEIC, which needs an extra: pip install 'pawlab[heic]'", "files": 2},
+        {"extension": ".heic", "reason": 'is HEIC, which needs an extra: pip install "pawlab[heic]"', "files": 2},
         {"extension": ".csv", "reason": "is a table. Give it instead of the folder to use its labels", "files": 1},
         {"extension": ".txt", "reason": "isn't a picture", "files": 1},
         {"extension": ".mov", "reason": "is a video", "files": 1},

@@ -8,6 +8,7 @@ import pytest
 from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits, count_overlap
 from pawlab.errors import DataError, MissingExtraError
+from pawlab.install import install_command
 from picture_folders import content, layout, left_out, make, write
 
 PICTURES = ("a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg")
@@ -125,7 +126,9 @@ def test_without_pyarrow_the_extra_is_named(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError) as caught:
         discover(write(folder / "labels.parquet", b"PAR1"))
-    assert str(caught.value) == "reading labels.parquet needs the extra 'parquet': pip install 'pawlab[parquet]'"
+    assert (
+        str(caught.value) == f"reading labels.parquet needs the extra 'parquet': {install_command('pawlab[parquet]')}"
+    )
 
 
 def test_missing_columns_are_named(folder: Path) -> None:

@@ -21,6 +21,7 @@ from pawlab.files.addresses import is_address, path_of_file, redacted
 from pawlab.files.failures import ATTEMPTS
 from pawlab.files.remote import fetch
 from pawlab.files.upload import here_or_there, require_free, upload_folder, writing
+from pawlab.install import install_command
 from picture_folders import content, layout, left_out, make, write
 from s3_server import refusing
 
@@ -296,11 +297,11 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(fsspec, "filesystem", lacking)
     assert sentence(lambda: discover("gs://bucket/photos"), Exception) == (
-        "reading gs:// needs gcsfs: pip install gcsfs"
+        f"reading gs:// needs gcsfs: {install_command('gcsfs')}"
     )
     monkeypatch.setitem(sys.modules, "fsspec", None)
     assert sentence(lambda: discover("s3://bucket/photos"), MissingExtraError) == (
-        "reading s3:// needs the extra 'remote': pip install 'pawlab[remote]'"
+        f"reading s3:// needs the extra 'remote': {install_command('pawlab[remote]')}"
     )
 
 

@@ -603,6 +603,8 @@ PAGE = (
     "/",
     "/static/page.css",
     "/static/page.js",
+    "/static/csv.js",
+    "/static/webcam.js",
     "/static/colours.css",
     "/static/icon.svg",
 )

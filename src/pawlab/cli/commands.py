@@ -317,7 +317,7 @@ def evaluate(
 @levelled
 def export(
     model: Model,
-    to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite"], _option("Which form to write.")],
+    to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite", "tflite-float16"], _option("Which form to write.")],
     out: Annotated[
         Path, _option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", callback=_here)
     ],
@@ -327,7 +327,12 @@ def export(
     """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
     from pawlab.export.export import export_classifier
 
-    exported = export_classifier(model, to, out, bar, sure_at)
+    pictures: tuple[Path, ...] = ()
+    if to == "tflite-float16":
+        from pawlab.runs.validation import validation_pictures
+
+        pictures = validation_pictures(model, bar)
+    exported = export_classifier(model, to, out, bar, sure_at, pictures)
     if as_json:
         show_json(exported.to_dict())
         return

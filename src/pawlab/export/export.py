@@ -1,8 +1,10 @@
 """A classifier written in another form, checked on pictures against model.onnx, with what its use takes beside it."""
 
+import functools
 import json
 import shutil
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from pawlab.card import Card
 from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.datasets.sample import sample_files
 from pawlab.errors import OutputError, PawlabError, did_you_mean
+from pawlab.export.card import card_json
 from pawlab.export.example import example
 from pawlab.export.forms import FORMS, Form, Name
+from pawlab.export.same_labels import no_pictures, require_same_labels
 from pawlab.graphs.keras_runtime import silent_stderr
 from pawlab.graphs.runtime import open_graph
 from pawlab.images import Pixels, Preprocess, decode
 from pawlab.progress import Progress, notebook_bar
 from pawlab.storage import RUN_FILE, is_free, replacing_file, replacing_folder
 
-LARGEST_DIFFERENCE = 1e-3  # of a probability
 _SAMPLE_PICTURES = 8  # by which an export is held against model.onnx, with three plainer ones
 _SAVEDMODEL_FILE = "saved_model.pb"
 _CARD_NAMES = {"classes", "preprocess", "output", "pawlab"}  # among those of a card of any version
@@ -47,16 +49,23 @@ class Exported:
 
 
 def export_classifier(
-    model: str | Path, to: Name, out: str | Path, progress: Progress = notebook_bar, sure_at: float | None = None
+    model: str | Path,
+    to: Name,
+    out: str | Path,
+    progress: Progress = notebook_bar,
+    sure_at: float | None = None,
+    pictures: Sequence[str | Path] = (),
 ) -> Exported:
     """Write a run's classifier as ONNX, Keras, SavedModel or TensorFlow Lite.
 
     `model`: a run's folder or its model.onnx. `sure_at`: as in `Classifier.load`. `out`: a file that ends as such files
-    do, or a SavedModel's folder. Beside it come OUT.json and OUT.example.py. An earlier export is replaced with both,
-    nothing else ever is. Nothing appears before it is whole and checked.
+    do, or a SavedModel's folder. `pictures`: those of which a form that rounds, tflite-float16, must keep
+    every label. Beside it come OUT.json and OUT.example.py. An earlier export is replaced with both, nothing else ever
+    is. Nothing appears before it is whole and checked.
 
     Raises ModelError where the model can't be read or has no such form, OutputError where `out` is taken or can't be
-    written, MissingExtraError where Keras is needed, and RuntimeError where the export would answer otherwise.
+    written, MissingExtraError where Keras is needed, PawlabError where rounding changes a label of `pictures`, and
+    RuntimeError where the export would answer otherwise.
     """
     if to not in FORMS:
         raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
@@ -65,13 +74,18 @@ def export_classifier(
     problem = _problem(form, classifier.path, target, (card, program))
     if problem:
         raise OutputError(f"{problem}. Choose another --out.")
+    if form.rounds and not pictures:
+        raise PawlabError(no_pictures(to))
     replacing = replacing_file if form.ending else replacing_folder
     with replacing(target) as partial:  # whether the place can be written is known before the work
         with progress(f"Exporting to {to}", None, "steps"), silent_stderr(), warnings.catch_warnings(action="ignore"):
             difference = _make(form, classifier, partial)
+        if form.rounds:
+            answer, paths = functools.partial(form.answer, partial), [*map(Path, pictures)]
+            difference = max(difference, require_same_labels(classifier, answer, paths, form.bound, to, progress))
         outputs = open_graph(classifier.path).outputs
         left_out = [name for name in outputs if name != "probabilities" and to != "onnx"]
-        about = json.dumps(_card(classifier.card, left_out), indent=2, ensure_ascii=False) + "\n"
+        about = card_json(classifier.card, left_out)
         for path, text in (card, about), (program, example(to, target, card, classifier.card.preprocess)):
             with replacing_file(path) as written:
                 written.write_text(text, encoding="utf-8", newline="\n")
@@ -115,10 +129,10 @@ def _make(form: Form, classifier: Classifier, target: Path) -> float:
         form.write(classifier, made)
         pixels = _pictures(classifier.card.preprocess)
         difference = float(np.abs(form.answer(made, pixels) - classifier.probabilities(pixels)).max())
-        if not difference <= LARGEST_DIFFERENCE:
+        if not difference <= form.bound:
             raise RuntimeError(
                 f"exported, the classifier's probabilities differ by {difference:.1e}, more than "
-                f"{LARGEST_DIFFERENCE:.0e}; nothing was written"
+                f"{form.bound:.0e}; nothing was written"
             )
         shutil.copytree(made, target, dirs_exist_ok=True) if made.is_dir() else shutil.copyfile(made, target)
     return difference
@@ -129,25 +143,3 @@ def _pictures(preprocess: Preprocess) -> Pixels:
     sample = np.stack([decode(file, preprocess) for file in sample_files(_SAMPLE_PICTURES)])
     noise = np.random.default_rng(0).integers(0, 256, sample[:1].shape, dtype=np.uint8)
     return np.concatenate([sample, noise, np.zeros_like(noise), np.full_like(noise, 255)])
-
-
-def _card(card: Card, left_out: list[str]) -> dict[str, Any]:
-    """Return what a program must know to use the export."""
-    preprocess = card.preprocess
-    return {
-        "classes": card.classes,
-        "preprocess": preprocess.to_dict(),
-        "threshold": card.threshold,
-        "target": card.target,
-        "input": {
-            "name": "pictures",
-            "shape": [None, preprocess.height, preprocess.width, 3],
-            "dtype": "uint8",
-            "colours": "RGB",
-            "range": [0, 255],
-        },
-        "output": {"name": "probabilities", "shape": [None, len(card.classes)], "dtype": "float32"},
-        "left_out": left_out,
-        "recipe": card.recipe,
-        "pawlab": card.version,
-    }

@@ -1,5 +1,6 @@
 """The forms that a classifier can be written in: how each is made, and how its own runtime answers for pictures."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.classifier import Classifier, save_classifier
-from pawlab.graphs.keras_runtime import import_keras
+from pawlab.export.card import ONNX_ONLY, card_json
+from pawlab.export.tflite_metadata import with_metadata
+from pawlab.graphs.keras_runtime import import_keras, silent_stderr
 from pawlab.graphs.to_keras import to_keras
 from pawlab.images import Pixels
 
-Name = Literal["onnx", "keras", "savedmodel", "tflite"]
+Name = Literal["onnx", "keras", "savedmodel", "tflite", "tflite-float16"]
 Probabilities = NDArray[np.float32]
 
 
@@ -22,12 +25,15 @@ Probabilities = NDArray[np.float32]
 class Form:
     """`ending`: of the file's name; "" where it is a folder. `write`: makes it of a classifier, in a new place.
     `answer`: what its own runtime says to pictures (n, h, w, 3) uint8. `needs`: what must be installed to use it.
+    `bound`: by how much a probability may differ. `rounds`: the user's own pictures must keep their labels, too.
     """
 
     ending: str
     write: Callable[[Classifier, Path], Any]
     answer: Callable[[Path, Pixels], Probabilities]
     needs: str
+    bound: float = 1e-3
+    rounds: bool = False
 
 
 def _answer_of_keras(model: Path, pixels: Pixels) -> Probabilities:
@@ -59,21 +65,28 @@ def _answer_of_savedmodel(model: Path, pixels: Pixels) -> Probabilities:
     return np.asarray(signature(pictures=tf.constant(pixels))["probabilities"])
 
 
-def _write_tflite(classifier: Classifier, target: Path) -> None:
+def _write_tflite(classifier: Classifier, target: Path, half: bool = False) -> None:
+    """Write the model with class names and card inside. `half`: its weights in float16, half the size."""
     import_keras("exporting to TensorFlow Lite")
     import tensorflow as tf
 
     with TemporaryDirectory() as saved:
         _write_savedmodel(classifier, Path(saved))
-        target.write_bytes(tf.lite.TFLiteConverter.from_saved_model(saved).convert())
+        converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+        if half:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        model = converter.convert()
+    target.write_bytes(with_metadata(model, classifier.card, card_json(classifier.card, ONNX_ONLY)))
 
 
 def _answer_of_tflite(model: Path, pixels: Pixels) -> Probabilities:
     """Answer picture by picture, as such models are used."""
     import tensorflow as tf
 
-    answer = tf.lite.Interpreter(model_content=model.read_bytes()).get_signature_runner()
-    return np.concatenate([answer(pictures=picture[np.newaxis])["probabilities"] for picture in pixels])
+    with silent_stderr(), warnings.catch_warnings(action="ignore"):  # it announces its end, and its delegate
+        answer = tf.lite.Interpreter(model_content=model.read_bytes()).get_signature_runner()
+        return np.concatenate([answer(pictures=picture[np.newaxis])["probabilities"] for picture in pixels])
 
 
 def _write_onnx(classifier: Classifier, target: Path) -> None:
@@ -104,4 +117,12 @@ FORMS: dict[Name, Form] = {
     ),
     "savedmodel": Form("", _write_savedmodel, _answer_of_savedmodel, "tensorflow"),
     "tflite": Form(".tflite", _write_tflite, _answer_of_tflite, "ai-edge-litert or tensorflow"),
+    "tflite-float16": Form(
+        ".tflite",
+        lambda classifier, target: _write_tflite(classifier, target, half=True),
+        _answer_of_tflite,
+        "ai-edge-litert or tensorflow",
+        bound=0.02,
+        rounds=True,
+    ),
 }

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pawlab.errors import DataError, MissingExtraError, PawlabError
 from pawlab.files.addresses import redacted, scheme_of
 from pawlab.files.failures import TIMEOUT
+from pawlab.install import install_command
 
 
 class _Kind(NamedTuple):
@@ -84,7 +85,7 @@ def open_store(address: str) -> Store:
             files.retries = 1  # or silence would take its attempts times ours
         return Store(files, files._strip_protocol(address), scheme)
     except ImportError as error:
-        raise PawlabError(f"reading {scheme}:// needs {kind.package}: pip install {kind.package}") from error
+        raise PawlabError(f"reading {scheme}:// needs {kind.package}: {install_command(kind.package)}") from error
     except ValueError as error:
         raise DataError(f"{shown} isn't a valid address: {redacted(str(error))}.") from error
 

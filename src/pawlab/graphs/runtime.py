@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.errors import PawlabError
+from pawlab.install import install_command
 from pawlab.names import printable
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _onnxruntime() -> Any:
     except Exception as error:  # a broken installation raises ImportError, OSError and others
         raise PawlabError(
             f"ONNX Runtime can't be imported: {' '.join(str(error).split())[:200]}. Install it again: "
-            "pip install --force-reinstall onnxruntime"
+            + install_command("--force-reinstall", "onnxruntime")
         ) from error
     return onnxruntime
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")  # MPO opens as JPEG
 READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, PPM, TGA"
-NEEDS_HEIC = "is HEIC, which needs an extra: pip install 'pawlab[heic]'"
+NEEDS_HEIC = 'is HEIC, which needs an extra: pip install "pawlab[heic]"'  # reports keep it: no path of this machine
 TGA_END = b"TRUEVISION-XFILE.\0"  # what a TGA file ends with, if it's not of the first version
 
 _EXTENSIONS = frozenset(

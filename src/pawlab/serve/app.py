@@ -49,6 +49,8 @@ _FORM = {"type": "object", "required": [FIELD], "properties": _FILES}
 _PICTURES = {MULTIPART: {"schema": _FORM}, **{kind: {"schema": _BINARY} for kind in RAW_TYPES}}
 _UPLOAD = {"requestBody": {"required": True, "content": _PICTURES}}
 
+SCRIPTS = ("page.js", "csv.js", "webcam.js")
+
 guarded, public = APIRouter(), APIRouter()
 
 
@@ -260,7 +262,7 @@ def page_files() -> dict[str, tuple[bytes, str]]:
     return {
         "/": ((folder / "page.html").read_bytes(), "text/html"),
         "/static/page.css": ((folder / "static/page.css").read_bytes(), "text/css"),
-        "/static/page.js": ((folder / "static/page.js").read_bytes(), "text/javascript"),
+        **{f"/static/{name}": ((folder / "static" / name).read_bytes(), "text/javascript") for name in SCRIPTS},
         "/static/icon.svg": ((folder / "static/icon.svg").read_bytes(), "image/svg+xml"),
         "/static/colours.css": (css_variables().encode(), "text/css"),
     }

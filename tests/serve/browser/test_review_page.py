@@ -9,8 +9,9 @@ import pytest
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
-from test_web_page import SCREENS, Visit, browser, find_barriers
+from test_web_page import SCREENS, Visit, browser
 
+from chromium import find_barriers
 from pawlab.datasets.labels import Labels
 from pawlab.datasets.options import DataOptions
 from pawlab.progress import silent

@@ -1,13 +1,7 @@
-"""The page in a real browser: needs Playwright and Chromium.
-
-PAWLAB_CHROMIUM names the browser's program where it isn't found on the PATH. PAWLAB_AXE names axe-core's axe.min.js;
-with it the page is checked for accessibility.
-"""
+"""The page in a real browser: needs Playwright and Chromium. See chromium.py."""
 
 import base64
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,16 +11,12 @@ from PIL import Image
 
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
+from chromium import CHROMIUM, QUIET, find_barriers
 from pawlab.serve.app import create_app
 from picture_files import BLUE, RED, encode
 from web_client import serving, until
 from web_models import colour_network
 
-CHROMIUM = os.environ.get("PAWLAB_CHROMIUM") or next(
-    filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None
-)
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-QUIET += ["--disable-component-update", "--disable-sync"]
 METRICS = {"test": {"accuracy": 0.985, "pictures": 200, "ci95": [0.957, 0.995]}}
 
 
@@ -85,7 +75,10 @@ class Visit:
         self.page.goto(f"http://127.0.0.1:{port}/")
 
     def drop(self, *names: str) -> None:
-        files = [[name, base64.b64encode(PICTURES[name]).decode()] for name in names]
+        self.drop_files({name: PICTURES[name] for name in names})
+
+    def drop_files(self, contents: dict[str, bytes]) -> None:
+        files = [[name, base64.b64encode(content).decode()] for name, content in contents.items()]
         transfer = self.page.evaluate_handle(
             """files => {
                 const transfer = new DataTransfer();
@@ -153,15 +146,6 @@ def test_the_api_description_is_linked(browser: Any, port: int) -> None:
     visit.check()
 
 
-def find_barriers(page: Any) -> None:
-    script = os.environ.get("PAWLAB_AXE")
-    if script is None:
-        return
-    page.add_script_tag(path=script)
-    found = page.evaluate("axe.run(document)")["violations"]
-    assert [(barrier["impact"], barrier["help"]) for barrier in found] == []
-
-
 def test_heat_maps_come_on_demand_and_go(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     visit.drop("red.png")
@@ -226,7 +210,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> No
     visit.page.wait_for_selector(".heat:visible")
     visit.page.evaluate("document.activeElement.blur()")
     reached = []
-    for _ in range(4):
+    for _ in range(7):
         visit.page.keyboard.press("Tab")
         reached.append(visit.page.evaluate("document.activeElement.id || document.activeElement.textContent"))
         assert (
@@ -235,7 +219,7 @@ def test_the_keyboard_reaches_everything_in_order(browser: Any, port: int) -> No
             )
             == "solid"
         )
-    assert reached == ["choose", "clear", "Heat map", "API description (OpenAPI)"]
+    assert reached == ["choose", "webcam", "save", "clear", "Heat map", "class-count", "API description (OpenAPI)"]
     visit.page.focus("#clear")
     visit.page.keyboard.press("Enter")
     assert visit.page.evaluate("document.activeElement.id") == "choose"

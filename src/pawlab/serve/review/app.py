@@ -199,7 +199,7 @@ def _files() -> dict[str, tuple[bytes, str]]:
     """Return the page's files, by address: its own, and what it has in common with the service's page."""
     own = Path(__file__).parent
     return {
-        **{address: file for address, file in page_files().items() if address != "/static/page.js"},
+        **{address: file for address, file in page_files().items() if not address.endswith(".js")},
         "/": ((own / "review.html").read_bytes(), "text/html"),
         "/static/review.css": ((own / "review.css").read_bytes(), "text/css"),
         "/static/review.js": ((own / "review.js").read_bytes(), "text/javascript"),

@@ -1,8 +1,12 @@
 // The page: one request per picture. Nothing is loaded from elsewhere, nothing is kept.
 
+import { download } from "./csv.js";
+import { offerWebcam } from "./webcam.js";
+
 const CONCURRENT = 3; // requests, so that one page doesn't fill the service's queue
 const ATTEMPTS = 5; // while the service is busy
 const BARS = 5;
+const OPEN_CLASSES = 12; // more are listed on request
 const THUMBNAIL = 640; // pixels across
 const TOKEN = "pawlab-token";
 
@@ -54,6 +58,7 @@ async function start() {
   page.question.textContent = question(model.classes);
   document.title = `${page.question.textContent} · pawlab`;
   page.facts.textContent = facts(model);
+  showClasses(model.classes);
   offerHeat();
 }
 
@@ -69,6 +74,13 @@ function question(classes) {
   if (classes.length > 4) return `Which of ${classes.length} kinds?`;
   const names = classes.map((name) => name.replaceAll(/[_-]+/g, " "));
   return capital(`${new Intl.ListFormat("en-GB", { type: "disjunction" }).format(names)}?`);
+}
+
+function showClasses(classes) {
+  page["class-count"].textContent = `It knows ${classes.length} classes`;
+  page.classes.textContent = classes.join(", ");
+  page["class-list"].hidden = false;
+  page["class-list"].open = classes.length <= OPEN_CLASSES;
 }
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
@@ -157,7 +169,9 @@ async function predict(file, signal) {
 
 // ---- Predictions
 
-function showPrediction(card, { error, label, probability, sure, reason, probabilities }) {
+function showPrediction(card, prediction) {
+  card.result = prediction;
+  const { error, label, probability, sure, reason, probabilities } = prediction;
   if (error) return showFailure(card, capital(error).replace(/\.?$/, "."));
   card.label = label;
   if (sure) show(card, "", label);
@@ -168,6 +182,7 @@ function showPrediction(card, { error, label, probability, sure, reason, probabi
 }
 
 function showFailure(card, reason) {
+  card.result ??= { error: reason, sure: false };
   show(card, "failed", "No prediction", reason);
   announce(`${card.file.name}: no prediction. ${reason}`);
 }
@@ -236,12 +251,19 @@ async function fetchHeat(card, button) {
   }
 }
 
+function savePredictions() {
+  const done = work.cards.map(({ file, result }) => ({ ...result, picture: file.name }));
+  download(done, "predictions.csv");
+  announce(done.length > 1 ? `${done.length} predictions downloaded.` : "The prediction was downloaded.");
+}
+
 // ---- Summary and announcements
 
 function summarise() {
   const counts = new Map();
   for (const { outcome = "waiting" } of work.cards) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   const total = work.cards.length === 1 ? "1 picture" : `${work.cards.length} pictures`;
+  page.save.disabled = counts.has("waiting");
   page.summary.textContent = `${total}: ${[...counts].map((pair) => pair.join(" ")).join(" · ")}`;
 }
 
@@ -284,6 +306,8 @@ page.clear.addEventListener("click", () => {
   announce("Cleared.");
   page.choose.focus();
 });
+page.save.addEventListener("click", savePredictions);
+offerWebcam(page, (picture) => add([picture]));
 page["token-form"].addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem(TOKEN, page.token.value);
