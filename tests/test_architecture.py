@@ -25,6 +25,7 @@ LAYERS = (
     "parallel storage",
     "graphs images",
     "files templates",
+    "engines",
     "backbones card datasets notebook",
     "audit classifier pictures recipes",
     "features",
