@@ -48,7 +48,7 @@ ONLY_IN = {
     "tensorflow": _KERAS_PLACES,
     "keras": _KERAS_PLACES,
     "matplotlib": "report.plots",
-    "ray": "",
+    "ray": "engines.cluster",
     "sklearn": "trainers estimators evaluation",
     "typer": "cli",
     "IPython": "progress",
