@@ -110,8 +110,7 @@ def train(
         chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "set": settings}
-    more["engines"] = EngineOptions(engine, address)
-    request = replace(request, options=DataOptions(**reading), **more)
+    request = replace(request, options=DataOptions(**reading), engines=EngineOptions(engine, address), **more)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     _require_folds(chosen, cv)
     place, address = _writable(out, overwrite)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -118,7 +119,7 @@ def test_names_that_are_no_text_and_relative_ones(
         shutil.copyfile(tiny[0], os.fsencode(name))
     results: Sequence[Result] = list(classifier.predict_each(names, cluster))
     assert results == list(classifier.predict_each(names))
-    assert [result.error for result in results] == [*[None] * 5, "there is no such file"]
+    assert [result.error for result in results] == [*[None] * 5, "can't be read: No such file or directory"]
 
 
 def test_a_large_picture(cluster: Cluster, classifier: Classifier, tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_no_pictures_start_nothing(classifier: Classifier, monkeypatch: pytest.M
 
 
 def test_pictures_in_memory_are_refused(cluster: Cluster, classifier: Classifier) -> None:
-    with pytest.raises(PawlabError, match="--engine ray takes paths and addresses, not Image. Use --engine local."):
+    with pytest.raises(PawlabError, match=r"--engine ray takes paths and addresses, not Image\. Use --engine local\."):
         list(classifier.predict_each([Image.new("RGB", (8, 8))], cluster))
 
 
@@ -153,6 +154,7 @@ def test_a_cluster_without_room_says_so(
     cluster: Cluster, classifier: Classifier, tiny: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list(classifier.predict_each(tiny[:1], cluster))
+    monkeypatch.setattr("pawlab.engines.cluster._PATIENCE", 0.2)
     monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": 0.5})
     monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 4.0})
     with pytest.raises(PawlabError, match="the Ray cluster is too small: of its 4 CPUs none is free"):
@@ -219,10 +221,14 @@ def test_a_job_that_is_killed_goes_on_and_a_changed_model_is_another_job(
         process.kill()
     assert not out.exists()
     assert 0 < kept < len(tiny)
-    subprocess.run([*command, str(out), "--engine", "ray"], env=environment, check=True)
-    expected = tmp_path / "expected.csv"
-    subprocess.run([*command, str(expected)], env=environment, check=True)
-    assert out.read_bytes() == expected.read_bytes()
+    written = {}
+    for classes in (("blue", "green", "red"), ("a", "b", "c")):
+        save_classifier(colour_graph(), replace(CARD, classes=classes), model)
+        for name, engine in ((out, "ray"), (tmp_path / "expected.csv", "local")):
+            subprocess.run([*command, str(name), "--engine", engine], env=environment, check=True)
+            written[name] = name.read_bytes()
+        assert written[out] == written[tmp_path / "expected.csv"]
+        assert classes[0].encode() in written[out]
 
 
 def wait_for_lines(folder: Path, count: int) -> int:

@@ -57,8 +57,8 @@ def test_batches_change_nothing_but_the_number_of_tasks() -> None:
 
 
 def test_options_that_contradict_each_other_are_refused() -> None:
-    with pytest.raises(PawlabError, match="--address is of a Ray cluster. Add --engine ray, or leave it out."):
+    with pytest.raises(PawlabError, match=r"--address is of a Ray cluster\. Add --engine ray, or leave it out\."):
         EngineOptions(address="10.0.0.1:6379")
-    with pytest.raises(PawlabError, match="there is no engine 'spark'. Give local or ray."):
+    with pytest.raises(PawlabError, match=r"there is no engine 'spark'\. Give local or ray\."):
         EngineOptions("spark")  # type: ignore[arg-type]
     assert EngineOptions().open() is LOCAL

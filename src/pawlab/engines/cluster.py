@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from pawlab import __version__
@@ -72,22 +73,16 @@ class Cluster:
 
     def _compute(self, function: Callable[[Any], Result], keys: Sequence[bytes]) -> Iterator[Result]:
         ray, data = self._ray
-        free = int(ray.available_resources().get("CPU", 0))
-        if free < 1:
-            there = int(ray.cluster_resources().get("CPU", 0))
-            raise PawlabError(
-                f"the Ray cluster is too small: of its {there} CPUs none is free, and a worker takes one. "
-                "Wait for its other jobs, or add machines."
-            )
+        there = _require_room(ray)
         batches = list(batched(keys, _BATCH))
-        workers = data.ActorPoolStrategy(min_size=1, max_size=max(1, min(free, len(batches))))
+        workers = data.ActorPoolStrategy(min_size=1, max_size=min(there, len(batches)))
         shipped = ray.put(function)
         mapped = data.from_arrow([_table(batch) for batch in batches]).map_batches(
             _Worker, fn_constructor_args=([shipped], __version__), batch_size=_BATCH, compute=workers, num_cpus=1
         )
         with _explained():
             for row in mapped.iter_rows():
-                yield row[_RESULT].value
+                yield row[_RESULT].value()
 
     @cached_property
     def _ray(self) -> tuple[Any, Any]:
@@ -125,11 +120,31 @@ class Cluster:
             ) from error
 
 
+def _require_room(ray: Any) -> int:
+    """Return how many CPUs the cluster has. Raises PawlabError where none gets free: Ray would wait for ever."""
+    until, there = monotonic() + _PATIENCE, int(ray.cluster_resources().get("CPU", 0))
+    while ray.available_resources().get("CPU", 0) < 1:
+        if there < 1 or monotonic() > until:
+            raise PawlabError(
+                f"the Ray cluster is too small: of its {there} CPUs none is free, and a worker takes one. "
+                "Wait for its other jobs, or add machines."
+            )
+        sleep(0.1)
+    return there
+
+
 @dataclass(frozen=True)
 class _Boxed:
-    """A result that Ray's tables leave as it is."""
+    """A result that Ray's tables leave as it is, or an error of ours, which Ray would wrap in its own."""
 
-    value: Any
+    result: Any = None
+    error: PawlabError | None = None
+
+    def value(self) -> Any:
+        """Return the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.result
 
 
 class _Worker:
@@ -147,8 +162,14 @@ class _Worker:
 
         results = np.empty(len(batch[_SOURCE]), object)
         for number, key in enumerate(batch[_SOURCE]):
-            results[number] = _Boxed(self._function(os.fsdecode(key)))
+            results[number] = self._boxed(os.fsdecode(key))
         return {_RESULT: results}
+
+    def _boxed(self, source: str) -> _Boxed:
+        try:
+            return _Boxed(self._function(source))
+        except PawlabError as error:
+            return _Boxed(error=error)
 
 
 def _key(source: Any) -> bytes:
@@ -167,21 +188,15 @@ def _table(keys: Sequence[bytes]) -> Any:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Raise what a worker raised of our own as it was, and what befell Ray as a PawlabError."""
-    from ray.exceptions import RayError
+    """Raise what befell Ray as a PawlabError; a fault in a worker's code stays what it is."""
+    from ray.exceptions import RayError, UserCodeException
 
     try:
         yield
+    except UserCodeException:
+        raise
     except RayError as error:
-        for cause in _causes(error):
-            if isinstance(cause, PawlabError):
-                raise cause from None
+        (*_, last) = str(error).splitlines() or [""]
         raise PawlabError(
-            f"the Ray cluster failed: {one_line(error)}. The same command goes on with what is kept so far."
+            f"the Ray cluster failed: {last.strip()} The same command goes on with what is kept so far."
         ) from error
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = getattr(error, "cause", None) or error.__cause__

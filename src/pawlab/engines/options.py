@@ -1,10 +1,12 @@
 """Which engine computes: the options that every command which has an engine understands in one way."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
-from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import PawlabError
+
+if TYPE_CHECKING:
+    from pawlab.engines.local import Engine
 
 Name = Literal["local", "ray"]
 
@@ -33,9 +35,11 @@ class EngineOptions:
         if self.address is not None and self.engine != "ray":
             raise PawlabError("--address is of a Ray cluster. Add --engine ray, or leave it out.")
 
-    def open(self) -> Engine:
+    def open(self) -> "Engine":
         """Return the engine. What it needs is asked for when it computes."""
         if self.engine == "local":
+            from pawlab.engines.local import LOCAL
+
             return LOCAL
         from pawlab.engines.cluster import Cluster
 
