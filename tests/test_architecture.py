@@ -58,7 +58,7 @@ ONLY_IN = {
     "urllib.request": _NETWORK_PLACES,
     "http.client": _NETWORK_PLACES,
     "http.server": "",
-    "socket": _NETWORK_PLACES,
+    "socket": f"{_NETWORK_PLACES} engines.cluster",
     "ssl": _NETWORK_PLACES,
     "ftplib": "",
     "requests": "",

@@ -19,7 +19,7 @@ from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import describe
 from pawlab.engines.local import LOCAL, Engine
-from pawlab.engines.options import EngineOptions
+from pawlab.engines.options import DeviceName, EngineOptions
 from pawlab.engines.options import Name as EngineName
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
@@ -81,6 +81,7 @@ def train(
     fit: ResizeMode | None = None,
     engine: EngineName = "local",
     address: str | None = None,
+    device: DeviceName = "cpu",
     **reading: Unpack[DataKeywords],
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
@@ -96,7 +97,7 @@ def train(
     out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have five in any case. `set`: numbers of
     the recipe to change, as in {"learning_rate": 1e-3}; see `recipes.settings`. `report`: whether to make plots and
     report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
-    `engine`, `address`: what computes, as in `EngineOptions`.
+    `engine`, `address`, `device`: what computes, as in `EngineOptions`.
     `reading`: the fields of `DataOptions`, on how the data is read and split.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
@@ -110,7 +111,7 @@ def train(
         chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "set": settings}
-    request = replace(request, options=DataOptions(**reading), engines=EngineOptions(engine, address), **more)
+    request = replace(request, options=DataOptions(**reading), engines=EngineOptions(engine, address, device), **more)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     _require_folds(chosen, cv)
     place, address = _writable(out, overwrite)
@@ -342,6 +343,7 @@ def evaluate_data(
     out: str | Path | None = None,
     engine: EngineName = "local",
     address: str | None = None,
+    device: DeviceName = "cpu",
     **reading: Unpack[DataKeywords],
 ) -> tuple[Evaluation, int]:
     """Test a saved classifier on the labelled pictures of `data` that weren't used in its training or validation.
@@ -353,7 +355,7 @@ def evaluate_data(
     Raises DataError where no other pictures remain, OutputError where `out` holds something other than an evaluation or
     can't be written.
     """
-    path, options, engines = model_file(model), DataOptions(**reading), EngineOptions(engine, address)
+    path, options, engines = model_file(model), DataOptions(**reading), EngineOptions(engine, address, device)
     if out is not None:
         require_for_evaluation(Path(out))
     classifier = Classifier.load(path, sure_at)
@@ -409,6 +411,7 @@ def explore(
     progress: Progress = notebook_bar,
     engine: EngineName = "local",
     address: str | None = None,
+    device: DeviceName = "cpu",
     **reading: Unpack[DataKeywords],
 ) -> Exploration:
     """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
@@ -418,7 +421,7 @@ def explore(
     Raises the errors of `pawlab.errors`.
     """
     previewed = choose_recipe(recipe)
-    computing = EngineOptions(engine, address).open()
+    computing = EngineOptions(engine, address, device).open()
     read = read_and_split(data, seed, DataOptions(**reading), progress, engine=computing)
     measured = measure(read, progress, computing)
     dataset = measured.dataset

@@ -161,6 +161,21 @@ def test_a_cluster_without_room_says_so(
         list(classifier.predict_each(tiny[:1], cluster))
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("127.0.0.1:1", r"no Ray cluster answers at 127.0.0.1:1: \[Errno \d+\] Connection refused. Start one"),
+        ("head", "no Ray cluster answers at head: an address is HOST:PORT, ray://HOST:PORT or auto. Start one"),
+    ],
+)
+def test_an_address_where_nothing_answers(
+    address: str, said: str, classifier: Classifier, tiny: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with pytest.raises(PawlabError, match=said):
+        list(classifier.predict_each(tiny[:1], Cluster(address)))
+
+
 def test_errors_of_ours_arrive_as_they_are(cluster: Cluster, classifier: Classifier, tiny: list[Path]) -> None:
     wrong = ForwardPass(classifier.path, {"probabilities": (4,)}, CARD.preprocess, "a.onnx")
     with pytest.raises(ModelError, match=r"a.onnx can't predict: its outputs are of the shapes \[\(1, 3\)\]"):

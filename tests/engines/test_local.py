@@ -1,6 +1,7 @@
 """This machine's cores as an engine, and what is sent to others."""
 
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from pawlab.classifier import save_classifier
 from pawlab.engines.local import LOCAL
 from pawlab.engines.options import EngineOptions
 from pawlab.engines.work import ForwardPass, Outputs
-from pawlab.errors import ModelError, PawlabError
+from pawlab.errors import MissingExtraError, ModelError, PawlabError
 from pawlab.parallel import batched
 from test_classifier import CARD, colour_graph
 
@@ -62,3 +63,10 @@ def test_options_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(PawlabError, match=r"there is no engine 'spark'\. Give local or ray\."):
         EngineOptions("spark")  # type: ignore[arg-type]
     assert EngineOptions().open() is LOCAL
+
+
+def test_ray_that_is_not_installed_is_an_extra() -> None:
+    if find_spec("ray"):
+        pytest.skip("Ray is installed")
+    with pytest.raises(MissingExtraError, match=r"--engine ray needs the extra 'ray': pip install 'pawlab\[ray\]'"):
+        EngineOptions("ray").open()

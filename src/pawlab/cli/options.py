@@ -10,7 +10,7 @@ import typer
 
 from pawlab.cli.terminal import set_level
 from pawlab.datasets.options import DataOptions, NearDuplicates
-from pawlab.engines.options import EngineOptions, Name
+from pawlab.engines.options import DeviceName, EngineOptions, Name
 
 Command = Callable[..., None]
 
@@ -41,6 +41,7 @@ _ENGINE_KINDS = {
     "address": Annotated[
         str | None, typer.Option(help="Of a Ray cluster, with --engine ray.", show_default="Ray on this machine")
     ],
+    "device": Annotated[DeviceName, typer.Option(help="What computes the network on this machine.")],
 }
 
 _LEVELS = {

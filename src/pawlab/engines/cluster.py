@@ -10,11 +10,13 @@ stopped job goes on from there, and Ray keeps nothing of its own.
 
 import logging
 import os
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
@@ -40,6 +42,11 @@ class Cluster:
 
     address: str | None = None
     store_bytes: int = _STORE_BYTES
+
+    def __post_init__(self) -> None:
+        """Raise MissingExtraError where Ray isn't installed."""
+        if find_spec("ray") is None:
+            raise MissingExtraError("--engine ray", "ray")
 
     @property
     def mark(self) -> str:
@@ -89,11 +96,9 @@ class Cluster:
         """Return Ray and Ray Data, connected."""
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its warnings would reach the user's terminal
-        try:
-            import ray
-            import ray.data as data
-        except ImportError as error:
-            raise MissingExtraError("--engine ray", "ray") from error
+        import ray
+        import ray.data as data
+
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if not ray.is_initialized():
@@ -112,12 +117,23 @@ class Cluster:
             return
         try:
             with waiting_for(f"the Ray cluster at {self.address}"):
+                _require_answer(self.address)
                 ray.init(address=self.address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise PawlabError(
                 f"no Ray cluster answers at {self.address}: {one_line(error)}. Start one (ray start --head), or leave "
                 "--address out to use this machine."
             ) from error
+
+
+def _require_answer(address: str) -> None:
+    """Raise OSError or ValueError where nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    if address == "auto":  # the cluster of this machine, which Ray looks for
+        return
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ValueError("an address is HOST:PORT, ray://HOST:PORT or auto")
+    socket.create_connection((host.strip("[]"), int(port)), _PATIENCE / 3).close()
 
 
 def _require_room(ray: Any) -> int:

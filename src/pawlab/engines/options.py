@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pawlab.engines.local import Engine
 
 Name = Literal["local", "ray"]
+DeviceName = Literal["cpu", "cuda", "coreml", "dml"]
 
 
 class EngineKeywords(TypedDict, total=False):
@@ -16,17 +17,20 @@ class EngineKeywords(TypedDict, total=False):
 
     engine: Name
     address: str | None
+    device: DeviceName
 
 
 @dataclass(frozen=True)
 class EngineOptions:
     """`engine`: this machine's cores, or Ray. `address`: of a Ray cluster; Ray on this machine by default.
+    `device`: of this machine, what computes the networks.
 
     Raises PawlabError for what no option can be, or only with another.
     """
 
     engine: Name = "local"
     address: str | None = None
+    device: DeviceName = "cpu"
 
     def __post_init__(self) -> None:
         """Check what can be checked without the engine."""
@@ -35,8 +39,17 @@ class EngineOptions:
         if self.address is not None and self.engine != "ray":
             raise PawlabError("--address is of a Ray cluster. Add --engine ray, or leave it out.")
 
+        if self.device not in get_args(DeviceName):
+            raise PawlabError(f"there is no device {self.device!r}. Give {', '.join(get_args(DeviceName))}.")
+        if self.device != "cpu" and self.engine != "local":
+            raise PawlabError(f"--device {self.device} is of this machine. Leave out --engine {self.engine}.")
+
     def open(self) -> "Engine":
-        """Return the engine. What it needs is asked for when it computes."""
+        """Return the engine. Raises PawlabError where what it needs isn't installed."""
+        if self.device != "cpu":
+            from pawlab.engines.device import Device
+
+            return Device(self.device)
         if self.engine == "local":
             from pawlab.engines.local import LOCAL
 
