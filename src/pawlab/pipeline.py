@@ -24,6 +24,8 @@ from pawlab.engines.options import Name as EngineName
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.learning_curve import LearningCurve
+from pawlab.export.export import Exported
+from pawlab.export.int8 import export_int8 as write_int8
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
 from pawlab.files.addresses import redacted
@@ -386,6 +388,23 @@ def _labelled_pictures(data: str | Path, options: DataOptions, progress: Progres
         return found.pictures
     whole = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
     return with_labels(whole, read_labels(Path(options.labels).expanduser())).pictures
+
+
+def export_int8(
+    model: str | Path, out: str | Path, progress: Progress = notebook_bar, sure_at: float | None = None
+) -> Exported:
+    """Write a run's classifier with convolutions in 8-bit integers, where that is quicker here and as accurate.
+
+    `model`: a run's folder; its pictures are read again, training pictures to find the range of every value and
+    validation pictures to judge by. `out`, `sure_at`: as in `export_classifier`. Raises as `export.int8.export_int8`.
+    """
+    run = Run(model_file(model).parent)
+    request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here()
+    splits = read_split(run.folder)
+    sources = (request.data, *request.more)
+    found = (one for data in sources for one in _labelled_pictures(data, request.options, progress))
+    pictures = [replace(one, split=splits[one.sha256]) for one in found if one.sha256 in splits]
+    return write_int8(model, pictures, out, progress, sure_at)
 
 
 class Exploration(dict[str, Any]):

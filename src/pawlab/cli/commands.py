@@ -332,7 +332,7 @@ def evaluate(
 @levelled
 def export(
     model: Model,
-    to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite"], _option("Which form to write.")],
+    to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite", "onnx-int8"], _option("Which form to write.")],
     out: Annotated[
         Path, _option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", callback=_here)
     ],
@@ -342,7 +342,12 @@ def export(
     """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
     from pawlab.export.export import export_classifier
 
-    exported = export_classifier(model, to, out, bar, sure_at)
+    if to == "onnx-int8":
+        from pawlab.pipeline import export_int8
+
+        exported = export_int8(model, out, bar, sure_at)
+    else:
+        exported = export_classifier(model, to, out, bar, sure_at)
     if as_json:
         show_json(exported.to_dict())
         return

@@ -60,7 +60,18 @@ def export_classifier(
     """
     if to not in FORMS:
         raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
-    form, classifier, target = FORMS[to], Classifier.load(model, sure_at), Path(out)
+    return write_export(FORMS[to], to, Classifier.load(model, sure_at), Path(out), progress)
+
+
+def write_export(
+    form: Form,
+    to: Name,
+    classifier: Classifier,
+    target: Path,
+    progress: Progress,
+    most_different: float = LARGEST_DIFFERENCE,
+) -> Exported:
+    """Do what `export_classifier` says, for a form that is used as `to` is. `most_different`: of a probability."""
     card, program = (target.with_name(f"{target.name}{ending}") for ending in (".json", ".example.py"))
     problem = _problem(form, classifier.path, target, (card, program))
     if problem:
@@ -68,7 +79,7 @@ def export_classifier(
     replacing = replacing_file if form.ending else replacing_folder
     with replacing(target) as partial:  # whether the place can be written is known before the work
         with progress(f"Exporting to {to}", None, "steps"), silent_stderr(), warnings.catch_warnings(action="ignore"):
-            difference = _make(form, classifier, partial)
+            difference = _make(form, classifier, partial, most_different)
         outputs = open_graph(classifier.path).outputs
         left_out = [name for name in outputs if name != "probabilities" and to != "onnx"]
         about = json.dumps(_card(classifier.card, left_out), indent=2, ensure_ascii=False) + "\n"
@@ -108,17 +119,17 @@ def _is_card(path: Path) -> bool:
     return isinstance(values, dict) and values.keys() >= _CARD_NAMES
 
 
-def _make(form: Form, classifier: Classifier, target: Path) -> float:
+def _make(form: Form, classifier: Classifier, target: Path, most_different: float) -> float:
     """Write the export to `target`, if it answers as the classifier does; return the largest difference."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         made = Path(folder) / f"classifier{form.ending}"
         form.write(classifier, made)
         pixels = _pictures(classifier.card.preprocess)
         difference = float(np.abs(form.answer(made, pixels) - classifier.probabilities(pixels)).max())
-        if not difference <= LARGEST_DIFFERENCE:
+        if not difference <= most_different:
             raise RuntimeError(
                 f"exported, the classifier's probabilities differ by {difference:.1e}, more than "
-                f"{LARGEST_DIFFERENCE:.0e}; nothing was written"
+                f"{most_different:.0e}; nothing was written"
             )
         shutil.copytree(made, target, dirs_exist_ok=True) if made.is_dir() else shutil.copyfile(made, target)
     return difference
