@@ -121,8 +121,8 @@ class Cluster:
                 ray.init(address=self.address, **quiet)
         except (OSError, RuntimeError, ValueError) as error:
             raise PawlabError(
-                f"no Ray cluster answers at {self.address}: {one_line(error)}. Start one (ray start --head), or leave "
-                "--address out to use this machine."
+                f"no Ray cluster answers at {self.address}: {one_line(error)}. Start one (ray start --head), set "
+                "RAY_AUTH_TOKEN where it asks for one, or leave --address out to use this machine."
             ) from error
 
 
