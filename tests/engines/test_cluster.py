@@ -32,9 +32,10 @@ STORE_BYTES = 200_000_000
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """Ray on this machine, with little room for what it carries."""
-    engine = Cluster(store_bytes=STORE_BYTES)
-    yield engine
+    """Ray on this machine, with little room for what it carries, and a cluster that was here before."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+        yield Cluster(store_bytes=STORE_BYTES)
     ray.shutdown()
 
 

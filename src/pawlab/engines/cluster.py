@@ -111,7 +111,12 @@ class Cluster:
     def _connect(self, ray: Any) -> None:
         quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
         if self.address is None:
-            here = {"num_cpus": cores(), "object_store_memory": self.store_bytes, "_node_ip_address": "127.0.0.1"}
+            here = {
+                "address": "local",  # else Ray would join whatever cluster was started here last
+                "num_cpus": cores(),
+                "object_store_memory": self.store_bytes,
+                "_node_ip_address": "127.0.0.1",
+            }
             with silent_stderr():  # Ray's own words on its log
                 ray.init(**here, **quiet, include_dashboard=False)
             return
