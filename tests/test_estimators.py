@@ -24,9 +24,9 @@ from own_networks import cells_network
 from pawlab.datasets.dataset import SPLITS
 from pawlab.datasets.discover import discover
 from pawlab.datasets.sample import sample_files
+from pawlab.engines.work import ForwardPass
 from pawlab.errors import DataError, PictureError, RecipeError
 from pawlab.estimators import PictureClassifier, PictureFeatures
-from pawlab.features import extract
 from pawlab.features.extract import extract_features
 from pawlab.features.source import FeatureSource
 from pawlab.images import Preprocess
@@ -166,13 +166,13 @@ def test_a_search_on_the_sample_computes_each_feature_once(tmp_path: Path, monke
     kinds = ["cats", "dogs"] * 6
     pictures = list(sample_files(len(kinds)))
     computed = []
-    compute = extract._row_of
+    compute = ForwardPass.__call__
 
-    def counted(*given: Any) -> Any:
-        computed.append(given[-1])
-        return compute(*given)
+    def counted(work: ForwardPass, source: Any) -> Any:
+        computed.append(source)
+        return compute(work, source)
 
-    monkeypatch.setattr(extract, "_row_of", counted)
+    monkeypatch.setattr(ForwardPass, "__call__", counted)
     grid = {"C": [1e-4, 1e-2], "resize_mode": ["squash", "pad"]}
     search = GridSearchCV(PictureClassifier(image_size=SMALL), grid, cv=StratifiedKFold(2)).fit(pictures, kinds)
     assert len(computed) == 2 * len(pictures)  # once for each way of fitting

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pawlab.pipeline import compare as compare
     from pawlab.pipeline import evaluate_data as evaluate_data
     from pawlab.pipeline import explore as explore
+    from pawlab.pipeline import export_int8 as export_int8
     from pawlab.pipeline import extend as extend
     from pawlab.pipeline import train as train
     from pawlab.recipes import RECIPES as RECIPES
@@ -54,7 +55,7 @@ _HOMES = {
     "evaluation.explain": ("write_explanation",),
     "export.export": ("export_classifier",),
     "images": ("Preprocess",),
-    "pipeline": ("compare", "evaluate_data", "explore", "extend", "train"),
+    "pipeline": ("compare", "evaluate_data", "explore", "export_int8", "extend", "train"),
     "recipes": ("RECIPES", "find_recipe"),
     "review.queue": ("review_queue",),
     "review.sorting": ("sort_pictures",),

@@ -4,9 +4,10 @@ ONNX Runtime, NumPy and Pillow only: no training framework is needed to predict.
 """
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
@@ -16,15 +17,16 @@ from PIL import Image
 
 from pawlab.card import Card
 from pawlab.datasets.dataset import Named
-from pawlab.errors import DataError, ModelError, NetworkError, NotThereError, PawlabError, PictureError, one_line
+from pawlab.engines.local import LOCAL, Engine
+from pawlab.engines.work import Computed, ForwardPass
+from pawlab.errors import ModelError, PawlabError, PictureError
 from pawlab.files.addresses import is_address, redacted
 from pawlab.graphs.checksum import checksum_holds, with_checksum
 from pawlab.graphs.runtime import Graph, open_graph
 from pawlab.graphs.untrusted import require_harmless
-from pawlab.images import PictureInfo, Pixels, Source, is_picture_name, read
+from pawlab.images import PictureInfo, Pixels, Source, is_picture_name
 from pawlab.install import install_command
 from pawlab.notebook import predictions_html
-from pawlab.parallel import map_in_threads
 from pawlab.storage import replacing_file
 
 if TYPE_CHECKING:
@@ -146,7 +148,10 @@ class Classifier:
         self.card = card
         self.path = path
         scores = [name for name in ("ood_score", "unfamiliarity") if name in graph.outputs]  # the latter in format 1
-        self._outputs = ["probabilities", *(scores[:1] if card.ood_threshold is not None else [])]
+        outputs = {"probabilities": (len(card.classes),)}
+        score: dict[str, tuple[int, ...]] = {name: () for name in scores[:1] if card.ood_threshold is not None}
+        self._probabilities = ForwardPass(path, outputs, card.preprocess, str(path), _local, graph)
+        self._work = replace(self._probabilities, outputs={**outputs, **score})
 
     @staticmethod
     def load(model: str | Path, sure_at: float | None = None) -> "Classifier":
@@ -195,47 +200,46 @@ class Classifier:
         several = _several(pictures)
         if several is not None:
             return Predictions(self.predict_each(several))
-        result = self._predict(pictures)  # type: ignore[arg-type]
+        result = self._result(_name_of(pictures), self._work(pictures))  # type: ignore[arg-type]
         if isinstance(result, NoPrediction):
             raise PictureError(f"{result.picture or 'the picture'}: {result.error}")
         return result
 
-    def predict_each(self, pictures: Iterable[Source | Named]) -> Iterator[Result]:
+    def predict_each(self, pictures: Iterable[Source | Named], engine: Engine = LOCAL) -> Iterator[Result]:
         """Yield a prediction for each picture, in order, using every core; memory stays flat.
 
-        Raises TypeError where it is given one picture instead of several.
+        `engine`: what computes them. Raises TypeError where it is given one picture instead of several.
         """
         if isinstance(pictures, _ONE) or hasattr(pictures, "read"):  # whose letters or lines are none
             raise TypeError("predict_each takes several pictures. Give a list, as in ['cat.jpg'], or use predict.")
-        return map_in_threads(self._predict, pictures)
+        return self._predict_each(pictures, engine)
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card` names."""
-        return self._run(["probabilities"], pixels)[0]
+        return self._probabilities.run(pixels)[0]
 
-    def _run(self, outputs: list[str], pixels: Pixels) -> list[NDArray[np.float32]]:
-        """Run the graph. A stranger's may fail at it, or give something other than it says: then raises ModelError."""
-        with _computing(self.path):
-            found = self._graph.run(outputs, pixels)
-            wanted = [(len(pixels), len(self.classes)), *[(len(pixels),)] * (len(outputs) - 1)]
-            shapes = [values.shape for values in found]
-            if shapes != wanted:
-                raise ValueError(f"its outputs are of the shapes {shapes}, not {wanted}")
-        return found
+    def _predict_each(self, pictures: Iterable[Source | Named], engine: Engine) -> Iterator[Result]:
+        names: deque[str] = deque()  # of the pictures under way
 
-    def _predict(self, source: Source | Named) -> Result:
-        name, source = (source.name, source.path) if isinstance(source, Named) else (_name_of(source), source)
-        try:
-            pixels, info = read(_local(source), self.card.preprocess)
-        except (PictureError, DataError) as error:
-            if isinstance(error, NetworkError) and not isinstance(error, NotThereError):
-                raise  # it says nothing of the picture
-            return NoPrediction(name, str(error))
-        row, *score = self._run(self._outputs, pixels[np.newaxis])
-        ranked = {self.classes[index]: float(row[0][index]) for index in np.argsort(-row[0], kind="stable")}
+        def sources() -> Iterator[Source]:
+            for picture in pictures:
+                name, source = (
+                    (picture.name, picture.path) if isinstance(picture, Named) else (_name_of(picture), picture)
+                )
+                names.append(name)
+                yield source
+
+        for computed in engine.forward(self._work, sources()):
+            yield self._result(names.popleft(), computed)
+
+    def _result(self, name: str, computed: Computed) -> Result:
+        if isinstance(computed, str):
+            return NoPrediction(name, computed)
+        row, *score = computed.values
+        ranked = {self.classes[index]: float(row[index]) for index in np.argsort(-row, kind="stable")}
         label, probability = next(iter(ranked.items()))
-        reason = self._why_not_sure(ranked, float(score[0][0]) if score else 0.0)
-        return Prediction(name, label, probability, ranked, sure=reason is None, reason=reason, info=info)
+        reason = self._why_not_sure(ranked, float(score[0]) if score else 0.0)
+        return Prediction(name, label, probability, ranked, sure=reason is None, reason=reason, info=computed.info)
 
     def _why_not_sure(self, ranked: dict[str, float], ood_score: float) -> str | None:
         """Return why a prediction isn't sure; None where it is."""
@@ -323,16 +327,6 @@ def _reading(path: Path) -> Iterator[None]:
         raise ModelError(
             f"{path} isn't a model file that can be read: it is damaged, cut off or something else. {_DAMAGED}"
         ) from error
-
-
-@contextmanager
-def _computing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except MemoryError:
-        raise
-    except Exception as error:  # ONNX Runtime has a class of its own for each kind of fault
-        raise ModelError(f"{path} can't predict: {one_line(error)}. {_DAMAGED}") from error
 
 
 def _checked_card(data: bytes, path: Path) -> Card:

@@ -58,6 +58,9 @@ class MissingExtraError(PawlabError):
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs the extra '{extra}': {install_command(f'pawlab[{extra}]')}")
 
+    def __reduce__(self) -> tuple[type[PawlabError], tuple[str, ...]]:
+        return PawlabError, (str(self),)
+
 
 def did_you_mean(given: str, known: list[str]) -> str:
     """Return ` Did you mean 'x'?` (with a leading space) for the nearest known name, or an empty string."""

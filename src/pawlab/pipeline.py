@@ -11,16 +11,21 @@ from typing import Any, Unpack
 from pawlab.audit.checks import run_checks, why_untrainable
 from pawlab.audit.measurements import Measurements, measure
 from pawlab.classifier import Classifier, model_file
-from pawlab.datasets.dataset import Dataset, Picture, count_skipped
+from pawlab.datasets.dataset import Dataset, count_skipped
 from pawlab.datasets.discover import discover
 from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataKeywords, DataOptions
 from pawlab.datasets.reading import set_aside
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
 from pawlab.datasets.stats import describe
+from pawlab.engines.local import LOCAL, Engine
+from pawlab.engines.options import DeviceName, EngineOptions
+from pawlab.engines.options import Name as EngineName
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.learning_curve import LearningCurve
+from pawlab.export.export import Exported
+from pawlab.export.int8 import export_int8 as write_int8
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
 from pawlab.files.addresses import redacted
@@ -39,6 +44,7 @@ from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page
 from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
 from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish
+from pawlab.runs.pictures import labelled_pictures, pictures_of
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
 from pawlab.storage import COMPARISON_FILE
@@ -76,6 +82,9 @@ def train(
     tensorboard: bool = False,
     progress: Progress = notebook_bar,
     fit: ResizeMode | None = None,
+    engine: EngineName = "local",
+    address: str | None = None,
+    device: DeviceName = "cpu",
     **reading: Unpack[DataKeywords],
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
@@ -91,6 +100,7 @@ def train(
     out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have five in any case. `set`: numbers of
     the recipe to change, as in {"learning_rate": 1e-3}; see `recipes.settings`. `report`: whether to make plots and
     report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
+    `engine`, `address`, `device`: what computes, as in `EngineOptions`.
     `reading`: the fields of `DataOptions`, on how the data is read and split.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
@@ -104,7 +114,7 @@ def train(
         chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "set": settings}
-    request = replace(request, options=DataOptions(**reading), **more)
+    request = replace(request, options=DataOptions(**reading), engines=EngineOptions(engine, address, device), **more)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     _require_folds(chosen, cv)
     place, address = _writable(out, overwrite)
@@ -334,6 +344,9 @@ def evaluate_data(
     include_seen: bool = False,
     sure_at: float | None = None,
     out: str | Path | None = None,
+    engine: EngineName = "local",
+    address: str | None = None,
+    device: DeviceName = "cpu",
     **reading: Unpack[DataKeywords],
 ) -> tuple[Evaluation, int]:
     """Test a saved classifier on the labelled pictures of `data` that weren't used in its training or validation.
@@ -345,13 +358,13 @@ def evaluate_data(
     Raises DataError where no other pictures remain, OutputError where `out` holds something other than an evaluation or
     can't be written.
     """
-    path, options = model_file(model), DataOptions(**reading)
+    path, options, engines = model_file(model), DataOptions(**reading), EngineOptions(engine, address, device)
     if out is not None:
         require_for_evaluation(Path(out))
     classifier = Classifier.load(path, sure_at)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
-    pictures = _labelled_pictures(data, options, progress)
+    pictures = labelled_pictures(data, options, progress)
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         raise DataError(
@@ -359,7 +372,8 @@ def evaluate_data(
             "nothing. Give other pictures, or add --include-seen (include_seen=True) to score them all the same."
         )
     gone = frozenset() if include_seen else frozenset(picture.name for picture in seen)
-    scored = evaluate(classifier, tuple(picture for picture in pictures if picture.name not in gone), progress)
+    asked = tuple(picture for picture in pictures if picture.name not in gone)
+    scored = evaluate(classifier, asked, progress, engines.open())
     scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
     if out is not None:
         document = {"model": str(model), "data": redacted(str(data)), **scored.to_dict(), "excluded_as_seen": len(gone)}
@@ -368,13 +382,15 @@ def evaluate_data(
     return scored, len(gone)
 
 
-def _labelled_pictures(data: str | Path, options: DataOptions, progress: Progress) -> tuple[Picture, ...]:
-    """Return the pictures of data that is to be evaluated, with the labels that people gave by hand."""
-    found = discover(data, progress, options)
-    if options.labels is None:
-        return found.pictures
-    whole = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
-    return with_labels(whole, read_labels(Path(options.labels).expanduser())).pictures
+def export_int8(
+    model: str | Path, out: str | Path, progress: Progress = notebook_bar, sure_at: float | None = None
+) -> Exported:
+    """Write a run's classifier with convolutions in 8-bit integers, where that is quicker here and as accurate.
+
+    `model`: a run's folder; its pictures are read again, training pictures to find the range of every value and
+    validation pictures to judge by. `out`, `sure_at`: as in `export_classifier`. Raises as `export.int8.export_int8`.
+    """
+    return write_int8(model, pictures_of(model, progress), out, progress, sure_at)
 
 
 class Exploration(dict[str, Any]):
@@ -398,6 +414,9 @@ def explore(
     out: str | Path | None = None,
     learning_curve: bool = False,
     progress: Progress = notebook_bar,
+    engine: EngineName = "local",
+    address: str | None = None,
+    device: DeviceName = "cpu",
     **reading: Unpack[DataKeywords],
 ) -> Exploration:
     """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
@@ -407,11 +426,13 @@ def explore(
     Raises the errors of `pawlab.errors`.
     """
     previewed = choose_recipe(recipe)
-    measured = measure(read_and_split(data, seed, DataOptions(**reading), progress), progress)
+    computing = EngineOptions(engine, address, device).open()
+    read = read_and_split(data, seed, DataOptions(**reading), progress, engine=computing)
+    measured = measure(read, progress, computing)
     dataset = measured.dataset
     stats = describe(dataset, infos={key: value.info for key, value in measured.image_stats.items()})
     overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
-    curve = _learning_curve(measured, seed, progress) if learning_curve else None
+    curve = _learning_curve(measured, seed, progress, computing) if learning_curve else None
     if out is not None:
         page = Path(out) / EXPLORATION_FILE
         write_exploration(page, redacted(data_text(data)), dataset, stats, overlap, findings, previewed, curve)
@@ -429,17 +450,18 @@ def explore(
     return Exploration(values, dataset)
 
 
-def _learning_curve(measured: Measurements, seed: int, progress: Progress) -> LearningCurve:
+def _learning_curve(measured: Measurements, seed: int, progress: Progress, engine: Engine) -> LearningCurve:
     """Measure it on the features that the default recipe will want too."""
     recipe = choose_recipe(DEFAULT_RECIPE)
     recipe = replace(recipe, preprocess=replace(recipe.preprocess, value_range=measured.value_range))
     near = [(pair.first, pair.second) for pair in measured.near]
-    return curve_of(measured.dataset, recipe, FeatureSource(progress), near, seed)
+    return curve_of(measured.dataset, recipe, FeatureSource(progress, engine), near, seed)
 
 
 def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
     with watch.stage("discover"):
-        read = read_and_split(request.data, request.seed, request.options, progress, request.more)
+        engine = request.engines.open()
+        read = read_and_split(request.data, request.seed, request.options, progress, request.more, engine)
         require_trainable(read.dataset)
     recipe = request.chosen()
     if (fitting := recipe.fitting(read.sizes)) != recipe:
@@ -450,14 +472,19 @@ def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurement
 
 
 def read_and_split(
-    data: str | Path, seed: int, options: DataOptions, progress: Progress = silent, more: Sequence[str] = ()
+    data: str | Path,
+    seed: int,
+    options: DataOptions,
+    progress: Progress = silent,
+    more: Sequence[str] = (),
+    engine: Engine = LOCAL,
 ) -> Measurements:
     """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
     earlier = None if options.split_from is None else read_split(Path(options.split_from))
     dataset = discover(data, progress, options)
     for added in more:
         dataset = dataset.joined(discover(added, progress, options))
-    small = thumbnails(dataset.pictures, progress)
+    small = thumbnails(dataset.pictures, progress, engine)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
     value_range = small.value_range and (options.black_and_white or small.value_range)

@@ -10,15 +10,15 @@ from time import monotonic, sleep
 _PATIENCE = 5.0  # seconds
 _LOOK = 1.0  # seconds between two looks
 
-_waited_for: dict[object, tuple[str | os.PathLike[str], float]] = {}  # what is being read, and since when
+_waited_for: dict[object, tuple[str | os.PathLike[str], float]] = {}  # what it is, and from when on to say so
 _watchers: list[Thread] = []  # at most one; of a forked process's parent it isn't alive
 
 
 @contextmanager
-def waiting_for(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Read something that may lie on such a drive: after some seconds a line in the log says what is waited for."""
+def waiting_for(what: str | os.PathLike[str], patience: float | None = None) -> Iterator[None]:
+    """Read something that may lie on such a drive: after `patience` seconds, or 5, a log line says what it is."""
     mark = object()
-    _waited_for[mark] = (path, monotonic())
+    _waited_for[mark] = (what, monotonic() + (_PATIENCE if patience is None else patience))
     if not any(thread.is_alive() for thread in _watchers):
         _watchers[:] = [Thread(target=_watch, name="pawlab-waiting", daemon=True)]
         _watchers[0].start()
@@ -33,7 +33,7 @@ def _watch() -> None:
     told: set[object] = set()
     while _waited_for:
         sleep(_LOOK)
-        for mark, (path, since) in list(_waited_for.items()):
-            if mark not in told and monotonic() - since >= _PATIENCE:
+        for mark, (what, patient_until) in list(_waited_for.items()):
+            if mark not in told and monotonic() >= patient_until:
                 told.add(mark)
-                logging.getLogger("pawlab").warning("pawlab: waiting for %s", path)
+                logging.getLogger("pawlab").warning("pawlab: waiting for %s", what)

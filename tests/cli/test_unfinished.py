@@ -16,6 +16,7 @@ from pawlab.classifier import Classifier, Result
 from pawlab.cli.unfinished import Unfinished
 from pawlab.datasets.dataset import Named
 from pawlab.datasets.inputs import find_pictures
+from pawlab.engines.local import LOCAL, Engine
 
 COPIES = 3
 
@@ -84,10 +85,10 @@ class Counting(Classifier):
 
     asked: list[str]
 
-    def predict_each(self, pictures: Any) -> Iterator[Result]:
+    def predict_each(self, pictures: Any, engine: Engine = LOCAL) -> Iterator[Result]:
         pictures = list(pictures)
         self.asked += [item.name for item in pictures]
-        return super().predict_each(pictures)
+        return super().predict_each(pictures, engine)
 
 
 def begin(classifier: Classifier, out: Path, pictures: Sequence[Named], until: int) -> None:

@@ -19,8 +19,8 @@ from pawlab.export.forms import FORMS, Form
 from pawlab.export.same_labels import MOST_PICTURES, require_same_labels
 from pawlab.images import decode
 from pawlab.progress import silent
+from pawlab.runs.pictures import validation_pictures
 from pawlab.runs.record import read_split
-from pawlab.runs.validation import validation_pictures
 
 NONE = (
     "tflite-float16 rounds, so it is checked on validation pictures, and there are none. Give a run's folder whose "

@@ -83,7 +83,7 @@ def test_a_run_that_is_killed_keeps_what_it_had(
             yield function(item)
 
     with monkeypatch.context() as killing:
-        killing.setattr("pawlab.features.extract.map_in_threads", five_then_killed)
+        killing.setattr("pawlab.engines.local.map_in_threads", five_then_killed)
         with pytest.raises(KeyboardInterrupt):
             extract_features(pictures, graph, SMALL)
     resumed: Extracted = extract_features(pictures, graph, SMALL)

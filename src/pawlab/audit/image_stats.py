@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pawlab.datasets.dataset import Picture, Skipped
+from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import PictureError
 from pawlab.images import PictureInfo, Preprocess, Source, decode, inspect
-from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
 
 BLANK = 16  # levels of 0-255 between the cells that differ most: shading or a sensor's noise, but no thing
@@ -60,7 +60,7 @@ class ImageStats:
 
 
 def measure_images(
-    pictures: Sequence[Picture], progress: Progress = silent
+    pictures: Sequence[Picture], progress: Progress = silent, engine: Engine = LOCAL
 ) -> tuple[dict[str, ImageStats], tuple[Skipped, ...]]:
     """Measure every picture; return what was measured by SHA-256, and the pictures that can't be decoded.
 
@@ -69,8 +69,9 @@ def measure_images(
     distinct = {picture.sha256: picture for picture in pictures}
     image_stats: dict[str, ImageStats] = {}
     reasons: dict[str, str] = {}
+    paths = (picture.path for picture in distinct.values())
     with progress("Looking at pictures", len(distinct)) as advance:
-        for content, result in zip(distinct, map_in_threads(_look_or_reason, distinct.values()), strict=True):
+        for content, result in zip(distinct, engine.map(_look_or_reason, paths), strict=True):
             advance(1)
             if isinstance(result, ImageStats):
                 image_stats[content] = result
@@ -114,9 +115,9 @@ def sharpness(gray: Image.Image) -> float | None:
     return float(np.percentile(lost[judged] / contrast[judged], 90))
 
 
-def _look_or_reason(picture: Picture) -> ImageStats | str:
+def _look_or_reason(source: Source) -> ImageStats | str:
     try:
-        return image_stats_of(picture.path)
+        return image_stats_of(source)
     except PictureError as error:
         return str(error)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pawlab.audit.image_stats import ImageStats, measure_images
 from pawlab.audit.near_duplicates import NearPair
 from pawlab.datasets.dataset import Dataset, Picture
+from pawlab.engines.local import LOCAL, Engine
 from pawlab.images import Range
 from pawlab.progress import Progress, silent
 
@@ -30,7 +31,7 @@ class Measurements:
                 yield picture, self.image_stats[picture.sha256]
 
 
-def measure(read: Measurements, progress: Progress = silent) -> Measurements:
+def measure(read: Measurements, progress: Progress = silent, engine: Engine = LOCAL) -> Measurements:
     """Return the same with `image_stats`. Takes about 5 s for 3,000 photos of 500 x 375 on two cores."""
-    image_stats, broken = measure_images(read.dataset.pictures, progress)
+    image_stats, broken = measure_images(read.dataset.pictures, progress, engine)
     return replace(read, dataset=read.dataset.without(broken), image_stats=image_stats)

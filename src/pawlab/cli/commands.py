@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from pawlab import __version__
-from pawlab.cli.options import levelled, takes_data
+from pawlab.cli.options import levelled, takes_data, takes_engine
 from pawlab.cli.runs import runs_app
 from pawlab.cli.terminal import Terminal, bar, say, show, show_json
 from pawlab.datasets.options import DEFAULT, DataOptions
+from pawlab.engines.options import ON_CORES, EngineOptions
 from pawlab.errors import NetworkError, PawlabError, counted
 from pawlab.files.addresses import is_address, redacted
 
@@ -74,6 +75,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Decides the split and all random
 @app.command()
 @levelled
 @takes_data
+@takes_engine
 def train(
     context: typer.Context,
     data: Annotated[str | None, _argument(_DATA_HELP)] = None,
@@ -114,6 +116,7 @@ def train(
     extend: Annotated[Path | None, _option("Add DATA to this run's pictures, which keep their splits.")] = None,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
+    engines: EngineOptions = ON_CORES,
 ) -> None:
     """Turn pictures into a tested classifier."""
     from pawlab import pipeline
@@ -184,6 +187,7 @@ def compare(
 
 @app.command()
 @levelled
+@takes_engine
 def predict(
     model: Annotated[str | None, _argument("A run's folder, or its model.onnx.")] = None,
     pictures: Annotated[
@@ -203,6 +207,7 @@ def predict(
     move: Annotated[bool, typer.Option("--move", help="With --sort-into: move them; asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     undo: Annotated[Path | None, _option("Take a sorting back: its sorted.csv. Nothing else is needed.")] = None,
+    engines: EngineOptions = ON_CORES,
 ) -> None:
     """Predict what pictures show, or sort them by it."""
     from pawlab.classifier import Classifier
@@ -216,14 +221,22 @@ def predict(
     if sort_into is None:
         if move:
             raise PawlabError("--move goes with --sort-into DIR. Say where the pictures shall go.")
-        _predict(model, pictures, form, out, top, sure_at)
+        _predict(model, pictures, form, out, top, sure_at, engines)
     elif form or out or top > 1:
         raise PawlabError("--sort-into writes a table of its own. Leave out --format, --out and --top.")
     else:
-        sorting.sort(Classifier.load(model, sure_at), pictures, sort_into, move, yes)
+        sorting.sort(Classifier.load(model, sure_at), pictures, sort_into, move, yes, engines.open())
 
 
-def _predict(model: str, pictures: list[str], form: Any, out: str | None, top: int, sure_at: float | None) -> None:
+def _predict(
+    model: str,
+    pictures: list[str],
+    form: Any,
+    out: str | None,
+    top: int,
+    sure_at: float | None,
+    engines: EngineOptions,
+) -> None:
     from pawlab.classifier import Classifier
     from pawlab.cli.predictions import choose_format, say_passed_over, write, write_text
     from pawlab.cli.unfinished import Unfinished
@@ -235,13 +248,14 @@ def _predict(model: str, pictures: list[str], form: Any, out: str | None, top: i
     unreadable: list[str] = []
     with nullcontext() if out is None else writing(out) as path:
         form = choose_format(form, path)
-        classifier = Classifier.load(model, sure_at)
+        classifier, engine = Classifier.load(model, sure_at), engines.open()
         found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
         count, top = len(found.pictures), min(top, len(classifier.classes))
         if out is None or path is None:
-            write_text(_watched(classifier.predict_each(found.pictures), count, unreadable), form, top, Terminal())
+            predictions = classifier.predict_each(found.pictures, engine)
+            write_text(_watched(predictions, count, unreadable), form, top, Terminal())
         else:
-            unfinished = Unfinished(classifier, out)
+            unfinished = Unfinished(classifier, out, engine)
             with _going_on_later(unfinished):
                 write(_watched(unfinished.predict_each(found.pictures), count, unreadable), form, top, path)
     if out is not None:
@@ -276,6 +290,7 @@ def explain(
 @app.command()
 @levelled
 @takes_data
+@takes_engine
 def evaluate(
     model: Model,
     data: Data,
@@ -288,14 +303,14 @@ def evaluate(
     sure_at: SureAt = None,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
+    engines: EngineOptions = ON_CORES,
 ) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_evaluation
 
-    evaluation, excluded = pipeline.evaluate_data(
-        model, data, bar, include_seen=include_seen, sure_at=sure_at, out=out, **options.keywords()
-    )
+    asked: dict[str, Any] = {"include_seen": include_seen, "sure_at": sure_at, "out": out}
+    evaluation, excluded = pipeline.evaluate_data(model, data, bar, **asked, **options.keywords(), **engines.keywords())
     if as_json:
         show_json({**evaluation.to_dict(), "excluded_as_seen": excluded})
         return
@@ -317,7 +332,10 @@ def evaluate(
 @levelled
 def export(
     model: Model,
-    to: Annotated[Literal["onnx", "keras", "savedmodel", "tflite", "tflite-float16"], _option("Which form to write.")],
+    to: Annotated[
+        Literal["onnx", "onnx-int8", "keras", "savedmodel", "tflite", "tflite-float16"],
+        _option("Which form to write."),
+    ],
     out: Annotated[
         Path, _option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", callback=_here)
     ],
@@ -326,13 +344,14 @@ def export(
 ) -> None:
     """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
     from pawlab.export.export import export_classifier
+    from pawlab.export.int8 import export_int8
+    from pawlab.runs.pictures import pictures_of, validation_pictures
 
-    pictures: tuple[Path, ...] = ()
-    if to == "tflite-float16":
-        from pawlab.runs.validation import validation_pictures
-
-        pictures = validation_pictures(model, bar)
-    exported = export_classifier(model, to, out, bar, sure_at, pictures)
+    if to == "onnx-int8":
+        exported = export_int8(model, pictures_of(model, bar), out, bar, sure_at)
+    else:
+        judged_by = validation_pictures(model, bar) if to == "tflite-float16" else ()
+        exported = export_classifier(model, to, out, bar, sure_at, judged_by)
     if as_json:
         show_json(exported.to_dict())
         return
@@ -348,6 +367,7 @@ def export(
 @app.command()
 @levelled
 @takes_data
+@takes_engine
 def explore(
     data: Data,
     out: Annotated[
@@ -360,14 +380,14 @@ def explore(
     seed: Seed = 0,
     as_json: AsJson = False,
     options: DataOptions = DEFAULT,
+    engines: EngineOptions = ON_CORES,
 ) -> None:
     """Look at pictures before training: counts, baseline, findings."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_exploration
 
-    found = pipeline.explore(
-        data, seed, recipe=recipe, out=out, learning_curve=learning_curve, progress=bar, **options.keywords()
-    )
+    asked: dict[str, Any] = {"recipe": recipe, "out": out, "learning_curve": learning_curve, "progress": bar}
+    found = pipeline.explore(data, seed, **asked, **options.keywords(), **engines.keywords())
     if as_json:
         show_json(found)
     else:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from pawlab.cli.terminal import set_level
-from pawlab.datasets.options import DEFAULT, DataOptions, NearDuplicates
+from pawlab.datasets.options import DataOptions, NearDuplicates
+from pawlab.engines.options import DeviceName, EngineOptions, Name
 
 Command = Callable[..., None]
 
@@ -35,6 +36,13 @@ _KINDS = {
     ),
 }
 
+_ENGINE_KINDS = {
+    "engine": Annotated[Name, typer.Option(help="What computes: this machine's cores, or Ray.")],
+    "address": Annotated[
+        str | None, typer.Option(help="Of a Ray cluster, with --engine ray.", show_default="Ray on this machine")
+    ],
+    "device": Annotated[DeviceName, typer.Option(help="What computes the network on this machine.")],
+}
 
 _LEVELS = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Print results and mistakes only.")],
@@ -44,13 +52,22 @@ _LEVELS = {
 
 def takes_data(command: Command) -> Command:
     """Add the options to a command, which gets them together as the parameter `options`. Use it below `levelled`."""
-    defaults = {item.name: getattr(DEFAULT, item.name) for item in fields(DataOptions)}
+    return _taking(command, "options", DataOptions, _KINDS)
+
+
+def takes_engine(command: Command) -> Command:
+    """Add the options to a command, which gets them together as the parameter `engines`. Use it below `takes_data`."""
+    return _taking(command, "engines", EngineOptions, _ENGINE_KINDS)
+
+
+def _taking(command: Command, parameter: str, options: Any, kinds: dict[str, Any]) -> Command:
+    defaults = {item.name: item.default for item in fields(options)}
 
     def run(values: dict[str, Any]) -> None:
-        options = DataOptions(**{name: values.pop(name) for name in defaults})
-        command(**values, options=options)
+        given = options(**{name: values.pop(name) for name in defaults})
+        command(**values, **{parameter: given})
 
-    return _extended(command, run, "options", {name: (_KINDS[name], value) for name, value in defaults.items()})
+    return _extended(command, run, parameter, {name: (kinds[name], value) for name, value in defaults.items()})
 
 
 def levelled(command: Command) -> Command:

@@ -12,11 +12,12 @@ from pawlab.errors import PawlabError, counted
 
 if TYPE_CHECKING:
     from pawlab.classifier import Classifier
+    from pawlab.engines.local import Engine
 
 _NAMED = 10  # files that couldn't be brought back
 
 
-def sort(classifier: "Classifier", pictures: list[str], out: Path, move: bool, yes: bool) -> None:
+def sort(classifier: "Classifier", pictures: list[str], out: Path, move: bool, yes: bool, engine: "Engine") -> None:
     """Sort pictures into folders and say how many came into each."""
     from pawlab.datasets.inputs import find_pictures
     from pawlab.review.sorting import sort_found
@@ -24,7 +25,7 @@ def sort(classifier: "Classifier", pictures: list[str], out: Path, move: bool, y
     found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
     if move and not yes:
         _ask(f"Move {counted(len(found.pictures), 'picture', 'pictures')} into {out}?")
-    done = sort_found(classifier, found.pictures, out, move, bar)
+    done = sort_found(classifier, found.pictures, out, move, bar, engine)
     for folder, count in sorted(done.folders.items()):
         show(f"{count:>8,}  {out / folder}")
     if done.before:

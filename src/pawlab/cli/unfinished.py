@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pawlab.classifier import Classifier, Prediction, Result
 from pawlab.datasets.dataset import Named
+from pawlab.engines.local import LOCAL, Engine
 from pawlab.files.addresses import is_address
 from pawlab.files.names import file_sha256
 from pawlab.storage import cache_dir
@@ -21,10 +22,10 @@ from pawlab.storage import cache_dir
 class Unfinished:
     """The predictions of one job. `kept`: how many an earlier process of this job had made."""
 
-    def __init__(self, classifier: Classifier, out: str) -> None:
+    def __init__(self, classifier: Classifier, out: str, engine: Engine = LOCAL) -> None:
         place = out if is_address(out) else str(Path(out).absolute())
-        name = _digest(place, file_sha256(classifier.path), classifier.card.to_json()).hex()
-        self._classifier = classifier
+        name = _digest(place, file_sha256(classifier.path), classifier.card.to_json(), engine.mark).hex()
+        self._classifier, self._engine = classifier, engine
         self._path = cache_dir("predictions") / f"{name}.jsonl"
         self._places = self._read()
 
@@ -37,7 +38,7 @@ class Unfinished:
         """Yield a prediction for each picture, in order; those that are kept aren't computed again."""
         keys = [_key(picture) for picture in pictures]
         new = [picture for picture, key in zip(pictures, keys, strict=True) if key not in self._places]
-        computed = self._classifier.predict_each(new)
+        computed = self._classifier.predict_each(new, self._engine)
         with self._path.open("a+b", buffering=0) as file:
             for key in keys:
                 place = self._places.get(key)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pawlab.classifier import Classifier, Prediction
 from pawlab.datasets.dataset import Picture, Skipped
+from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import DataError
 from pawlab.evaluation.calibration import calibration_error
 from pawlab.evaluation.confusion import confusion_counts, mean_over_classes, normalised, per_class
@@ -105,7 +106,9 @@ class Evaluation:
         }
 
 
-def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Progress = silent) -> Evaluation:
+def evaluate(
+    classifier: Classifier, pictures: Sequence[Picture], progress: Progress = silent, engine: Engine = LOCAL
+) -> Evaluation:
     """Predict every picture and compare with its label.
 
     Raises DataError where a label isn't among the classifier's classes, or no picture can be read.
@@ -121,7 +124,7 @@ def evaluate(classifier: Classifier, pictures: Sequence[Picture], progress: Prog
     predictions: list[Prediction] = []
     skipped: list[Skipped] = []
     with progress("Testing", len(pictures)) as advance:
-        results = classifier.predict_each(picture.path for picture in pictures)
+        results = classifier.predict_each((picture.path for picture in pictures), engine)
         for picture, result in zip(pictures, results, strict=True):
             advance(1)
             if isinstance(result, Prediction):

@@ -69,7 +69,18 @@ def export_classifier(
     """
     if to not in FORMS:
         raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
-    form, classifier, target = FORMS[to], Classifier.load(model, sure_at), Path(out)
+    return write_export(FORMS[to], to, Classifier.load(model, sure_at), Path(out), progress, pictures)
+
+
+def write_export(
+    form: Form,
+    to: Name,
+    classifier: Classifier,
+    target: Path,
+    progress: Progress,
+    pictures: Sequence[str | Path] = (),
+) -> Exported:
+    """Do what `export_classifier` says, for a form that is used as `to` is."""
     card, program = (target.with_name(f"{target.name}{ending}") for ending in (".json", ".example.py"))
     problem = _problem(form, classifier.path, target, (card, program))
     if problem:

@@ -1,22 +1,16 @@
-"""Pictures -> features: decoding and the frozen network run together on every core, a picture at a time.
-
-One picture per run and one thread per run, as many runs at once as there are cores: a thread decodes its picture while
-another is in the network, no thread waits for another, and a picture's features don't depend on its neighbours'.
-"""
+"""Pictures -> features: what the frozen network makes of each, from the store or else from the engine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from pawlab.backbones.load import BackboneGraph
 from pawlab.datasets.dataset import Picture, Skipped
-from pawlab.errors import PictureError
+from pawlab.engines.local import LOCAL, Engine
+from pawlab.engines.work import ForwardPass
 from pawlab.features.store import Features, FeatureStore, Positions, Row
-from pawlab.graphs.runtime import Graph, open_graph
-from pawlab.images import PictureInfo, Preprocess, Source, read
-from pawlab.parallel import map_in_threads
+from pawlab.images import PictureInfo, Preprocess, Source
 from pawlab.progress import Progress, silent
 
 _ROWS_PER_WRITE = 64  # what a killed run loses at most
@@ -47,10 +41,14 @@ class ByContent:
 
 
 def extract_features(
-    pictures: Sequence[Picture], graph: BackboneGraph, preprocess: Preprocess, progress: Progress = silent
+    pictures: Sequence[Picture],
+    graph: BackboneGraph,
+    preprocess: Preprocess,
+    progress: Progress = silent,
+    engine: Engine = LOCAL,
 ) -> Extracted:
     """Return the backbone's features for each picture, from the store where they are there."""
-    found = features_by_content({item.sha256: item.path for item in pictures}, graph, preprocess, progress)
+    found = features_by_content({item.sha256: item.path for item in pictures}, graph, preprocess, progress, engine)
     good = tuple(picture for picture in pictures if picture.sha256 in found.rows)
     order = [found.rows[picture.sha256] for picture in good]
     in_order = order == list(range(len(found.features)))
@@ -68,17 +66,21 @@ def extract_features(
 
 
 def features_by_content(
-    sources: Mapping[str, Source], graph: BackboneGraph, preprocess: Preprocess, progress: Progress = silent
+    sources: Mapping[str, Source],
+    graph: BackboneGraph,
+    preprocess: Preprocess,
+    progress: Progress = silent,
+    engine: Engine = LOCAL,
 ) -> ByContent:
     """Return features for pictures in any form that `decode` takes, given by the SHA-256 of their content."""
-    store = FeatureStore(graph.checksum, preprocess, graph.width)
+    store = FeatureStore(graph.checksum + engine.mark, preprocess, graph.width)
     contents = list(sources)
     missing = _absent(sources, store.open().find(contents))
-    unsaved, failed = _compute(missing, graph, preprocess, store, progress)
+    unsaved, failed = _compute(missing, graph, preprocess, store, progress, engine)
     snapshot = store.open()
     rows = snapshot.find(contents)
     lost = {key: source for key, source in _absent(sources, rows).items() if key not in failed and key not in unsaved}
-    unsaved |= _compute(lost, graph, preprocess, None, progress)[0]  # the store vanished in between
+    unsaved |= _compute(lost, graph, preprocess, None, progress, engine)[0]  # the store vanished in between
     kept = rows[rows >= 0]
     features = snapshot.take(kept)
     if unsaved:
@@ -93,21 +95,13 @@ def _absent(sources: Mapping[str, Source], rows: Positions) -> dict[str, Source]
     return {content: sources[content] for content, row in zip(sources, rows, strict=True) if row < 0}
 
 
-def _row_of(graph: Graph, output: str, preprocess: Preprocess, source: Source) -> Row | str:
-    """Return a picture's features and header, or the reason why it can't be decoded."""
-    try:
-        pixels, info = read(source, preprocess)
-    except PictureError as error:
-        return str(error)
-    return graph.run([output], pixels[np.newaxis])[0][0], info
-
-
 def _compute(
     missing: Mapping[str, Source],
     graph: BackboneGraph,
     preprocess: Preprocess,
     store: FeatureStore | None,
     progress: Progress,
+    engine: Engine,
 ) -> tuple[dict[str, Row], dict[str, str]]:
     """Compute what is missing into the store. Return what it couldn't take, and the reasons of failure."""
     unsaved: dict[str, Row] = {}
@@ -115,7 +109,7 @@ def _compute(
     fresh: dict[str, Row] = {}
     if not missing:
         return unsaved, failed
-    compute = partial(_row_of, open_graph(graph.path), graph.output, preprocess)
+    work = ForwardPass(graph.path, {graph.output: (graph.width,)}, preprocess, graph.backbone.name)
 
     def save() -> None:
         if store is None or not store.append(fresh):
@@ -123,12 +117,12 @@ def _compute(
         fresh.clear()
 
     with progress("Computing features", len(missing)) as advance:
-        for content, result in zip(missing, map_in_threads(compute, missing.values()), strict=True):
+        for content, result in zip(missing, engine.forward(work, missing.values()), strict=True):
             advance(1)
             if isinstance(result, str):
                 failed[content] = result
                 continue
-            fresh[content] = result
+            fresh[content] = result.values[0], result.info
             if len(fresh) >= _ROWS_PER_WRITE:
                 save()
     save()

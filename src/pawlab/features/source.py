@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pawlab.backbones.load import BackboneGraph, backbone_graph
 from pawlab.datasets.dataset import Picture
+from pawlab.engines.local import LOCAL, Engine
 from pawlab.features.extract import Extracted, extract_features
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
@@ -14,9 +15,10 @@ from pawlab.recipes.recipe import Recipe
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Gives networks and their features, and reports its progress."""
+    """Gives networks and their features, computed by an engine, and reports its progress."""
 
     progress: Progress = silent
+    engine: Engine = LOCAL
 
     def backbone(self, recipe: Recipe, weights: Path | None = None) -> BackboneGraph:
         """Return a recipe's pretrained network for pictures of its size. Raises what `backbone_graph` raises."""
@@ -25,7 +27,7 @@ class FeatureSource:
 
     def features(self, pictures: Sequence[Picture], graph: BackboneGraph, preprocess: Preprocess) -> Extracted:
         """Return what a linear probe sees of each picture that can be decoded."""
-        return extract_features(pictures, graph, preprocess, self.progress)
+        return extract_features(pictures, graph, preprocess, self.progress, self.engine)
 
     def of_recipe(self, pictures: Sequence[Picture], recipe: Recipe) -> Extracted:
         """Return what a recipe's linear probe sees of each picture that can be decoded."""

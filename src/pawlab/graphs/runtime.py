@@ -44,8 +44,15 @@ class Graph:
         return metadata
 
 
-def open_graph(graph: Path | bytes, *, provider: str = CPU, threads: int = 1, batch_size: int | None = None) -> Graph:
-    """Open a graph. `provider`: of ONNX Runtime; `threads`: inside one run.
+def open_graph(
+    graph: Path | bytes,
+    *,
+    provider: str = CPU,
+    threads: int = 1,
+    batch_size: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Graph:
+    """Open a graph. `provider`: of ONNX Runtime, with its own `options`; `threads`: inside one run.
 
     One thread, since threads over pictures beat threads inside one: the cores never wait for each other, and the order
     in which numbers are added up, hence every bit of the result, doesn't depend on how many cores there are.
@@ -53,12 +60,13 @@ def open_graph(graph: Path | bytes, *, provider: str = CPU, threads: int = 1, ba
     Raises PawlabError where ONNX Runtime can't be imported, and what it raises on a file that isn't a graph.
     """
     onnxruntime = _onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # its warnings are for developers of graphs, and would reach the user's terminal
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = 4  # its warnings are for developers of graphs, and would reach the user's terminal
     given = graph if isinstance(graph, bytes) else _path_or_content(graph)
-    session = onnxruntime.InferenceSession(given, options, providers=[provider], enable_fallback=0)  # it would print
+    chosen = [(provider, dict(options or {}))]
+    session = onnxruntime.InferenceSession(given, settings, providers=chosen, enable_fallback=0)  # it would print
     return Graph(session, batch_size)
 
 
@@ -77,6 +85,11 @@ def _onnxruntime() -> Any:
             + install_command("--force-reinstall", "onnxruntime")
         ) from error
     return onnxruntime
+
+
+def providers() -> list[str]:
+    """Return what ONNX Runtime can compute on, as it is installed here."""
+    return list(_onnxruntime().get_available_providers())
 
 
 def runtime_version() -> str:

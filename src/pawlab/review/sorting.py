@@ -7,6 +7,7 @@ from pathlib import Path
 from pawlab.classifier import Classifier, Result
 from pawlab.datasets.dataset import Named
 from pawlab.datasets.inputs import find_pictures
+from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import PawlabError
 from pawlab.files.sorting import TABLE, Sorter, folder_names, sorting
 from pawlab.progress import Progress, notebook_bar
@@ -54,7 +55,12 @@ def sort_pictures(
 
 
 def sort_found(
-    classifier: Classifier, found: Iterable[Named], out: Path, move: bool = False, progress: Progress = notebook_bar
+    classifier: Classifier,
+    found: Iterable[Named],
+    out: Path,
+    move: bool = False,
+    progress: Progress = notebook_bar,
+    engine: Engine = LOCAL,
 ) -> Sorted:
     """Do what `sort_pictures` says, for pictures that were found."""
     result = Sorted(out)
@@ -62,7 +68,7 @@ def sort_found(
     with sorting(out) as sorter:
         waiting = list(_waiting(found, sorter, result, move))
         with progress("Sorting", len(waiting)) as advance:
-            for picture, prediction in zip(waiting, classifier.predict_each(waiting), strict=True):
+            for picture, prediction in zip(waiting, classifier.predict_each(waiting, engine), strict=True):
                 _put(sorter, picture, prediction, folders, move, result)
                 advance(1)
     return result

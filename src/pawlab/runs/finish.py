@@ -86,7 +86,7 @@ def _evaluate(context: Context, fitted: Fitted, folder: Path, place: Path) -> tu
     request, progress = context.request, context.progress
     finished = finish_model(fitted, dataset, context.recipe.preprocess, request.sure_at, progress)
     classifier = _save(fitted, finished, context.recipe, dataset, folder / FILE_NAME)
-    test = evaluate(classifier, dataset.split("test"), progress)
+    test = evaluate(classifier, dataset.split("test"), progress, context.source.engine)
     test_logits = _test_logits(context, fitted, finished, test)
     label_issues = _label_issues(context, fitted, finished, test, test_logits)
     dataset = dataset.without(test.skipped)

@@ -15,6 +15,7 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.groups import Pair
 from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DEFAULT, DataOptions
+from pawlab.engines.options import ON_CORES, EngineOptions
 from pawlab.errors import DataError, OutputError
 from pawlab.features.source import FeatureSource
 from pawlab.files.addresses import LEFT_OUT, is_address, redacted
@@ -55,6 +56,7 @@ class Request:
     set: dict[str, Any] = field(default_factory=dict)  # of the recipe; `own_recipe` has them already
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
     more: tuple[str, ...] = ()  # what a run was extended by, and all that it extends
+    engines: EngineOptions = ON_CORES
     directory: str = ""  # the working folder, from which relative paths count
 
     def __post_init__(self) -> None:
@@ -84,7 +86,8 @@ class Request:
 
     def to_dict(self) -> dict[str, Any]:
         """Return its fields as plain values; an address without its password or signature."""
-        return {**asdict(self), "data": redacted(self.data), "options": self.options.to_dict()}
+        short = {"options": self.options.to_dict(), "engines": self.engines.to_dict()}
+        return {**asdict(self), "data": redacted(self.data), **short}
 
     def seen_from_here(self) -> "Request":
         """Return the request with its relative paths counted from the folder where the run was begun."""
@@ -123,6 +126,7 @@ class Request:
             given = {_OLD_NAMES.get(name, name): value for name, value in values.items()}
             given |= {name: as_path(str(given[name])) for name in _PATHS if given.get(name)}
             given["more"] = tuple(as_path(str(path)) for path in given.get("more", ()))
+            given["engines"] = EngineOptions(**given.get("engines", {}))
             request = Request(**{**given, "options": DataOptions(**given.get("options", {}))})
             _require_texts(request)
         except (AttributeError, TypeError, ValueError) as error:
@@ -212,7 +216,7 @@ class Context:
     @property
     def source(self) -> FeatureSource:
         """Return where its features come from."""
-        return FeatureSource(self.progress)
+        return FeatureSource(self.progress, self.request.engines.open())
 
     def settings(self, folder: Path) -> Settings:
         """Return how to train in a folder."""

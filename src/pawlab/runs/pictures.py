@@ -1,0 +1,51 @@
+"""The pictures of a finished run, found again where its data lies, and those of data with labels given by hand."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pawlab.classifier import model_file
+from pawlab.datasets.dataset import Picture
+from pawlab.datasets.discover import discover
+from pawlab.datasets.labels import read_labels, with_labels
+from pawlab.datasets.options import DataOptions
+from pawlab.progress import Progress
+from pawlab.runs.record import Run, read_split
+from pawlab.runs.request import Request
+from pawlab.storage import RUN_FILE
+
+
+def labelled_pictures(data: str | Path, options: DataOptions, progress: Progress) -> tuple[Picture, ...]:
+    """Return the pictures of data with the labels that people gave by hand, of test pictures too."""
+    found = discover(data, progress, options)
+    if options.labels is None:
+        return found.pictures
+    whole = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
+    return with_labels(whole, read_labels(Path(options.labels).expanduser())).pictures
+
+
+def pictures_of(model: str | Path, progress: Progress) -> tuple[Picture, ...]:
+    """Return a run's pictures that are still there, by their content, each in its split; none of what is no run.
+
+    Raises DataError where its data is gone.
+    """
+    folder = model_file(model).parent
+    if not (folder / RUN_FILE).is_file():
+        return ()
+    record = Run(folder).record
+    asked = record.get("request", record.get("order"))
+    if isinstance(asked, dict):
+        asked = asked | {"own_recipe": None}  # its pictures alone are wanted
+    request = Request.from_record({"request": asked}, folder / RUN_FILE).seen_from_here()
+    splits = read_split(folder)
+    found = (labelled_pictures(data, request.options, progress) for data in (request.data, *request.more))
+    return tuple(
+        replace(picture, split=splits[picture.sha256])
+        for pictures in found
+        for picture in pictures
+        if picture.sha256 in splits
+    )
+
+
+def validation_pictures(model: str | Path, progress: Progress) -> tuple[Path, ...]:
+    """Return where a run's validation pictures lie; see `pictures_of`."""
+    return tuple(picture.path for picture in pictures_of(model, progress) if picture.split == "validation")
