@@ -51,7 +51,11 @@ def preview(dataset: Dataset, recipe: Recipe, seed: int) -> list[Tile]:
     size = f"{recipe.preprocess.height} × {recipe.preprocess.width}, {recipe.preprocess.resize_mode}"
     return [
         Tile(original, "original", alt=f"The original: {name}"),
-        Tile(seen, f"as the network sees it,\n{size}", alt="The picture as the network sees it"),
+        Tile(
+            seen,
+            f"as the network sees it,\n{size}, {recipe.preprocess.interpolation}",
+            alt="The picture as the network sees it",
+        ),
         *([] if seen is None else _variants(seen, recipe, seed)),
     ]
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from pawlab.images import ResizeMode
+from pawlab.images import Interpolation, ResizeMode
 
 
 class PicturePrediction(BaseModel):
@@ -43,11 +43,12 @@ class NoneRead(Failure):
 
 
 class Preprocessing(BaseModel):
-    """The model's picture size in pixels, and how pictures are resized to it (`fit`)."""
+    """The model's picture size in pixels, how pictures are brought to it (`fit`), and how pixels are made of theirs."""
 
     height: int
     width: int
     fit: ResizeMode = Field(validation_alias="resize_mode")
+    interpolation: Interpolation
 
 
 class RequestLimits(BaseModel):
