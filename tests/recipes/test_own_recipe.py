@@ -89,7 +89,7 @@ def test_a_toml_file_is_a_recipe_with_defaults(tmp_path: Path) -> None:
         title="mine",
         source="mine.toml",
         purpose="To try things.",
-        preprocess=Preprocess(64, 48, "crop"),
+        preprocess=Preprocess(64, 48, "crop", interpolation="bilinear"),
         layers=(rescale(1 / 255), conv(16), pool(2), flatten(), dense(2)),
         trainer="keras",
         batch_size=32,

@@ -113,7 +113,7 @@ class Preprocess:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Preprocess":
-        """Read back what `to_dict` gave, or what older versions wrote: they averaged. Raises TypeError or ValueError."""
+        """Read back what `to_dict` gave, or what older versions, all `area`, wrote. Raises TypeError or ValueError."""
         return Preprocess(**{"resize_mode" if name == "fit" else name: value for name, value in values.items()})
 
 
