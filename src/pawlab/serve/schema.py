@@ -52,7 +52,9 @@ class Preprocessing(BaseModel):
 
 
 class RequestLimits(BaseModel):
-    """What one request may have: bytes per file and in all, files, and pixels of a picture that isn't a JPEG."""
+    """What one request may have: bytes per file and in all, files, and pixels of a picture that isn't a JPEG (of any
+    where the model's `interpolation` isn't `area`: then JPEGs are decoded whole too).
+    """
 
     file_bytes: int
     request_bytes: int
