@@ -66,7 +66,7 @@ def test_file_answers_from_its_own_metadata_alone(model: Path) -> None:
     assert values == {
         "format": 2,
         "classes": ["blue", "green", "red"],
-        "preprocess": {"height": 4, "width": 6, "resize_mode": "squash"},
+        "preprocess": {"height": 4, "width": 6, "resize_mode": "squash", "interpolation": "area"},
         "recipe": "test",
         "version": "0.1.0",
         "threshold": 0.6,

@@ -10,12 +10,14 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from pawlab.errors import PictureError
 from pawlab.images import (
     MAX_BYTES,
     MAX_PIXELS,
+    Interpolation,
     PictureInfo,
     Preprocess,
     ResizeMode,
@@ -319,7 +321,12 @@ def test_preprocess_refuses_what_makes_no_picture() -> None:
 
 
 def test_preprocess_as_plain_data() -> None:
-    assert Preprocess(160, 150).to_dict() == {"height": 160, "width": 150, "resize_mode": "squash"}
+    assert Preprocess(160, 150).to_dict() == {
+        "height": 160,
+        "width": 150,
+        "resize_mode": "squash",
+        "interpolation": "area",
+    }
     assert Preprocess(**Preprocess(160, 150, "pad").to_dict()) == Preprocess(160, 150, "pad")
 
 
@@ -623,3 +630,77 @@ def test_a_gray_thumbnail_is_small_upright_and_gray() -> None:
     assert thumbnail.shape == (64, 64)
     assert thumbnail.dtype == np.uint8
     assert np.abs(thumbnail.astype(int) - expected).mean() < 2
+
+
+def without_averaging(picture: Array, height: int, width: int) -> NDArray[np.float64]:
+    """TensorFlow's bilinear resizing with half-pixel centres, from its definition: float64 (height, width, 3)."""
+    given = picture.astype(np.float64)
+    for axis, size in enumerate((height, width)):
+        places = (np.arange(size) + 0.5) * picture.shape[axis] / size - 0.5
+        low = np.floor(places).astype(int)
+        share = (places - low).reshape([-1 if one == axis else 1 for one in range(3)])
+        first, second = (np.take(given, low + step, axis, mode="clip") for step in (0, 1))
+        given = first * (1 - share) + second * share
+    return given
+
+
+@pytest.mark.parametrize(("height", "width"), [(17, 23), (160, 160), (7, 300), (300, 7)])
+def test_bilinear_weighs_the_four_pixels_around_each_centre(height: int, width: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (101, 143, 3), dtype=np.uint8)
+    seen = decode(picture, Preprocess(height, width, interpolation="bilinear"))
+    difference = without_averaging(picture, height, width) - seen
+    assert difference.min() > -0.001
+    assert difference.max() < 1.001  # values are rounded down
+
+
+def test_bilinear_reads_a_photo_as_tensorflow_resizes_it(keras: Any, cats_and_dogs: Path) -> None:
+    import tensorflow as tf
+
+    with ZipFile(cats_and_dogs) as archive:
+        photos = [archive.read(name) for name in archive.namelist() if name.endswith(".jpg")][::60]
+    assert len(photos) == 50
+    for photo in photos:
+        seen = decode(photo, Preprocess(160, 160, interpolation="bilinear"))
+        theirs = tf.image.resize(decode(photo), (160, 160), "bilinear").numpy()
+        assert np.abs(theirs - seen).max() < 1.001  # float32 against rounded down
+
+
+def test_nearest_reads_a_photo_as_kerass_generator_does(keras: Any, cats_and_dogs: Path, tmp_path: Path) -> None:
+    with ZipFile(cats_and_dogs) as archive:
+        photos = [archive.read(name) for name in archive.namelist() if name.endswith(".jpg")][::60]
+    for number, photo in enumerate(photos):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        (tmp_path / "a" / f"{number:02}.jpg").write_bytes(photo)
+    reader = keras.src.legacy.preprocessing.image.ImageDataGenerator()
+    theirs = next(reader.flow_from_directory(tmp_path, (150, 150), batch_size=50, shuffle=False))[0]
+    seen = [decode(photo, Preprocess(150, 150, interpolation="nearest")) for photo in photos]
+    np.testing.assert_array_equal(seen, theirs)
+
+
+@pytest.mark.parametrize("mode", FITS)
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_what_doesnt_average_reads_jpegs_at_full_size(mode: ResizeMode, interpolation: Interpolation) -> None:
+    file = encode(smooth(640, 480), "JPEG", **JPEG)
+    preprocess = Preprocess(40, 50, mode, interpolation=interpolation)
+    np.testing.assert_array_equal(decode(file, preprocess), decode(decode(file), preprocess))
+
+
+@pytest.mark.parametrize("mode", FITS)
+@pytest.mark.parametrize("interpolation", get_args(Interpolation))
+def test_every_way_of_resizing_keeps_positions(mode: ResizeMode, interpolation: Interpolation) -> None:
+    wide = smooth(400, 300)
+    seen = decode(wide, Preprocess(60, 60, mode, interpolation=interpolation)).astype(float)
+    averaged = decode(wide, Preprocess(60, 60, mode)).astype(float)
+    assert np.abs(seen - averaged).mean() < 6  # a shift by a pixel of the result makes more
+
+
+def test_a_record_without_interpolation_is_of_a_version_that_averaged() -> None:
+    older = {"height": 8, "width": 9, "resize_mode": "crop"}
+    assert Preprocess.from_dict(older) == Preprocess(8, 9, "crop", interpolation="area")
+    again = Preprocess(8, 9, interpolation="nearest")
+    assert Preprocess.from_dict(again.to_dict()) == again
+
+
+def test_an_unknown_interpolation_is_refused() -> None:
+    with pytest.raises(ValueError, match="interpolation is one of area, bilinear, nearest, not 'cubic'"):
+        Preprocess(8, 8, interpolation="cubic")  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from scipy.stats import binom, hypergeom
 from pawlab.evaluation import verdict as verdict_module
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.metrics import wilson_interval
-from pawlab.evaluation.verdict import Share, difference_interval, differs, overfits, window
+from pawlab.evaluation.verdict import Guessing, Share, difference_interval, differs, overfits, window
 
 MANY = (2000, 800)
 
@@ -240,5 +240,24 @@ def test_metrics_hold_the_verdict_as_plain_values() -> None:
         "better_than_baseline": True,
         "gap": -0.005,
         "overfit": None,
+        "stands_still": False,
         "sentences": verdict["sentences"],
     }
+
+
+@pytest.mark.parametrize("outputs", [2, 64])
+def test_a_network_that_predicts_all_pictures_alike_stands_still(outputs: int) -> None:
+    guessing = Guessing.at(outputs, ["cat"] * 300 + ["dog"] * 500)
+    loss = float(np.log(outputs))
+    dead = [Epoch(number, loss, 0.5, loss, 300 / 800, 1.0) for number in range(1, 6)]
+    verdict = judge(dead, 0.625, guessing=guessing)
+    assert verdict["stands_still"]
+    assert verdict["sentences"][1] == (
+        "Training stood still: all pictures are predicted alike, at the loss of guessing. "
+        "Another seed (--seed) or a lower learning_rate may help."
+    )
+    assert not judge([*dead[:4], Epoch(5, loss, 0.5, loss, 0.61, 1.0)], 0.625, guessing=guessing)["stands_still"]
+    assert not judge([*dead[:4], Epoch(5, loss, 0.5, loss - 0.01, 0.375, 1.0)], 0.625, guessing=guessing)[
+        "stands_still"
+    ]
+    assert not judge(dead, 0.625)["stands_still"]

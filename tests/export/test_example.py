@@ -2,14 +2,14 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pawlab.export.example import pixels_code
-from pawlab.images import Preprocess, ResizeMode, decode
+from pawlab.images import Interpolation, Preprocess, ResizeMode, decode
 from picture_files import as_rgb, encode, exif, gray_quadrants, palette, png, quadrants, smooth, tiff16
 
 RAMP = np.linspace(0, 65535, 60 * 90).reshape(60, 90)
@@ -33,12 +33,15 @@ FILES: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("mode", ["squash", "crop", "pad"])
+@pytest.mark.parametrize("interpolation", get_args(Interpolation))
+@pytest.mark.parametrize("mode", get_args(ResizeMode))
 @pytest.mark.parametrize("kind", FILES)
-def test_the_printed_code_equals_the_decoder(kind: str, mode: ResizeMode, tmp_path: Path) -> None:
+def test_the_printed_code_equals_the_decoder(
+    kind: str, mode: ResizeMode, interpolation: Interpolation, tmp_path: Path
+) -> None:
     path = tmp_path / "picture"
     path.write_bytes(FILES[kind])
     names: dict[str, Any] = {}
-    preprocess = Preprocess(48, 64, mode)
+    preprocess = Preprocess(48, 64, mode, interpolation=interpolation)
     exec("import numpy as np\nfrom PIL import Image, ImageOps\n" + pixels_code(preprocess), names)
     np.testing.assert_array_equal(names["pixels"](io.BytesIO(FILES[kind]))[0], decode(path, preprocess))

@@ -99,7 +99,7 @@ def test_what_a_program_must_know_lies_beside(run: Path, tmp_path: Path) -> None
     card = Classifier.load(run).card
     assert json.loads(exported.card.read_text(encoding="utf-8")) == {
         "classes": ["cold-squares", "warm-circles"],
-        "preprocess": {"height": 64, "width": 48, "resize_mode": "squash"},
+        "preprocess": {"height": 64, "width": 48, "resize_mode": "squash", "interpolation": "area"},
         "threshold": card.threshold,
         "ood_threshold": card.ood_threshold,
         "target": card.target,

@@ -29,6 +29,7 @@ learning_rate = 0.01
 height = 64
 width = 48
 resize_mode = "crop"
+interpolation = "bilinear"
 
 [[layers]]
 kind = "rescale"
@@ -88,7 +89,7 @@ def test_a_toml_file_is_a_recipe_with_defaults(tmp_path: Path) -> None:
         title="mine",
         source="mine.toml",
         purpose="To try things.",
-        preprocess=Preprocess(64, 48, "crop"),
+        preprocess=Preprocess(64, 48, "crop", interpolation="bilinear"),
         layers=(rescale(1 / 255), conv(16), pool(2), flatten(), dense(2)),
         trainer="keras",
         batch_size=32,
@@ -250,6 +251,7 @@ batch_size = 0.5
 [preprocess]
 height = 64
 resize_mode = "stretch"
+interpolation = "cubic"
 
 [[layers]]
 kind = "convolution"
@@ -271,6 +273,7 @@ filters = 3
     assert mistakes(tmp_path, text) == (
         "preprocess: width is missing; "
         "preprocess: resize_mode is 'squash', 'crop' or 'pad', not 'stretch'; "
+        "preprocess: interpolation is 'area', 'bilinear' or 'nearest', not 'cubic'; "
         "epochs is missing; "
         "batch_size is a whole number, not 0.5; "
         "there is no 'epoch' (did you mean 'epochs'?); "

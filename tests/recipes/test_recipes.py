@@ -120,8 +120,16 @@ def test_a_run_of_an_older_version_is_read() -> None:
     values = find_recipe("fast").to_dict()
     values["oddities"] = values.pop("known_quirks")
     values["preprocess"]["fit"] = values["preprocess"].pop("resize_mode")
+    del values["preprocess"]["interpolation"]
     values |= {"trainer": "head", "loss": "cross-entropy + L2, its strength chosen on validation"}
     assert Recipe.from_dict(values) == find_recipe("fast")
+
+
+def test_pictures_are_read_as_each_recipes_authors_read_them() -> None:
+    read = {recipe.name: recipe.preprocess.interpolation for recipe in RECIPES}
+    assert {name for name, way in read.items() if way == "bilinear"} == {f"{t}{n}" for t in "abcd" for n in range(1, 5)}
+    assert [name for name, way in read.items() if way == "nearest"] == ["e1"]
+    assert read["fast"] == read["accurate"] == "area"
 
 
 def test_e_trains_as_published_where_it_differs_from_the_others() -> None:

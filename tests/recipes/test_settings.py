@@ -94,16 +94,16 @@ def test_a_wrong_value_is_refused_in_the_words_of_a_recipe_file() -> None:
 
 def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
     has = "It has learning_rate, epochs, batch_size, early_stopping, optimizer, height, width, resize_mode, "
-    layers = "conv.filters, conv.kernel_size, conv.activation, conv.dtype, pool, dropout."
+    layers = "interpolation, conv.filters, conv.kernel_size, conv.activation, conv.dtype, pool, dropout."
     assert refused("a1", "lerning_rate=1", "title=x") == (
         "a1 with --set: there is no 'lerning_rate' to set (did you mean 'learning_rate'?); "
         f"there is no 'title' to set. {has}{layers}"
     )
     assert refused("fast", "droput=1") == (
-        "fast with --set: there is no 'droput' to set. It has height, width, resize_mode."
+        "fast with --set: there is no 'droput' to set. It has height, width, resize_mode, interpolation."
     )
     assert refused("fast", "backbone.name=mobilenet_v2") == (
-        "fast with --set: a backbone is chosen with --backbone. It has height, width, resize_mode."
+        "fast with --set: a backbone is chosen with --backbone. It has height, width, resize_mode, interpolation."
     )
     for name in ("layer0.filters", "layer99.filters", "layer1", "conv"):
         assert refused("a1", f"{name}=1").startswith(f"a1 with --set: there is no '{name}' to set")

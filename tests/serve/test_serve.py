@@ -336,6 +336,16 @@ def test_pixels_are_limited_where_all_of_them_are_decoded(strict: int) -> None:
     assert jpeg["label"] == large["label"] == "red"
 
 
+def test_pixels_of_jpegs_are_limited_where_all_of_them_are_decoded(tmp_path: Path) -> None:
+    card = replace(CARD, preprocess=replace(CARD.preprocess, interpolation="bilinear"))
+    save_classifier(colour_graph(), card, tmp_path / "model.onnx")
+    with serving(create_app(Classifier.load(tmp_path), limits=STRICT)) as port:
+        reply = send_form(port, ("a.jpg", painted(RED, 300, 200, "JPEG")), ("b.jpg", painted(RED, 190, 200, "JPEG")))
+    too_many, fits = reply.json()["predictions"]
+    assert too_many["error"] == "has 300 x 200 pixels, more than the 0.04 million accepted as JPEG; make it smaller"
+    assert fits["label"] == "red"
+
+
 def test_a_picture_that_claims_to_be_huge_is_not_decoded(port: int) -> None:
     bomb = png(np.zeros((1, 1, 3), np.uint8), 2, size=(50_000, 50_000))
     start = time.perf_counter()
@@ -652,7 +662,7 @@ def test_model_tells_what_is_known(port: int) -> None:
     assert send(port, "GET", "/model").json() == {
         "classes": ["blue", "green", "red"],
         "recipe": "test",
-        "preprocess": {"height": 4, "width": 6, "fit": "squash"},
+        "preprocess": {"height": 4, "width": 6, "fit": "squash", "interpolation": "area"},
         "threshold": 0.6,
         "ood_threshold": None,
         "unfamiliarity_threshold": None,

@@ -518,3 +518,28 @@ def test_state_and_history_are_plain_files(keras: ModuleType, dataset: Dataset, 
     assert state["identity"]["seed"] == 0
     assert [row["epoch"] for row in state["history"]] == [1]
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".partial")]
+
+
+def test_training_that_stands_still_is_told_once_and_in_its_first_epoch(
+    keras: ModuleType, dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    nothing = layers.rescale(0.0, -1.0)  # ReLUs that get the same negative value for all pictures may never wake up
+    head = (nothing, layers.flatten(), layers.dense(2, "relu"))
+    for seed in range(9):
+        caplog.clear()
+        recipe = small("a1", layers=head, learning_rate=1e-12)
+        history = train_keras(dataset, recipe, folder=tmp_path / str(seed), seed=seed, epochs=3).history
+        told = [record.getMessage() for record in caplog.records]
+        if history[0].val_loss == pytest.approx(np.log(2), abs=1e-6):
+            break
+    assert told == [
+        "pawlab: a1, epoch 1: all pictures are predicted alike, at the loss of guessing, 0.693: training stands still. "
+        "If it goes on so, stop it and take another seed (--seed) or a lower learning_rate."
+    ]
+
+
+def test_training_that_learns_gives_no_warning(
+    keras: ModuleType, dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train_keras(dataset, small("a3"), folder=tmp_path, epochs=1)
+    assert not caplog.records

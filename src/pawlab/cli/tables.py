@@ -78,7 +78,7 @@ def print_recipe(recipe: Recipe) -> None:
     console.print(f"{recipe.name}: {recipe.title}", style="bold")
     console.print(recipe.purpose)
     console.print(f"Source: {recipe.source}")
-    console.print(f"Pictures: {_size(recipe)}, {recipe.preprocess.resize_mode}")
+    console.print(f"Pictures: {_size(recipe)}, {recipe.preprocess.resize_mode}, {recipe.preprocess.interpolation}")
     rows = [
         (line.kind, _options(line.options), " x ".join(map(str, line.output_shape)), f"{line.parameters:,}")
         for line in summarise(recipe)

@@ -17,12 +17,18 @@ would take in the climb. In it
 is taken during the epoch, with dropout and augmentation at work: it errs on the low side, and so does the gap. A trend
 that moves fewer than six of the pictures is none that any test could tell from chance: 2 x 0.5^5 > 5%.
 
+Training stands still where the network's outputs are the same for all pictures, as of a last layer whose ReLUs are all
+at 0: validation loss is ln(outputs), that of guessing, and validation accuracy the share of the class that is always
+predicted. No gradient flows any more. After a first epoch of it there is a warning; the verdict says it where the whole
+window was so.
+
 A probe that is fitted in one go isn't judged: with more features than pictures it separates its training pictures
 whatever it does on others.
 """
 
-from collections.abc import Sequence
-from math import ceil, sqrt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import ceil, log, sqrt
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -37,6 +43,7 @@ _SMALLEST_TREND = 0.01  # from the first epoch of the window to the last
 _FEWEST_MOVED = 6  # pictures
 _SMALLEST_SHOWN = 0.0005  # less would read as 0.0 points
 _SIGNIFICANT = 0.05
+_SAME_LOSS = 1e-4  # nats; dead ReLUs give that of guessing to a float's precision
 
 
 class Share(NamedTuple):
@@ -51,13 +58,45 @@ class Share(NamedTuple):
         return self.right / self.pictures
 
 
+class Guessing(NamedTuple):
+    """What a network without any information scores. `outputs`: of the network, 2 for one sigmoid; `shares`: of each
+    class among the validation pictures, 0 to 1.
+    """
+
+    outputs: int
+    shares: Sequence[float]
+
+    @staticmethod
+    def at(outputs: int, labels: Iterable[Any]) -> "Guessing":
+        """Return it for the labels of the validation pictures, one each (1 or more)."""
+        counts = Counter(labels).values()
+        return Guessing(outputs, [count / sum(counts) for count in counts])
+
+
+STANDS_STILL = (
+    "Training stood still: all pictures are predicted alike, at the loss of guessing. "
+    "Another seed (--seed) or a lower learning_rate may help."
+)
+
+
+def stands_still(row: Epoch, guessing: Guessing) -> bool:
+    """Say whether the network predicted all pictures alike after an epoch, at the loss of guessing."""
+    at_share = any(abs(row.val_accuracy - share) < _SAME_LOSS for share in guessing.shares)
+    return at_share and abs(row.val_loss - log(guessing.outputs)) < _SAME_LOSS
+
+
 def judge(
-    history: Sequence[Epoch], baseline: float, pictures: tuple[int, int], one_shot: bool = False
+    history: Sequence[Epoch],
+    baseline: float,
+    pictures: tuple[int, int],
+    one_shot: bool = False,
+    guessing: Guessing | None = None,
 ) -> dict[str, Any]:
     """Return the verdict on a history of one epoch or more, as metrics.json holds it.
 
     All numbers are shares, 0 to 1. `baseline`: the validation accuracy of always guessing the largest class.
     `pictures`: how many were trained and validated on. `one_shot`: the only epoch is a probe that was fitted in one go.
+    `guessing`: by what standing still is known; where it isn't given, that isn't looked for.
     In the verdict `overfit` is None where there is but one epoch, or where there are too few pictures to tell;
     `sentences` say where it ended, and whether it overfits.
     """
@@ -69,6 +108,7 @@ def judge(
     trend = _trend(validation, pictures[1])
     overfit = None if len(history) == 1 else overfits(trained, validated)
     learned = True in (differs(trained, baseline), differs(validated, baseline))
+    still = guessing is not None and all(stands_still(row, guessing) for row in rows)
     return {
         "stable_range": [round(min(validation), 6), round(max(validation), 6)],
         "trend": trend,
@@ -77,9 +117,10 @@ def judge(
         "better_than_baseline": differs(validated, baseline),
         "gap": round(gap, 6),
         "overfit": overfit,
+        "stands_still": still,
         "sentences": [
             f"{_ended(validation, trend)}{_against_guessing(validated, over_baseline, baseline)}.",
-            _fits(gap, learned, overfit, one_shot, len(history), pictures[1]),
+            STANDS_STILL if still else _fits(gap, learned, overfit, one_shot, len(history), pictures[1]),
         ],
     }
 

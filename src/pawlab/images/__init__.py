@@ -3,6 +3,7 @@
 from pawlab.images.decoder import DECODER_VERSION as DECODER_VERSION
 from pawlab.images.decoder import MAX_BYTES as MAX_BYTES
 from pawlab.images.decoder import MAX_PIXELS as MAX_PIXELS
+from pawlab.images.decoder import Interpolation as Interpolation
 from pawlab.images.decoder import PictureInfo as PictureInfo
 from pawlab.images.decoder import Pixels as Pixels
 from pawlab.images.decoder import Preprocess as Preprocess

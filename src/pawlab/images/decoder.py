@@ -9,7 +9,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
@@ -31,7 +31,9 @@ from pawlab.images.formats import (
 from pawlab.waiting import waiting_for
 
 ResizeMode = Literal["squash", "crop", "pad"]
+Interpolation = Literal["area", "bilinear", "nearest"]
 Pixels = NDArray[np.uint8]
+Box = tuple[float, float, float, float]  # left, top, right and bottom, in pixels
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | Pixels
 
 DECODER_VERSION = 2  # add one whenever a change here alters any pixels: cached features are then made anew
@@ -64,13 +66,17 @@ class Preprocess:
     `height`, `width`: in pixels. `resize_mode`: `squash` stretches the picture to the size, `crop` keeps its shape and
     cuts what stands over, evenly on both sides, `pad` keeps its shape and fills the rest with mid-gray (127).
     `value_range`: black and white of pictures of more than 8 bits; None leaves it to each picture (`depth`).
-    Resizing is Pillow's bilinear filter, which averages over all pixels that fall into one when it shrinks a picture.
+    `interpolation`: `area` is Pillow's bilinear filter, which averages over all pixels that fall into one when it
+    shrinks a picture. `bilinear` weighs the four pixels around each new one's centre, whatever lies between them, as
+    TensorFlow's `tf.image.resize` and Keras's `image_dataset_from_directory` do; values are rounded down. `nearest`
+    takes the one pixel there, as Keras's `ImageDataGenerator` does. These two decode JPEGs at their full size.
     """
 
     height: int
     width: int
     resize_mode: ResizeMode = "squash"
     value_range: Range | None = None
+    interpolation: Interpolation = "area"
 
     def __init__(
         self,
@@ -79,14 +85,17 @@ class Preprocess:
         resize_mode: ResizeMode = "squash",
         value_range: Range | None = None,
         fit: ResizeMode | None = None,
+        interpolation: Interpolation = "area",
     ) -> None:
         if fit is not None:
             warnings.warn("Preprocess(fit=...) is now resize_mode=...", DeprecationWarning, stacklevel=2)
-        values = height, width, fit or resize_mode, None if value_range is None else tuple(value_range)
-        for name, value in zip(("height", "width", "resize_mode", "value_range"), values, strict=True):
-            object.__setattr__(self, name, value)
-        if self.resize_mode not in get_args(ResizeMode):
-            raise ValueError(f"resize_mode is one of {', '.join(get_args(ResizeMode))}, not {self.resize_mode!r}")
+        span = None if value_range is None else tuple(value_range)
+        values = height, width, fit or resize_mode, span, interpolation
+        for field, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, field.name, value)
+        for name, known in (("resize_mode", get_args(ResizeMode)), ("interpolation", get_args(Interpolation))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is one of {', '.join(known)}, not {getattr(self, name)!r}")
         if height < 1 or width < 1:
             raise ValueError(f"a picture has at least one pixel each way, not {height} x {width}")
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
@@ -99,12 +108,12 @@ class Preprocess:
         return self.resize_mode
 
     def to_dict(self) -> dict[str, Any]:
-        """Return `{"height": ..., "width": ..., "resize_mode": ...}`, and `value_range` where there is one."""
+        """Return `height`, `width`, `resize_mode` and `interpolation` by name, and `value_range` where there is one."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "Preprocess":
-        """Read back what `to_dict` gave, or what older versions wrote. Raises TypeError or ValueError."""
+        """Read back what `to_dict` gave, or what older versions, all `area`, wrote. Raises TypeError or ValueError."""
         return Preprocess(**{"resize_mode" if name == "fit" else name: value for name, value in values.items()})
 
 
@@ -141,7 +150,7 @@ def read(source: Source, preprocess: Preprocess | None = None) -> tuple[Pixels, 
     info = _info(image)
     with _the_file_at_fault():
         said = said_white(image)
-        if preprocess is not None and image is not source:  # a caller's own image is left as it is
+        if preprocess is not None and preprocess.interpolation == "area" and image is not source:
             _draft(image, preprocess)
         image.load()
         of_file = None if said is None else (0.0, said)
@@ -305,7 +314,10 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _draft(image: Image.Image, preprocess: Preprocess) -> None:
-    """Have a JPEG decoded at 1/2, 1/4 or 1/8 where that is still large enough: much faster."""
+    """Have a JPEG decoded at 1/2, 1/4 or 1/8 where that is still large enough: much faster. That averages over pixels.
+
+    A caller's own image isn't to be given: it is left as it is.
+    """
     if image.format in ("JPEG", "MPO"):
         image.draft(None, _smallest_useful_size(image, preprocess))
 
@@ -334,24 +346,34 @@ def _to_rgb(image: Image.Image, value_range: Range | None = None) -> Image.Image
 def _resized(image: Image.Image, preprocess: Preprocess) -> Image.Image:
     size = (preprocess.width, preprocess.height)
     if preprocess.resize_mode == "crop":
-        return image.resize(size, Image.Resampling.BILINEAR, box=_central_box(image.size, size))
+        return _scaled(image, size, preprocess.interpolation, _central_box(image.size, size))
     if preprocess.resize_mode == "pad":
-        return _padded(image, size)
-    return image.resize(size, Image.Resampling.BILINEAR)
+        return _padded(image, size, preprocess.interpolation)
+    return _scaled(image, size, preprocess.interpolation, (0, 0, *image.size))
 
 
-def _central_box(have: tuple[int, int], want: tuple[int, int]) -> tuple[float, float, float, float]:
+def _scaled(image: Image.Image, size: tuple[int, int], interpolation: Interpolation, box: Box) -> Image.Image:
+    """Bring what lies in a box of the picture to a size (width, height)."""
+    if interpolation == "area":
+        return image.resize(size, Image.Resampling.BILINEAR, box)
+    across, down = (box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1]
+    method = Image.Resampling.BILINEAR if interpolation == "bilinear" else Image.Resampling.NEAREST
+    return image.transform(size, Image.Transform.AFFINE, (across, 0, box[0], 0, down, box[1]), method)
+
+
+def _central_box(have: tuple[int, int], want: tuple[int, int]) -> Box:
     scale = min(have[0] / want[0], have[1] / want[1])
     width, height = min(have[0], want[0] * scale), min(have[1], want[1] * scale)  # rounding must not lead outside
     left, top = (have[0] - width) / 2, (have[1] - height) / 2
     return (left, top, left + width, top + height)
 
 
-def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _padded(image: Image.Image, size: tuple[int, int], interpolation: Interpolation) -> Image.Image:
     scale = min(size[0] / image.width, size[1] / image.height)
     inner = (max(1, min(size[0], round(image.width * scale))), max(1, min(size[1], round(image.height * scale))))
     canvas = Image.new("RGB", size, (127, 127, 127))
-    canvas.paste(image.resize(inner, Image.Resampling.BILINEAR), ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
+    scaled = _scaled(image, inner, interpolation, (0, 0, *image.size))
+    canvas.paste(scaled, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
     return canvas
 
 

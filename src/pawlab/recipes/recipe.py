@@ -135,6 +135,12 @@ class Recipe:
         return next((tuple(layer.options.get("stages", ())) for layer in self.layers if layer.kind == "backbone"), ())
 
     @property
+    def outputs(self) -> int:
+        """Return how many outputs the last dense layer has; 2 where it is one sigmoid, or there is none."""
+        units: list[int] = [layer.options["units"] for layer in self.layers if layer.kind == "dense"]
+        return max([2, *units[-1:]])
+
+    @property
     def trains_in_epochs(self) -> bool:
         """Say whether there is anything to watch, stop and resume; a linear probe is fitted in one go."""
         return self.epochs > 0

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pawlab.backbones.table import BACKBONES
 from pawlab.errors import did_you_mean
-from pawlab.images import Preprocess, ResizeMode
+from pawlab.images import Interpolation, Preprocess, ResizeMode
 from pawlab.recipes import layers as functions
 from pawlab.recipes.recipe import Layer
 
@@ -58,6 +58,7 @@ class _Preprocess(BaseModel):
     height: _Side
     width: _Side
     resize_mode: ResizeMode = "squash"
+    interpolation: Interpolation = "area"
 
 
 class _Recipe(BaseModel):

@@ -16,7 +16,7 @@ from pawlab.recipes.recipe import Recipe
 Settings = Mapping[str, Any]
 
 _TRAINING = ("learning_rate", "epochs", "batch_size", "early_stopping", "optimizer")
-_PICTURES = ("height", "width", "resize_mode")
+_PICTURES = ("height", "width", "resize_mode", "interpolation")
 _LAYER = re.compile(r"layer([0-9]{1,6})")
 _LONGEST = 60  # characters of a name
 
@@ -106,7 +106,7 @@ def _set(values: dict[str, Any], name: str, value: Any) -> str | None:
         values[name] = value
     elif name in _PICTURES:
         values["preprocess"][name] = value
-        values["small_size"] = values["small_size"] if name == "resize_mode" else 0  # a size asked for is taken
+        values["small_size"] = 0 if name in ("height", "width") else values["small_size"]  # a size asked for is taken
     elif name.partition(".")[0] == "backbone":
         return "a backbone is chosen with --backbone"
     else:

@@ -48,10 +48,15 @@ def preview(dataset: Dataset, recipe: Recipe, seed: int) -> list[Tile]:
             seen = decode(picture.path, recipe.preprocess)
             name, original = picture.name, whole(picture)
             break
+    way = recipe.preprocess.interpolation
     size = f"{recipe.preprocess.height} × {recipe.preprocess.width}, {recipe.preprocess.resize_mode}"
     return [
         Tile(original, "original", alt=f"The original: {name}"),
-        Tile(seen, f"as the network sees it,\n{size}", alt="The picture as the network sees it"),
+        Tile(
+            seen,
+            f"as the network sees it,\n{size}, {way}",
+            alt="The picture as the network sees it",
+        ),
         *([] if seen is None else _variants(seen, recipe, seed)),
     ]
 

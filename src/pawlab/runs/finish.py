@@ -23,7 +23,7 @@ from pawlab.evaluation.history import write_history
 from pawlab.evaluation.label_issues import LabelIssue, expected_true, find_label_issues
 from pawlab.evaluation.metrics import Logits, Probabilities
 from pawlab.evaluation.selective import selective
-from pawlab.evaluation.verdict import judge
+from pawlab.evaluation.verdict import Guessing, judge
 from pawlab.graphs.anatomy import find_anatomy
 from pawlab.progress import Progress
 from pawlab.recipes import DEFAULT_RECIPE, find_recipe
@@ -231,6 +231,8 @@ def _metrics(
     baseline = baseline_accuracy(dataset, "validation")
     pictures = len(dataset.split("train")), len(dataset.split("validation"))
     one_shot = not context.recipe.trains_in_epochs
+    outputs = context.recipe.for_classes(len(dataset.classes)).outputs
+    guessing = None if one_shot else Guessing.at(outputs, (picture.label for picture in dataset.split("validation")))
     return {
         "classes": list(dataset.classes),
         "counts": stats.counts,
@@ -239,7 +241,7 @@ def _metrics(
         "train": {"accuracy": best.accuracy, "loss": best.loss},
         "validation": {**validation.metrics, "baseline_accuracy": baseline},
         "test": test.metrics,
-        "verdict": judge(fitted.history, baseline, pictures, one_shot),
+        "verdict": judge(fitted.history, baseline, pictures, one_shot, guessing),
         "overlap": count_overlap(dataset),
         "set_aside": len(set_aside(dataset.skipped)),
         "skipped": count_skipped(dataset.skipped),

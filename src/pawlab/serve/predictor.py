@@ -65,13 +65,13 @@ class Predictor:
         """Decode a picture, large ones one at a time, so that memory stays bounded on many cores too.
 
         A JPEG takes a third of the memory: it is decoded at a fraction of its size, but a progressive one must be held
-        whole before that.
+        whole before that. Where the classifier's interpolation doesn't average, it is decoded whole like any other.
         """
-        pixels, is_jpeg = info.width * info.height, info.format == "JPEG"
+        pixels, is_jpeg = info.width * info.height, info.format == "JPEG" and size.interpolation == "area"
         if pixels > self._limits.pixels and not is_jpeg:
             raise PictureError(
                 f"has {info.width} x {info.height} pixels, more than the {self._limits.pixels / 1e6:g} million "
-                f"accepted as {info.format}; make it smaller, or a JPEG"
+                f"accepted as {info.format}; make it smaller{', or a JPEG' if size.interpolation == 'area' else ''}"
             )
         is_large = pixels >= self._limits.large_pixels * (3 if is_jpeg else 1)
         with self._one_at_a_time if is_large else nullcontext():

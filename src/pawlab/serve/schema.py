@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from pawlab.images import ResizeMode
+from pawlab.images import Interpolation, ResizeMode
 
 
 class PicturePrediction(BaseModel):
@@ -43,15 +43,18 @@ class NoneRead(Failure):
 
 
 class Preprocessing(BaseModel):
-    """The model's picture size in pixels, and how pictures are resized to it (`fit`)."""
+    """The model's picture size in pixels, how pictures are brought to it (`fit`), and how pixels are made of theirs."""
 
     height: int
     width: int
     fit: ResizeMode = Field(validation_alias="resize_mode")
+    interpolation: Interpolation
 
 
 class RequestLimits(BaseModel):
-    """What one request may have: bytes per file and in all, files, and pixels of a picture that isn't a JPEG."""
+    """What one request may have: bytes per file and in all, files, and pixels of a picture that isn't a JPEG (of any
+    where the model's `interpolation` isn't `area`: then JPEGs are decoded whole too).
+    """
 
     file_bytes: int
     request_bytes: int

@@ -6,7 +6,7 @@ picture. Validation and test pictures play no part.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -106,7 +106,7 @@ def _tried(
     if left is not None and left <= 0:
         return Candidate(name, skipped="no time was left")
     height, width = own_size(name) or (preprocess.height, preprocess.width)
-    sized = Preprocess(height, width, preprocess.resize_mode, value_range=preprocess.value_range)
+    sized = replace(preprocess, height=height, width=width)
     graph = backbone_graph(name, (height, width), progress=source.progress, stages=probe_stages(name))
     started = perf_counter()
     timed = source.features(sample[:_TIMED], graph, sized)

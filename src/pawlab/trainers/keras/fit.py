@@ -4,12 +4,14 @@ The numbers of an epoch depend on the seed, the epoch and the weights before it,
 killed goes on after its last whole epoch and ends with the very weights of one that wasn't.
 """
 
+import logging
 from dataclasses import replace
 from time import perf_counter
 
 from pawlab.datasets.dataset import Dataset
 from pawlab.errors import RecipeError
 from pawlab.evaluation.history import Epoch, write_history
+from pawlab.evaluation.verdict import Guessing, stands_still
 from pawlab.features.source import FeatureSource
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import count_parameters
@@ -21,6 +23,8 @@ from pawlab.trainers.keras.steps import Step, compiled_steps, go_through, start_
 from pawlab.trainers.keras.tensorboard import write_events
 
 History = tuple[Epoch, ...]
+
+_log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
 
 def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Settings) -> Fitted:
@@ -66,6 +70,7 @@ def _train(network: Network, settings: Settings) -> tuple[History, bool]:
         while not _is_over(history, settings.epochs or 0, recipe.early_stopping):
             row = _epoch(network, steps, len(history) + 1, settings)
             _require_finite(row, recipe)
+            _warn_of_standstill(row, history, network)
             longer = (*history, row)
             checkpoint.save(folder, network.identity, longer, network.model)
             write_history(longer, folder / "history.csv")
@@ -91,6 +96,19 @@ def _require_finite(row: Epoch, recipe: Recipe) -> None:
         raise RecipeError(
             f"the loss of the recipe '{recipe.name}' is no finite number in epoch {row.epoch}. "
             f"A learning_rate below {recipe.learning_rate} may fix that, in a new run."
+        )
+
+
+def _warn_of_standstill(row: Epoch, before: History, network: Network) -> None:
+    """Say it once, after the first epoch of it: the epochs to come are likely to be wasted."""
+    guessing = Guessing.at(network.recipe.outputs, network.validation.labels.tolist())
+    if stands_still(row, guessing) and not any(stands_still(earlier, guessing) for earlier in before):
+        _log.warning(
+            "pawlab: %s, epoch %d: all pictures are predicted alike, at the loss of guessing, %.3f: training stands "
+            "still. If it goes on so, stop it and take another seed (--seed) or a lower learning_rate.",
+            network.recipe.name,
+            row.epoch,
+            row.val_loss,
         )
 
 
