@@ -96,3 +96,18 @@ def test_an_answer_for_a_picture_that_is_not_there(learnable_folder: Path) -> No
     with pytest.raises(PawlabError) as caught:
         pawlab.suggest(learnable_folder, {"x.jpg": "cats"})
     assert str(caught.value) == "there is an answer for x.jpg, which isn't among the pictures. Name it as they do."
+
+
+def test_hard_answers_alone_do_not_make_the_probe_forget() -> None:
+    """Labels that contradict the pictures' likeness want C to be next to nothing; that isn't followed."""
+    random = np.random.default_rng(0)
+    labels = np.arange(24) % 2
+    hard = random.normal(size=(24, 40)).astype(np.float32)
+    contents = [str(place) for place in range(24)]
+    found = fit(hard, np.arange(24), labels, contents, 2)
+    assert found is not None
+    assert found.probe.C == 0.1
+    easy = fit(hard + 5 * labels[:, None].astype(np.float32), np.arange(24), labels, contents, 2)
+    assert easy is not None
+    assert easy.chosen_by == 24
+    assert (easy.logits.argmax(axis=1) == labels).all()

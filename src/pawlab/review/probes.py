@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.evaluation.metrics import Labels, Logits
-from pawlab.trainers.cross_validation import assign_folds, cross_validate, cross_validate_at
+from pawlab.trainers.cross_validation import CrossValidated, assign_folds, cross_validate, cross_validate_at
 from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.probe import LinearProbe, Matrix, fit_probe
 
@@ -73,12 +73,25 @@ def fit(
     else:
         held = before if before is not None and before.stands_for(known, len(rows)) else None
         if held is None:
-            validated, chosen_by = cross_validate(learned, positions, folds, len(known)), len(rows)
+            validated, chosen_by = _chosen(learned, positions, folds, len(known)), len(rows)
         else:
             validated = cross_validate_at(held.probe.C, learned, positions, folds, len(known))
             chosen_by = held.chosen_by
         probe, held_out = validated.probe, _spread(validated.out_of_fold.logits, known, classes)
     return Fit(probe, known, _spread(probe.logits(features), known, classes), held_out, chosen_by)
+
+
+def _chosen(features: Matrix, positions: Labels, folds: NDArray[np.int64], classes: int) -> CrossValidated:
+    """Choose C by the labels, unless with any C they are predicted no better than by the classes' shares.
+
+    What was asked about first are the hard cases. They may tell that C should be next to nothing, which would leave a
+    probe that knows nothing of the easy ones.
+    """
+    found = cross_validate(features, positions, folds, classes)
+    shares = np.bincount(positions) / len(positions)
+    if found.out_of_fold.loss < -(shares * np.log(shares)).sum():
+        return found
+    return cross_validate_at(_FIRST_C, features, positions, folds, classes)
 
 
 def _by_fold(features: Matrix, positions: Labels, folds: NDArray[np.int64]) -> Logits:
