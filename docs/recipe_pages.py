@@ -44,7 +44,8 @@ def _one(recipe: Recipe) -> Iterator[str]:
         f"Source: {recipe.source}.",
         "",
     )
-    size = f"{recipe.preprocess.height} x {recipe.preprocess.width} pixels, {recipe.preprocess.resize_mode}, {recipe.preprocess.interpolation}"
+    read = recipe.preprocess
+    size = f"{read.height} x {read.width} pixels, {read.resize_mode}, {read.interpolation}"
     training = f", {recipe.epochs} epochs of batches of {recipe.batch_size}" if recipe.trains_in_epochs else ""
     yield from (f"{size}{training}; {counts.total:,} parameters, {counts.trainable:,} of them trainable.", "")
     lines = summarise(recipe)

@@ -108,8 +108,8 @@ def test_the_page_repeats_the_run(run: Run, page: Page, learnable_folder: Path) 
 def test_the_headings_are_the_conventional_ones_in_the_documents_too(run: Run, page: Page) -> None:
     titles = re.findall(r'<h2 id="[^"]*">(.*?)</h2>', html_of(run.folder))
     assert titles == HEADINGS
-    page = (Path(__file__).parents[2] / "docs" / "run_folder.md").read_text(encoding="utf-8")
-    row = next(line for line in page.splitlines() if line.startswith("| `report.html`"))
+    told = (Path(__file__).parents[2] / "docs" / "run_folder.md").read_text(encoding="utf-8")
+    row = next(line for line in told.splitlines() if line.startswith("| `report.html`"))
     assert ", ".join(HEADINGS) in row
 
 
