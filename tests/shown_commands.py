@@ -49,9 +49,9 @@ class Shell:
         self.folder = folder
         programs = folder / ".programs"
         programs.mkdir()
-        (programs / "pawlab").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pawlab "$@"\n')
-        (programs / "pawlab").chmod(0o755)
-        (programs / "python").symlink_to(sys.executable)
+        for name, arguments in {"pawlab": "-m pawlab", "python": ""}.items():
+            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments} "$@"\n')
+            (programs / name).chmod(0o755)
         paths = os.pathsep.join((str(programs), os.environ["PATH"]))
         self.environment = {**os.environ, "PATH": paths, "PYTHONPATH": str(SRC), "COLUMNS": "200", "NO_COLOR": "1"}
         self.port = _free_port()
