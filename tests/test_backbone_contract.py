@@ -18,6 +18,7 @@ from pawlab.errors import ModelError
 from pawlab.evaluation.explain import write_explanation
 from pawlab.export.export import export_classifier
 from pawlab.pipeline import evaluate_data
+from pawlab.review.queue import KINDS as KINDS_OF_ITEMS
 
 NETWORKS = Path(__file__).parent / "networks"
 Given = dict[str, Any]
@@ -91,6 +92,7 @@ def test_a_backbone_goes_all_the_way(
     assert len(evaluation.pictures) == 60
     exported = export_classifier(run.folder, "onnx", tmp_path / "out.onnx")
     assert exported.difference == 0
+    assert {item.kind for item in pawlab.review_queue(run.folder)} <= set(KINDS_OF_ITEMS)  # run.json is read back
     explained(kind, classifier, pictures[0], tmp_path / "heat.png")
     json.dumps(recipe)
 
