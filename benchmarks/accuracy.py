@@ -31,9 +31,10 @@ from pawlab.recipes.recipe import probe_layers
 from pawlab.trainers.cross_validation import assign_folds, cross_validate, folds_of
 
 FOLDS = 5
-SUMMARY = """In short: the stages bring 4 points on breeds of cats and 2.5 on rubbish, and nothing beyond chance on the two sets that
-were easy before; log loss says the same. Which stages hardly matters, as long as it is more than the sixth. `accurate`
-brings another 1.5 points on the mean of the sets, for 3.2 times the arithmetic of the network.
+SUMMARY = """\
+In short: the stages bring 4 points on breeds of cats and 2.5 on rubbish, and nothing beyond chance on the two sets
+that were easy before; log loss says the same. Which stages hardly matters, as long as it is more than the sixth.
+`accurate` brings another 1.5 points on the mean of the sets, for 3.2 times the arithmetic of the network.
 """
 REST = """
 ## What did not help
@@ -45,8 +46,8 @@ REST = """
   the same folds).
 - **Fine-tuning all of Lite0** from the probe on, eight epochs (AdamW at 1e-4, falling by a fifth each six tensors,
   cosine, label smoothing 0.1, crops and flips): on one fold of cat_breeds, 179 pictures, 71.5 to 72.6% after each
-  epoch against 69.8%; log loss 0.71 to 0.74 against 0.71. Half a minute an epoch on a busy machine. One fold proves nothing: it isn't
-  built, and whether it pays is open.
+  epoch against 69.8%; log loss 0.71 to 0.74 against 0.71. Half a minute an epoch on a busy machine. One fold proves
+  nothing: it isn't built, and whether it pays is open.
 """
 ALL = range(2, 8)  # of which features are kept once, and columns taken
 

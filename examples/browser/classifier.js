@@ -8,6 +8,8 @@ ort.env.wasm.numThreads = 1; // more need headers by which the page is isolated 
 /** Return { card, predict }. `model`: the address of what `pawlab export --to onnx` wrote; its card lies beside it. */
 export async function load(model) {
   const [file, card] = await Promise.all([fetched(model, "arrayBuffer"), fetched(`${model}.json`, "json")]);
+  const { interpolation = "area" } = card.preprocess;
+  if (interpolation !== "area") throw new Error(`This page averages pixels; the model wants ${interpolation} ones.`);
   const session = await ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
   return { card, predict: (picture) => predict(session, card, picture) };
 }

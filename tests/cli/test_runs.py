@@ -67,7 +67,7 @@ def test_two_runs_side_by_side(pawlab: Any) -> None:
     assert (code, err) == (0, "")
     assert out.splitlines() == [
         "One        runs/one: accuracy 50.0% (95% interval 9.5% to 90.5%) of 2 test pictures, 0 right alone; "
-        "1 that the other hasn't left out",
+        "1 left out, as the other hasn't them",
         "Other      runs/other: accuracy 100.0% (95% interval 34.2% to 100.0%) of 2 test pictures, 1 right alone",
         "Verdict    2 test pictures are too few to tell runs/other from runs/one: 50.0 points of accuracy apart "
         "(95% interval -27.3 to 90.5; McNemar's exact test: p 1.000).",

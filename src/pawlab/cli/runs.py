@@ -130,6 +130,6 @@ def _print_side_by_side(found: "SideBySide") -> None:
     for title, side in (("One", document["one"]), ("Other", document["other"])):
         low, high = side["ci95"]
         score = f"accuracy {side['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%}) of {side['pictures']:,}"
-        left_out = f"; {side['left_out']:,} that the other hasn't left out" if side["left_out"] else ""
+        left_out = f"; {side['left_out']:,} left out, as the other hasn't them" if side["left_out"] else ""
         show(f"{title:<11}{side['run']}: {score} test pictures, {side['only_this_right']:,} right alone{left_out}")
     show(f"Verdict    {found.sentence}")

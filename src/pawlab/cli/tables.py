@@ -59,7 +59,8 @@ def print_changes(changed: dict[str, Any]) -> None:
     if changed["pictures"]:
         old = counted(changed["pictures"], "old test picture", "old test pictures")
         show(f"Before     {changed['before']:.1%} of {old} correct")
-        show(f"Now        {changed['after']:.1%} of the same; {changed['new_test_pictures']:,} test pictures are new")
+        new = counted(changed["new_test_pictures"], "test picture is new", "test pictures are new")
+        show(f"Now        {changed['after']:.1%} of the same; {new}")
 
 
 def print_recipes(recipes: Iterable[Recipe]) -> None:
