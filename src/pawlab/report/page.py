@@ -108,7 +108,8 @@ def _option(key: str, value: Any) -> str:
     words = key.replace("_", " ")
     if isinstance(value, bool):
         return words if value else f"no {words}"
-    return f"{words} {f'{value:.4g}' if isinstance(value, float) else str(value).replace('_', ' ')}"
+    shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return f"{words} {f'{shown:.4g}' if isinstance(shown, float) else str(shown).replace('_', ' ')}"
 
 
 def _today() -> str:
