@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from pawlab.audit.checks import run_checks, why_untrainable
 from pawlab.audit.measurements import Measurements, measure
@@ -24,8 +24,6 @@ from pawlab.engines.options import Name as EngineName
 from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.evaluation.learning_curve import LearningCurve
-from pawlab.export.export import Exported
-from pawlab.export.int8 import export_int8 as write_int8
 from pawlab.features.source import FeatureSource
 from pawlab.features.thumbnails import thumbnails
 from pawlab.files.addresses import redacted
@@ -55,6 +53,9 @@ from pawlab.trainers.learning_curve import curve_of
 from pawlab.trainers.probe import Balance
 from pawlab.trainers.repeat import FEWEST, repeat
 from pawlab.trainers.table import TRAINERS
+
+if TYPE_CHECKING:
+    from pawlab.export.export import Exported
 
 _HARDLY_USED = 0.01  # of the values from black to white
 
@@ -384,12 +385,14 @@ def evaluate_data(
 
 def export_int8(
     model: str | Path, out: str | Path, progress: Progress = notebook_bar, sure_at: float | None = None
-) -> Exported:
+) -> "Exported":
     """Write a run's classifier with convolutions in 8-bit integers, where that is quicker here and as accurate.
 
     `model`: a run's folder; its pictures are read again, training pictures to find the range of every value and
     validation pictures to judge by. `out`, `sure_at`: as in `export_classifier`. Raises as `export.int8.export_int8`.
     """
+    from pawlab.export.int8 import export_int8 as write_int8
+
     return write_int8(model, pictures_of(model, progress), out, progress, sure_at)
 
 

@@ -343,12 +343,12 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a classifier in another form, checked on pictures, with an example of its use beside it."""
+    from pawlab import pipeline
     from pawlab.export.export import export_classifier
-    from pawlab.export.int8 import export_int8
-    from pawlab.runs.pictures import pictures_of, validation_pictures
+    from pawlab.runs.pictures import validation_pictures
 
     if to == "onnx-int8":
-        exported = export_int8(model, pictures_of(model, bar), out, bar, sure_at)
+        exported = pipeline.export_int8(model, out, bar, sure_at)
     else:
         judged_by = validation_pictures(model, bar) if to == "tflite-float16" else ()
         exported = export_classifier(model, to, out, bar, sure_at, judged_by)

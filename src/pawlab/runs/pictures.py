@@ -31,11 +31,7 @@ def pictures_of(model: str | Path, progress: Progress) -> tuple[Picture, ...]:
     folder = model_file(model).parent
     if not (folder / RUN_FILE).is_file():
         return ()
-    record = Run(folder).record
-    asked = record.get("request", record.get("order"))
-    if isinstance(asked, dict):
-        asked = asked | {"own_recipe": None}  # its pictures alone are wanted
-    request = Request.from_record({"request": asked}, folder / RUN_FILE).seen_from_here()
+    request = Request.from_record(Run(folder).record, folder / RUN_FILE).seen_from_here()
     splits = read_split(folder)
     found = (labelled_pictures(data, request.options, progress) for data in (request.data, *request.more))
     return tuple(
