@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from chromium import CHROMIUM
 from pawlab import waiting
 from pawlab.cli import terminal
 from pawlab.errors import MissingExtraError
@@ -106,3 +107,13 @@ def draw_shape(random: np.random.Generator, warm: bool) -> Image.Image:
     else:
         ImageDraw.Draw(image).rectangle(box, fill=(weak, middle, strong))
     return image
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Any]:
+    """Playwright, which drives a real browser; tests that need it skip where it or Chromium isn't there."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: set PAWLAB_CHROMIUM to its program")
+    with playwright.sync_playwright() as driver:
+        yield driver

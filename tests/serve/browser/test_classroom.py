@@ -33,15 +33,6 @@ def port(model: Any) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: set PAWLAB_CHROMIUM to its program")
-    with playwright.sync_playwright() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
 def browser(driver: Any) -> Iterator[Any]:
     """A browser with a webcam that its user has allowed."""
     running = driver.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *FAKE])

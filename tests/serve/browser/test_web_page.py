@@ -41,14 +41,10 @@ EXPECTED = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: set PAWLAB_CHROMIUM to its program")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield running
-        running.close()
+def browser(driver: Any) -> Iterator[Any]:
+    running = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="module")
