@@ -1,5 +1,6 @@
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier
@@ -8,7 +9,7 @@ import pytest
 
 from pawlab import parallel
 from pawlab.errors import PawlabError
-from pawlab.parallel import cores, map_in_threads
+from pawlab.parallel import cores, map_in_threads, meanwhile
 from picture_folders import write
 
 
@@ -81,3 +82,18 @@ def test_the_quota_and_the_cores_that_are_allowed_both_count(monkeypatch: pytest
     for quota, expected in ((3, 3), (64, 8)):
         monkeypatch.setattr(parallel, "_quota", lambda _, quota=quota: quota)
         assert cores() == expected
+
+
+def test_what_is_done_meanwhile_runs_in_a_thread_of_its_own() -> None:
+    seen: list[int] = []
+    meanwhile(lambda: seen.append(threading.get_ident())).join()
+    assert seen != [threading.get_ident()]
+    assert len(seen) == 1
+
+
+def test_an_error_of_what_is_done_meanwhile_is_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ImportError("libGL.so.1: cannot open shared object file")
+
+    meanwhile(fail).join()
+    assert capsys.readouterr().err == ""

@@ -2,9 +2,11 @@
 
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -75,3 +77,18 @@ def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) ->
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def meanwhile(function: Callable[[], None]) -> threading.Thread:
+    """Call a function in a thread of its own while others compute. Its errors are dropped: it only saves time.
+
+    It is for imports: whoever needs one that fails meets the error again, where it can be told.
+    """
+
+    def call() -> None:
+        with suppress(Exception):
+            function()
+
+    thread = threading.Thread(target=call, name="meanwhile")
+    thread.start()
+    return thread

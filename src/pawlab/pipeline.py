@@ -30,6 +30,7 @@ from pawlab.files.addresses import redacted
 from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
 from pawlab.notebook import exploration_html
+from pawlab.parallel import meanwhile
 from pawlab.progress import Progress, notebook_bar, silent
 from pawlab.recipes import DEFAULT_RECIPE, choose_recipe
 from pawlab.recipes.exchange import AUTO, require_probe, with_backbone
@@ -41,7 +42,7 @@ from pawlab.report.shown import samples
 from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page, require_for_comparisons, require_same
 from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
 from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
-from pawlab.runs.finish import finish
+from pawlab.runs.finish import finish, load
 from pawlab.runs.pictures import labelled_pictures, pictures_of
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
 from pawlab.runs.request import Context, Request, Stopwatch, data_text
@@ -315,6 +316,7 @@ def _run(context: Context, out: str | Path | None, overwrite: bool) -> Run:
                 write_json(context.beginning(), folder / RUN_FILE)
                 _fit_in_place(context, folder)
         else:
+            meanwhile(load)
             fitted = TRAINERS[recipe.trainer](dataset, recipe, context.source, context.settings(folder))
             with replacing_run(folder, overwrite) as partial:
                 finish(context, fitted, partial, folder)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_PNG = {"compress_level": 3}  # with photos, files are 7% larger than at Pillow's own 6, in a third of the time
 _NARROW = 4.2  # inches; a plot of this width is still read at 320 pixels
 _WIDE = 7.4
 _FIRST_ANSWERS = 10  # whose accuracy jumps from one to the next
@@ -87,10 +88,19 @@ class Tile:
     alt: str = ""
 
 
+def load() -> None:
+    """Import matplotlib, once."""
+    os.environ.setdefault("MPLCONFIGDIR", str(cache_dir("matplotlib")))  # it writes a list of fonts
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure
+    import matplotlib.style  # noqa: F401
+
+
 @contextmanager
 def _styled() -> Iterator[None]:
     """Draw in our style whatever the user's own settings are, and without remarks about letters no font has."""
-    os.environ.setdefault("MPLCONFIGDIR", str(cache_dir("matplotlib")))  # it writes a list of fonts
+    load()
     import matplotlib.style
 
     with matplotlib.style.context(["default", {**_STYLE, "font.family": _fonts()}]), warnings.catch_warnings():
@@ -420,9 +430,10 @@ def _shortened(text: str, length: int) -> str:
 
 
 def save_png(figure: "Figure", path: Path) -> None:
-    """Write a figure as a PNG file on white."""
+    """Write a figure as a PNG file on white. Its layout stays, for `to_svg`."""
     with _styled(), replacing_file(path) as partial:
-        figure.savefig(partial, format="png", dpi="figure", metadata={"Software": None})
+        figure.savefig(partial, format="png", dpi="figure", metadata={"Software": None}, pil_kwargs=_PNG)
+    figure.set_layout_engine("none")
 
 
 def to_svg(figure: "Figure", name: str, says: str) -> str:
