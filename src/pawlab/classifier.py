@@ -279,9 +279,9 @@ def _local(source: Any) -> Any:
         return source
     text = os.fspath(source)
     if is_address(text):
-        from pawlab.datasets.inputs import find_pictures
+        from pawlab.files.remote import content
 
-        return find_pictures([text]).pictures[0].path
+        return content(text)
     return os.path.expanduser(text) if text.startswith("~") else source  # noqa: PTH111  (a nobody's home is no error)
 
 

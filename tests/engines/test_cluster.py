@@ -19,9 +19,12 @@ from PIL import Image
 
 import pawlab
 from pawlab.classifier import Classifier, NoPrediction, Result, save_classifier
+from pawlab.datasets.inputs import find_pictures
 from pawlab.engines.cluster import Cluster
 from pawlab.engines.work import ForwardPass
 from pawlab.errors import ModelError, NetworkError, PawlabError
+from pawlab.files import failures
+from s3_server import S3Server, require_moto, signed_in, upload
 from test_classifier import CARD, colour_graph
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' isn't installed")
@@ -255,3 +258,54 @@ def wait_for_lines(folder: Path, count: int) -> int:
             return lines
         time.sleep(0.01)
     raise AssertionError("no row was kept")
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server; Ray's workers inherit how to sign in, so it is there before them."""
+    require_moto()
+    server = S3Server(tmp_path_factory.mktemp("s3") / "moto.log")
+    server.start()
+    ray.shutdown()
+    with signed_in(server.address):
+        yield server
+    server.stop()
+    ray.shutdown()
+
+
+def test_workers_read_a_prefix_themselves(
+    bucket: S3Server, classifier: Classifier, tiny: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(cache))
+    for path in tiny[:200]:
+        shutil.copyfile(path, tmp_path / path.name)
+    (tmp_path / "notes.txt").write_text("not a picture")
+    upload(tmp_path, "bucket/tiny")
+    found = find_pictures(["s3://bucket/tiny"], fetched=False)
+    assert [item.name for item in found.passed_over] == ["notes.txt"]
+    assert found.pictures[0].version
+    rows = list(classifier.predict_each(found.pictures, Cluster(store_bytes=STORE_BYTES)))
+    assert [row.picture for row in rows] == [f"s3://bucket/tiny/{path.name}" for path in tiny[:200]]
+    for row, expected in zip(rows, classifier.predict_each(tiny[:200]), strict=True):
+        assert replace(row, picture="") == replace(expected, picture="")
+    assert not (cache / "remote").exists()
+
+
+def test_an_object_that_is_gone_is_a_row_and_a_server_that_is_gone_an_end(
+    bucket: S3Server, classifier: Classifier, tiny: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import s3fs
+
+    monkeypatch.setattr(failures, "PAUSE", 0.0)
+    shutil.copyfile(tiny[0], tmp_path / "a.png")
+    shutil.copyfile(tiny[1], tmp_path / "b.png")
+    upload(tmp_path, "bucket/gone")
+    found = find_pictures(["s3://bucket/gone"], fetched=False).pictures
+    s3fs.S3FileSystem(skip_instance_cache=True).rm("bucket/gone/a.png")
+    missing, there = classifier.predict_each(found, Cluster(store_bytes=STORE_BYTES))
+    assert missing.error == "there's nothing at s3://bucket/gone/a.png. Check the address."
+    assert there.error is None
+    bucket.stop()
+    with pytest.raises(NetworkError, match=r"^can't reach s3://bucket/gone/[ab]\.png.* Try again later\.$"):
+        list(classifier.predict_each(found, Cluster(store_bytes=STORE_BYTES)))

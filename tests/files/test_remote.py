@@ -16,7 +16,7 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.discover import discover
 from pawlab.datasets.inputs import find_pictures
 from pawlab.errors import DataError, MissingExtraError, NetworkError, OutputError
-from pawlab.files import download, failures
+from pawlab.files import download, failures, remote
 from pawlab.files.addresses import is_address, path_of_file, redacted
 from pawlab.files.failures import ATTEMPTS
 from pawlab.files.remote import fetch
@@ -158,6 +158,30 @@ def test_predictions_are_named_by_addresses(stored: str, photos: Path) -> None:
     assert {item.name for item in found.passed_over} == {"notes.txt", "clip.mov", "empty.txt"}
     one = find_pictures([f"{stored}/cats/1.jpg"]).pictures
     assert [(item.name, Path(item.path).read_bytes()) for item in one] == [(f"{stored}/cats/1.jpg", content(NAMES[0]))]
+
+
+def test_pictures_can_stay_at_their_addresses(stored: str, fetched: list[str], memory: Any) -> None:
+    listed = find_pictures([stored], fetched=False)
+    assert fetched == []
+    here = [item for item in find_pictures([stored]).pictures if not item.name.endswith("dogs/photo")]  # a bare name
+    assert [item.name for item in listed.pictures] == [item.name for item in here]
+    assert [remote.content(item.path) for item in listed.pictures] == [Path(item.path).read_bytes() for item in here]
+    assert {item.name for item in listed.passed_over} == {"notes.txt", "cats/clip.mov", "cats/empty.txt", "dogs/photo"}
+    before = [item.version for item in listed.pictures]
+    memory.pipe("/bucket/photos/cats/1.jpg", content("another"))
+    after = [item.version for item in find_pictures([stored], fetched=False).pictures]
+    assert [one == other for one, other in zip(before, after, strict=True)].count(False) == 1
+
+
+def test_one_object_and_an_archive_are_fetched_all_the_same(stored: str) -> None:
+    (one,) = find_pictures([f"{stored}/cats/1.jpg"], fetched=False).pictures
+    assert Path(one.path).read_bytes() == content(NAMES[0])
+
+
+def test_a_prefix_without_pictures_is_told(stored: str, memory: Any) -> None:
+    memory.pipe("/bucket/texts/a.txt", b"text")
+    with pytest.raises(DataError, match=r"^there are no pictures at memory://bucket/texts\.$"):
+        find_pictures(["memory://bucket/texts"], fetched=False)
 
 
 def test_a_glob_of_objects(stored: str) -> None:

@@ -249,7 +249,8 @@ def _predict(
     with nullcontext() if out is None else writing(out) as path:
         form = choose_format(form, path)
         classifier, engine = Classifier.load(model, sure_at), engines.open()
-        found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar)
+        there = engine.reads_addresses
+        found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar, fetched=not there)
         count, top = len(found.pictures), min(top, len(classifier.classes))
         if out is None or path is None:
             predictions = classifier.predict_each(found.pictures, engine)

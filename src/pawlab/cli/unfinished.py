@@ -75,6 +75,8 @@ def _prediction(line: bytes) -> Prediction:
 
 
 def _key(picture: Named) -> bytes:
+    if picture.version:
+        return _digest(picture.name, picture.path, picture.version)
     try:
         status = os.stat(picture.path)  # noqa: PTH116  (an address is no path)
         version = f"{status.st_size} {status.st_mtime_ns}"

@@ -44,10 +44,14 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Named:
-    """A picture to predict: its name as people know it, and where its file lies."""
+    """A picture to predict: its name as people know it, and where its file lies: a path, or an address.
+
+    `version`: what a store says of an object, which changes with its content.
+    """
 
     name: str
     path: str
+    version: str = ""
 
 
 def count_skipped(skipped: Iterable[Skipped]) -> list[dict[str, Any]]:

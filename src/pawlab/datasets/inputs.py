@@ -14,7 +14,7 @@ from pawlab.files.addresses import is_address, redacted
 from pawlab.files.archives import archive_kind, unpack
 from pawlab.files.find import Files
 from pawlab.files.names import is_picture_file, why_passed_over
-from pawlab.files.remote import fetch
+from pawlab.files.remote import fetch, list_pictures
 from pawlab.files.scan import scan
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
@@ -29,16 +29,20 @@ class Inputs:
 
 
 def find_pictures(
-    named: Iterable[str | os.PathLike[str]], standard_input: BinaryIO | None = None, progress: Progress = silent
+    named: Iterable[str | os.PathLike[str]],
+    standard_input: BinaryIO | None = None,
+    progress: Progress = silent,
+    fetched: bool = True,
 ) -> Inputs:
     """Find the pictures that are meant by what people name.
 
     `named`: files, folders and archives (all pictures in them), tables (their column of paths), globs, addresses of
-    pictures, folders or archives, `-` for paths on standard input, one a line. A file that doesn't exist is
-    returned too: its prediction will say so. Raises DataError for an empty name, for a folder, archive or glob without
-    pictures, and for nothing on standard input.
+    pictures, folders or archives, `-` for paths on standard input, one a line. A file that doesn't exist is returned
+    too: its prediction will say so. `fetched`: whether what lies below an address is brought here; else its pictures
+    are listed by their names, for an engine whose workers read addresses. Raises DataError for an empty name, for a
+    folder, archive or glob without pictures, and for nothing on standard input.
     """
-    finder = _Finder(standard_input, progress)
+    finder = _Finder(standard_input, progress, fetched)
     pictures = [picture for name in named for picture in finder.meant_by(os.fspath(name))]
     if not pictures:
         raise DataError("standard input names no pictures. Give one path a line.")
@@ -62,9 +66,10 @@ def _is_bundle(path: Path) -> bool:
 
 
 class _Finder:
-    def __init__(self, standard_input: BinaryIO | None, progress: Progress) -> None:
+    def __init__(self, standard_input: BinaryIO | None, progress: Progress, fetched: bool) -> None:
         self._standard_input = standard_input
         self._progress = progress
+        self._fetched = fetched
         self.passed_over: list[Skipped] = []
 
     def meant_by(self, name: str) -> Iterator[Named]:
@@ -84,6 +89,14 @@ class _Finder:
             yield from self._in_folder(path, name) if path.is_dir() else self._in_file(path, name)
 
     def _at_address(self, address: str) -> Iterator[Named]:
+        listed = None if self._fetched else list_pictures(address, self._progress)
+        if listed is not None:
+            self.passed_over += [Skipped(name, reason) for name, reason in listed.others]
+            if not listed.pictures:
+                raise DataError(f"there are no pictures at {redacted(address)}.")
+            for _, at, version in listed.pictures:
+                yield Named(at, at, version)
+            return
         fetched = fetch(address, self._progress)
         self.passed_over += [Skipped(name, reason) for name, reason in fetched.skipped]
         if fetched.place.is_dir():

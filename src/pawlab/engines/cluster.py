@@ -13,6 +13,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ from pawlab.waiting import waiting_for
 Result = TypeVar("Result")
 
 _BATCH = 32  # paths a task: half a second of work, and that much is lost with a worker
+_READ_AT_ONCE = 8  # addresses: most of their time is waiting
 _STORE_BYTES = 300_000_000  # of memory for what is under way between this process and its workers
 _PATIENCE = 30.0  # seconds without a picture until something is said
 _SOURCE, _RESULT = "source", "result"
@@ -52,6 +54,11 @@ class Cluster:
     def mark(self) -> str:
         """Return that processors compute, as here."""
         return ""
+
+    @property
+    def reads_addresses(self) -> bool:
+        """Return that it is: each worker fetches its own pictures."""
+        return True
 
     def forward(self, work: ForwardPass, sources: Iterable[Any]) -> Iterator[Computed]:
         """Yield the graph's outputs for each picture, or why it can't be read; copies of a path are computed once."""
@@ -181,9 +188,11 @@ class _Worker:
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         import numpy as np
 
-        results = np.empty(len(batch[_SOURCE]), object)
-        for number, key in enumerate(batch[_SOURCE]):
-            results[number] = self._boxed(os.fsdecode(key))
+        sources = [os.fsdecode(key) for key in batch[_SOURCE]]
+        results = np.empty(len(sources), object)
+        with ThreadPoolExecutor(_READ_AT_ONCE if is_address(sources[0]) else 1) as pool:
+            for number, result in enumerate(pool.map(self._boxed, sources)):
+                results[number] = result
         return {_RESULT: results}
 
     def _boxed(self, source: str) -> _Boxed:

@@ -56,6 +56,11 @@ class Device:
         """Return the device: its sums are rounded otherwise."""
         return f"@{self.name}"
 
+    @property
+    def reads_addresses(self) -> bool:
+        """Return that it isn't: this machine's cores read."""
+        return False
+
     def map(self, function: Callable[[Any], Result], sources: Iterable[Any], batch_size: int = 1) -> Iterator[Result]:
         """Yield `function(source)` for each, on this machine's cores: no graph is in it."""
         return LOCAL.map(function, sources, batch_size)

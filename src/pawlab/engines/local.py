@@ -28,6 +28,11 @@ class Engine(Protocol):
         """Return the mark."""
         ...
 
+    @property
+    def reads_addresses(self) -> bool:
+        """Say whether its workers are better at reading what lies at addresses than this process is."""
+        ...
+
     def map(self, function: Callable[[Any], Result], sources: Iterable[Any], batch_size: int = 1) -> Iterator[Result]:
         """Yield `function(source)` for each. `batch_size`: how many a task takes where a single one is too little work.
 
@@ -48,6 +53,11 @@ class Local:
     def mark(self) -> str:
         """Return that it is the processor."""
         return ""
+
+    @property
+    def reads_addresses(self) -> bool:
+        """Return that it isn't: a copy in the cache serves the next run too."""
+        return False
 
     def map(self, function: Callable[[Any], Result], sources: Iterable[Any], batch_size: int = 1) -> Iterator[Result]:
         """Yield `function(source)` for each, by threads; memory stays flat however many come."""

@@ -37,6 +37,7 @@ _LONGEST = 255  # bytes of a file's name that every system takes
 _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id", "Content-MD5", "Digest", "mtime")
 _TIMES = ("LastModified", "last_modified", "Last-Modified", "updated", "created")
 _RECORD = "fetched.jsonl"
+_NO_PICTURES_NAME = "isn't called like a picture, and what isn't fetched goes by its name"
 
 _WALKED = ("http", "https", "memory")  # which fsspec lists folder by folder
 
@@ -85,12 +86,7 @@ def fetch(address: str, progress: Progress = silent, wanted: Wanted | None = Non
         return Fetched(path, str(path))
     if scheme in ("http", "https") and not address.endswith("/"):
         return Fetched(download(address, progress), redacted(address))
-    store = open_store(address)
-    with progress(f"Listing {printable(last_part(address)) or redacted(address)}", None, unit="objects") as advance:
-        listing = patiently(lambda: _list(store, wanted), address)
-        advance(len(listing.objects))
-    if not listing.objects:
-        raise _nothing(address, listing)
+    store, listing = _listing(address, progress, wanted)
     folder = cache_dir("remote", hashlib.sha256(f"{address}\n{purpose}".encode()).hexdigest()[:16])
     with one_at_a_time(folder):
         copy = _Copy(store, folder, whole=listing.single or wanted is not None)
@@ -99,6 +95,57 @@ def fetch(address: str, progress: Progress = silent, wanted: Wanted | None = Non
     place = copy.file_of(listing.objects[0].name) if listing.single else copy.files
     shown = redacted(address) if listing.single else store.address_of(listing.root)
     return Fetched(place, shown, tuple(listing.skipped))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The pictures below an address, which stay there: their names below it, addresses and versions, where known.
+
+    `others`: what else lies there, and why it is passed over.
+    """
+
+    pictures: tuple[tuple[str, str, str], ...]
+    others: tuple[tuple[str, str], ...]
+
+
+def list_pictures(address: str, progress: Progress = silent) -> Listed | None:
+    """List the pictures below a prefix, a web folder or a glob by their names, and fetch none; None for anything else.
+
+    Raises as `fetch`.
+    """
+    address = "".join(printable(address).splitlines())
+    if scheme_of(address) == "file" or (scheme_of(address) in ("http", "https") and not address.endswith("/")):
+        return None
+    store, listing = _listing(address, progress, None)
+    if listing.single:
+        return None
+    named = sorted(listing.objects, key=lambda item: PurePosixPath(item.name))
+    pictures = [item for item in named if is_picture_name(PurePosixPath(item.name).name)]
+    others = [(item.name, _NO_PICTURES_NAME) for item in named if item not in pictures]
+    found = ((item.name, store.address_of(item.path), item.version) for item in pictures)
+    return Listed(tuple(found), (*listing.skipped, *others))
+
+
+def content(address: str) -> bytes | Path:
+    """Return what one picture's address holds: bytes out of a store, which aren't kept here, or else a file.
+
+    Raises as `fetch`.
+    """
+    if scheme_of(address) in ("file", "http", "https"):
+        return fetch(address).place
+    store = open_store(address)
+    data: bytes = patiently(lambda: store.files.cat_file(store.path), address)
+    return data
+
+
+def _listing(address: str, progress: Progress, wanted: Wanted | None) -> tuple[Store, _Listing]:
+    store = open_store(address)
+    with progress(f"Listing {printable(last_part(address)) or redacted(address)}", None, unit="objects") as advance:
+        listing = patiently(lambda: _list(store, wanted), address)
+        advance(len(listing.objects))
+    if not listing.objects:
+        raise _nothing(address, listing)
+    return store, listing
 
 
 def _nothing(address: str, listing: _Listing) -> DataError:
