@@ -33,6 +33,7 @@ KINDS = {
     "cuda": _Kind("CUDAExecutionProvider", "onnxruntime-gpu", 64, {"use_tf32": 0}),
     "coreml": _Kind("CoreMLExecutionProvider", "onnxruntime", 8, {}),  # that for macOS
     "dml": _Kind("DmlExecutionProvider", "onnxruntime-directml", 32, {}),
+    "openvino": _Kind("OpenVINOExecutionProvider", "onnxruntime-openvino", 8, {"precision": "ACCURACY"}),
 }
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pawlab.engines.local import Engine
 
 Name = Literal["local", "ray"]
-DeviceName = Literal["cpu", "cuda", "coreml", "dml"]
+DeviceName = Literal["cpu", "cuda", "coreml", "dml", "openvino"]
 
 
 class EngineKeywords(TypedDict, total=False):
