@@ -20,8 +20,12 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
+from measuring import memory_mb
+
 from pawlab.classifier import Classifier
 from pawlab.parallel import cores
+
+_MEMORY = {"peak_mb": "VmRSS", "anonymous_mb": "RssAnon"}
 
 
 @dataclass
@@ -45,7 +49,7 @@ def main() -> None:
         process.terminate()
         process.wait(60)
     report["exit_code"] = process.returncode
-    print(json.dumps(report, indent=2))
+    print(json.dumps(summary(report)) if arguments.line else json.dumps(report, indent=2))
 
 
 def _arguments() -> argparse.Namespace:
@@ -55,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--line", action="store_true", help="print the main figures alone, in one line")
     return parser.parse_args()
 
 
@@ -76,7 +81,8 @@ def measure(
 ) -> dict[str, Any]:
     seconds = arguments.seconds / arguments.rounds
     requests = [request(path.read_bytes()) for path in pictures]
-    outcome, served, predicted, memory = Outcome(), [], [], []
+    outcome, served, predicted = Outcome(), [], []
+    memory: dict[str, list[float | None]] = {"VmRSS": [], "RssAnon": []}
     own_cpu, service_cpu = 0.0, 0.0
     for _ in range(arguments.rounds):
         begin = process_time()
@@ -86,7 +92,8 @@ def measure(
         asyncio.run(load(port, requests, arguments.clients, seconds, outcome))
         served.append((len(outcome.seconds) - before) / seconds)
         service_cpu += cpu_seconds(process.pid) - begin
-        memory.append(resident_megabytes(process.pid))
+        for kind, values in memory.items():
+            values.append(memory_mb(process.pid, kind))
     stopped = Outcome()
     asyncio.run(stop_under_load(process, port, requests, arguments.clients, stopped))
     latencies = sorted(outcome.seconds)
@@ -104,12 +111,28 @@ def measure(
         "cut_off": outcome.cut_off,
         "refused": outcome.refused,
         "latency_ms": {share: round(1000 * latencies[int(share * len(latencies))]) for share in (0.5, 0.95, 0.99)},
-        "resident_megabytes_after_each_round": memory,
+        "megabytes_after_each_round": memory,
         "stop_under_load": {
             "statuses": stopped.statuses,
             "cut_off": stopped.cut_off,
             "connections_refused": stopped.refused,
         },
+    }
+
+
+def summary(report: dict[str, Any]) -> dict[str, float]:
+    """Return the main figures by name; memory, the most of all rounds, is that of the service."""
+    memory = report["megabytes_after_each_round"]
+    peaks = {name: max(filter(None, memory[kind]), default=None) for name, kind in _MEMORY.items()}
+    rates = report["serve_pictures_per_second"]
+    return {
+        "requests_per_second": round(sum(rates) / len(rates), 1),
+        "rate_over_predict": report["ratio"],
+        **{f"latency_ms_{round(100 * share)}%": value for share, value in report["latency_ms"].items()},
+        **{f"{name}_cpu_ms_per_picture": value for name, value in report["processor_ms_per_picture"].items()},
+        **{name: report[name] for name in ("cut_off", "refused")},
+        "cut_off_at_the_stop": report["stop_under_load"]["cut_off"],
+        **{name: round(value, 1) for name, value in peaks.items() if value is not None},
     }
 
 
@@ -194,15 +217,6 @@ def cpu_seconds(pid: int) -> float:
     except OSError:
         return float("nan")
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_megabytes(pid: int) -> float | None:
-    """Return the resident memory of a process in megabytes, None on systems without /proc."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    return round(int(text.partition("VmRSS:")[2].split()[0]) / 1000, 1)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """Measure how long the linear probe's fits take, on made features: at one C, and with the whole choice of C.
 
-    python benchmarks/solver.py [CASE ...]
+    python benchmarks/solver.py [--json] [CASE ...]
 
-Prints a line a case: seconds, CPU seconds, the C chosen and the out-of-fold loss in nats. Compare two versions in
+A case is one of CASES, or PICTURESxFEATURESxCLASSES, such as 10000x1280x100, with the whole choice. Prints a line a
+case: seconds, CPU seconds, the C chosen and the out-of-fold loss in nats; with --json as JSON. Compare two versions in
 pairs, one after the other, on the same machine (PYTHONPATH=OTHER/src): seconds alone say little.
 """
 
+import json
 import sys
 import time
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,22 +41,29 @@ def made(pictures: int, width: int, classes: int) -> tuple[NDArray[np.float32], 
     return features, labels
 
 
-def measure(case: str) -> str:
-    """Fit, and say what it took."""
-    pictures, width, classes, C = CASES[case]  # noqa: N806
+def measure(case: str) -> dict[str, float]:
+    """Fit, and return what it took. `out_of_fold_loss` is in nats, and only there where C is chosen."""
+    pictures, width, classes, C = CASES.get(case) or (*map(int, case.split("x")), None)  # noqa: N806
     features, labels = made(pictures, width, classes)
     folds = np.random.default_rng(1).permutation(pictures) % 5
     began, cpu = time.perf_counter(), time.process_time()
+    chosen: dict[str, float]
     if C is not None:
         fit_probe(features, labels, C)
-        chosen: tuple[Any, ...] = (C, "")
+        chosen = {"C": C}
     else:
         found = cross_validate(features, labels, folds, classes)
-        chosen = found.probe.C, f"{found.out_of_fold.loss:.5f}"
+        chosen = {"C": found.probe.C, "out_of_fold_loss": round(found.out_of_fold.loss, 5)}
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return f"{case:18} {seconds:7.2f} s {cpu:7.2f} CPU s   C {chosen[0]:g}  {chosen[1]}"
+    return {"work_seconds": round(seconds, 3), "work_cpu_seconds": round(cpu, 3), **chosen}
+
+
+def line(case: str, found: dict[str, float]) -> str:
+    took = f"{found['work_seconds']:7.2f} s {found['work_cpu_seconds']:7.2f} CPU s"
+    return f"{case:18} {took}   C {found['C']:g}  {found.get('out_of_fold_loss', '')}"
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or CASES:
-        print(measure(name), flush=True)
+    as_json, names = "--json" in sys.argv, [name for name in sys.argv[1:] if name != "--json"]
+    for name in names or CASES:
+        print(json.dumps(measure(name)) if as_json else line(name, measure(name)), flush=True)
