@@ -3,8 +3,9 @@
     python benchmarks/bench.py [PART ...] [--quick] [--again] [--epochs N] [--full] [--data DATA]
 
 A JSON file for each part goes into benchmarks/bench, and benchmarks/bench.md is written from them; with --quick into
-runs/bench-quick, so that the record stays. A part that was measured at this commit in the same way isn't measured again,
-so that a call that was stopped goes on. Each piece of work runs in a fresh process, in turn with those beside it.
+runs/bench-quick, so that the record stays. A part that was measured at this commit in the same way isn't measured
+again, so that a call that was stopped goes on. Each piece of work runs in a fresh process, in turn with those beside
+it.
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """The page of what `bench.py` measured, written from its JSON files alone."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,32 +32,36 @@ def page(results: list[Result], folder: str) -> str:
     lines = [
         "# Beside what people would do instead",
         "",
-        f"Written from the files in `{folder}/` by `make bench`, which is `python benchmarks/bench.py`. Each command ran "
-        "in a fresh process, in turn with those beside it; figures are medians, with the lowest and the highest in "
+        f"Written from the files in `{folder}/` by `make bench`, which is `python benchmarks/bench.py`. Each command "
+        "ran in a fresh process, in turn with those beside it; figures are medians, with the lowest and the highest in "
         "brackets where there were several. Only ratios, of the same rounds, can be compared between machines. Peak MB "
         "is the most memory that was resident, mapped files included; anonymous MB leaves those out. Work is the time "
         "without start-up, as the command itself took it.",
     ]
+    before: Result = {}
     for result in results:
-        lines += ["", *section(result)]
+        lines += ["", *section(result, before)]
+        before = result
     return "\n".join(lines) + "\n"
 
 
-def section(result: Result) -> list[str]:
-    head = [f"## {result['part']}", f"{result['title']} {result['about']}", origin(result)]
+def section(result: Result, before: Result) -> list[str]:
+    head = [f"## {result['part']}", f"{result['title']} {result['about']}", origin(result, before)]
     blocks = [*head, *map("\n".join, (table(result), ratio_table(result["ratios"]), others(result["pieces"])))]
     return "\n\n".join(block for block in blocks if block).split("\n")
 
 
-def origin(result: Result) -> str:
+def origin(result: Result, before: Result) -> str:
+    """Say when, how and where a part was measured; with which versions, where not with those of the part before."""
     here, asked = result["machine"], result["options"]
     load = "" if result["load_before"] is None else f", load before {result['load_before']:.1f}"
-    names = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    known = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    names = f" {known}." if result["versions"] != before.get("versions") else ""
     quick = " with `--quick`" if asked["quick"] else ""
     changed = " and changes" if result["commit"].endswith("+") else ""
     return (
         f"{result['date']}{quick}, commit {result['commit'].rstrip('+')}{changed}, {here['cores']} cores of "
-        f"{here['processor']}, {here['system']}{load}. {names}."
+        f"{here['processor']}, {here['system']}{load}.{names}"
     )
 
 
@@ -77,7 +83,8 @@ def ratio_table(ratios: list[Result]) -> list[str]:
     rows = ["| ratio | median | runs | aim |", "| --- | ---: | --- | --- |"]
     for ratio in ratios:
         runs = ", ".join(f"{value:.2f}" for value in ratio["runs"])
-        what = f"{ratio['of'].replace('_', ' ')}: {ratio['over']} / {ratio['under']}"
+        of = "" if ratio["of"] == "seconds" else f", {ratio['of'].replace('_', ' ')}"
+        what = f"{ratio['over']} / {ratio['under']}{of}"
         rows.append(f"| {what} | {ratio['median']:.2f} | {runs} | {ratio['aim']} |")
     return rows
 

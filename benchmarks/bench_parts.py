@@ -163,8 +163,8 @@ def ray(material: Material) -> Part:
         )
         pieces.append(replace(by_ray, peer=True, lacking=lacking))
     about = (
-        f"{folder.name.split('-')[1]} crops. Ray's own start, some 10 s, is counted; memory is that of the process that "
-        "was asked, without its workers'."
+        f"{folder.name.split('-')[1]} crops. Ray's own start, some 10 s, is counted; memory is that of the process "
+        "that was asked, without its workers'."
     )
     return Part(about, pieces, material.rounds, [Ratio(OURS, piece.name) for piece in pieces[1:]])
 
