@@ -13,19 +13,22 @@ endif
 
 DEMO := .venv-demo
 TEST := .venv-test
+BENCH := .venv-bench
 TESTED := -e '.[accurate,heic,hub,keras,parquet,remote,serve,test]' pytest pytest-xdist hatchling playwright ruff mypy codespell sphinx furo myst-nb ipykernel
+BENCHED := -e '.[keras,serve]'
 SITE := docs/_build
 LOG := docs/test-all.log
 SOAK_LOG := docs/soak.json
 SOAK_MINUTES ?= 20
 
-.PHONY: help demo test test-all soak check docs clean
+.PHONY: help demo test test-all soak bench check docs clean
 
 help:
 	@echo "make demo    install the base alone and train on the built-in pictures"
 	@echo "make test    check, then run the tests, but for the slow ones, in an environment of their own"
 	@echo "make test-all   the same with all tests; what they say goes to $(LOG)"
 	@echo "make soak    fuzz and kill for $(SOAK_MINUTES) minutes (SOAK_MINUTES); its log is $(SOAK_LOG)"
+	@echo "make bench   measure beside what people would do instead: half an hour; ARGS=--quick: 10 minutes, ARGS=--help: more"
 	@echo "make check   style, formatting, types and spelling"
 	@echo "make docs    write docs/cli.md from the program's own help, README's pictures, and the site into $(SITE)/html"
 	@echo "make clean   remove the environments and caches of this folder"
@@ -43,6 +46,9 @@ test-all: check
 soak: $(TEST)/installed
 	@$(TEST)/$(BIN)/python tests/fuzz/soak.py --minutes $(SOAK_MINUTES) --log $(SOAK_LOG)
 
+bench: $(BENCH)/installed
+	@$(BENCH)/$(BIN)/python benchmarks/bench.py $(ARGS)
+
 check: $(TEST)/installed
 	$(TEST)/$(BIN)/ruff check
 	$(TEST)/$(BIN)/ruff format --check
@@ -56,7 +62,7 @@ docs: $(TEST)/installed
 	@echo "Open $(SITE)/html/index.html."
 
 clean:
-	rm -rf $(DEMO) $(TEST) $(SITE) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(DEMO) $(TEST) $(BENCH) $(SITE) .mypy_cache .pytest_cache .ruff_cache
 
 # An environment is made once, and brought up to date when a version or a dependency changes. Modules are compiled on all
 # cores and without the libraries' own tests, which pip would compile too: 40 MB less.
@@ -66,6 +72,9 @@ $(DEMO)/installed: pyproject.toml constraints.txt
 
 $(TEST)/installed: pyproject.toml constraints.txt
 	$(call environment,$(TEST),$(TESTED),a few minutes: TensorFlow is large)
+
+$(BENCH)/installed: pyproject.toml constraints.txt
+	$(call environment,$(BENCH),$(BENCHED),a few minutes: TensorFlow is large)
 
 define environment
 @test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Say where it is: make PYTHON=/path/to/python3.11"; exit 1; }

@@ -24,8 +24,11 @@ def program(name: str, *arguments: str | Path) -> list[str]:
     return [sys.executable, str(HERE / f"{name}.py"), *map(str, arguments)]
 
 
-def trained(material: Material, data: str, name: str) -> Piece:
-    """Return `pawlab train` of data, report included, with nothing cached but the network."""
+def trained(material: Material, data: str, name: str, *options: str, **more: str) -> Piece:
+    """Return `pawlab train` of data, report included, with nothing cached but the network.
+
+    `more`: variables of its environment.
+    """
     run, cache = material.work / "train" / name, material.work / "train" / "cache"
 
     def before() -> None:
@@ -39,8 +42,8 @@ def trained(material: Material, data: str, name: str) -> Piece:
         each = {"pictures": pictures, "ms_per_picture": round(1000 * measured.seconds / pictures, 3)}
         return {**each, "test_accuracy": metrics["test"]["accuracy"], **stages}
 
-    environment = {**material.environment, "PAWLAB_CACHE_DIR": str(cache)}
-    return Piece(name, [*PAWLAB, "train", data, "--out", str(run), "-q"], read, before, environment)
+    environment = {**material.environment, "PAWLAB_CACHE_DIR": str(cache), **more}
+    return Piece(name, [*PAWLAB, "train", data, "--out", str(run), "-q", *options], read, before, environment)
 
 
 def bare(material: Material, engine: str, name: str, model: Path | str, folder: Path) -> Piece:

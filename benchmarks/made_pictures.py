@@ -54,9 +54,7 @@ def crop(paths: Sequence[Path], target: Path, number: int) -> None:
     path = paths[number * 7919 % len(paths)]  # far from the one before: a prime
     with Image.open(path) as image:
         across, down = (max(8, round(side * random.uniform(*SHARES))) for side in image.size)
-        left, top = (
-            int(random.integers(0, side - part + 1)) for side, part in zip(image.size, (across, down), strict=True)
-        )
+        left, top = int(random.integers(image.width - across + 1)), int(random.integers(image.height - down + 1))
         piece = image.convert("RGB").crop((left, top, left + across, top + down))
     piece.save(target / path.parent.name / f"{number:06}.jpg", quality=90)
 
