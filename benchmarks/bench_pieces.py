@@ -101,9 +101,9 @@ def compare_labels(runs: Mapping[str, Sequence[Run]]) -> None:
 
 
 def medians(runs: Sequence[Run]) -> Run:
-    """Return the median of each figure that all runs have."""
-    names = [name for name in runs[0] if all(isinstance(run.get(name), int | float) for run in runs)]
-    return {name: median(run[name] for run in runs) for name in names}
+    """Return the median of each figure, of the runs that have it: one may end before its memory is looked at."""
+    names = dict.fromkeys(name for run in runs for name, value in run.items() if isinstance(value, int | float))
+    return {name: median(run[name] for run in runs if name in run) for name in names}
 
 
 def ratios(asked: Sequence[Ratio], runs: Mapping[str, Sequence[Run]]) -> list[dict[str, Any]]:

@@ -39,12 +39,8 @@ def main() -> None:
     material = Material(asked.data or at_hand(), asked.work.resolve(), quick=True, full=False, epochs=0, rounds=1)
     found = measured(part(material, asked, end), lambda line: print(line, file=sys.stderr, flush=True))
     head = {"commit": commit(), "device": asked.device, "data": material.data, **machine()}
-    print(
-        json.dumps(
-            {**head, "gpu": said_by("nvidia-smi", "-L"), "keras_sees": said_by(sys.executable, "-c", _LISTED), **found},
-            indent=1,
-        )
-    )
+    head |= {"gpu": said_by("nvidia-smi", "-L"), "keras_sees": said_by(sys.executable, "-c", _LISTED)}
+    print(json.dumps({**head, **found}, indent=1))
 
 
 def at_hand() -> str:

@@ -105,10 +105,12 @@ class watching:  # noqa: N801  (it is used as a function)
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._over.wait(_PAUSE):
+        while True:
             now = memory_mb(self.pid, "RssAnon")
             if now is not None:
                 self.most = max(now, self.most or 0.0)
+            if self._over.wait(_PAUSE):
+                return
 
 
 def memory_mb(pid: int, kind: str) -> float | None:
