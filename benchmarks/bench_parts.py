@@ -157,7 +157,8 @@ def service(material: Material) -> Part:
 
 def ray(material: Material) -> Part:
     """`pawlab predict --engine ray` with one worker and two, beside this machine's cores."""
-    folder = material.crops(1_000 if material.quick else 3_000)
+    count = 1_000 if material.quick else 3_000
+    folder = material.crops(count)
     lacking = "" if find_spec("ray") else "the extra ray isn't installed"
     pieces = [predicted(material, OURS, folder, PAWLAB_THREADS="2")]
     for workers in (1, 2):
@@ -166,10 +167,11 @@ def ray(material: Material) -> Part:
         )
         pieces.append(replace(by_ray, peer=True, lacking=lacking))
     about = (
-        f"{folder.name.split('-')[1]} crops. Ray's own start, some 10 s, is counted; memory is that of the process "
+        f"{count:,} crops. Ray's own start, some 10 s, is counted; memory is that of the process "
         "that was asked, without its workers'."
     )
-    return Part(about, pieces, material.rounds, [Ratio(OURS, piece.name) for piece in pieces[1:]])
+    rounds = 1 if lacking else material.rounds
+    return Part(about, pieces, rounds, [Ratio(OURS, piece.name) for piece in pieces[1:]])
 
 
 def peers(material: Material) -> Part:

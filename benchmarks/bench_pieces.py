@@ -92,12 +92,13 @@ def _seconds(runs: Sequence[Run]) -> str:
 
 
 def compare_labels(runs: Mapping[str, Sequence[Run]]) -> None:
-    """Turn the classes that runs have `predicted` into the share that the first piece to have any predicted alike."""
-    with_classes = [run for rows in runs.values() for run in rows if "predicted" in run]
-    expected = with_classes[0]["predicted"] if with_classes else []
-    for run in with_classes:
+    """Turn the classes that runs have `predicted` into the share that the first of such pieces predicted alike."""
+    pieces = [rows for rows in runs.values() if rows and "predicted" in rows[0]]
+    expected = pieces[0][0]["predicted"] if pieces else []
+    for run in (run for rows in pieces for run in rows):
         same = sum(a == b for a, b in zip(run.pop("predicted"), expected, strict=True))
-        run["same_labels"] = round(same / len(expected), 4)
+        if len(pieces) > 1:
+            run["same_labels"] = round(same / len(expected), 4)
 
 
 def medians(runs: Sequence[Run]) -> Run:
