@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 from time import perf_counter
@@ -26,16 +27,20 @@ from bench_parts import OPTIONAL, PARTS
 from bench_pieces import measured
 from measuring import CommandFailedError, measure
 
-MINUTES = {"train": (15, 3), "predict": (4, 2), "cold": (1, 1), "growth": (5, 2), "fit": (2, 1), "service": (1, 1)}
-MINUTES |= {"ray": (4, 2), "peers": (5, 5)}
+MINUTES = {"train": (14, 3), "predict": (4, 2), "cold": (1, 1), "growth": (5, 2), "fit": (2, 1), "service": (1, 1)}
+MINUTES |= {"ray": (5, 1), "peers": (5, 4)}  # in full, and with --quick
+MEASURING = (  # the page isn't among them
+    *("bench_material.py", "bench_parts.py", "bench_pieces.py", "made_pictures.py", "measuring.py"),
+    *("peer_*.py", "plain_keras.py", "serve.py", "solver.py"),
+)
 CHANGED = "+"  # after a commit: something in it is changed
 
 
 def main() -> None:
     asked = arguments()
     material = Material(asked.data, asked.work, asked.quick, asked.full, asked.epochs, asked.rounds)
-    failed = []
-    marker = commit()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    failed, marker = [], commit()
     for name in planned(asked, marker):
         print(f"{name}: {PARTS[name].__doc__}", flush=True)
         try:
@@ -43,7 +48,8 @@ def main() -> None:
         except CommandFailedError as error:
             failed.append(name)
             print(f"{name} isn't measured: {error}", file=sys.stderr, flush=True)
-        write_page(asked.out)
+        write_page(asked.out)  # after each, as one may be stopped
+    write_page(asked.out)
     print(f"See {asked.out.with_suffix('.md')}")
     if failed:
         raise SystemExit(1)
@@ -64,7 +70,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="of the published c4; 20, with --quick 2")
     parser.add_argument("--rounds", type=int, help="runs of each piece; 3, with --quick 1")
     parser.add_argument("--out", type=Path, help="the folder for results; the page stands beside it")
-    parser.add_argument("--work", type=Path, default=Path(gettempdir()) / "pawlab-bench", help="where all is made")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(gettempdir()) / "pawlab-bench",
+        help="where all is made, and kept: 1 GB, 6 with --full. Delete it where DATA has changed",
+    )
     asked = parser.parse_args(given)
     unknown = [name for name in asked.parts if name not in PARTS]
     if unknown:
@@ -83,7 +94,7 @@ def expected() -> str:
 
 def commit() -> str:
     """Return the last commit that changed what is measured, or how; with CHANGED after it where that isn't all."""
-    watched = ["src", "constraints.txt", "pyproject.toml", *(f"benchmarks/{path.name}" for path in HERE.glob("*.py"))]
+    watched = ["src", "constraints.txt", "pyproject.toml", *(f"benchmarks/{pattern}" for pattern in MEASURING)]
 
     def git(*words: str) -> str:
         command = ["git", "-C", str(HERE.parent), *words, "--", *watched]
@@ -93,16 +104,17 @@ def commit() -> str:
     return f"{found}{CHANGED}" if git("status", "--porcelain") or not found else found
 
 
-def options(asked: argparse.Namespace) -> dict[str, Any]:
-    """Return what of the command bears on the figures."""
-    return {name: getattr(asked, name) for name in ("data", "quick", "full", "epochs", "rounds")}
+def options(asked: argparse.Namespace, part: str) -> dict[str, Any]:
+    """Return what of the command bears on a part's figures."""
+    of_its_own = {"train": ("epochs",), "growth": ("full",)}.get(part, ())
+    return {name: getattr(asked, name) for name in ("data", "quick", "rounds", *of_its_own)}
 
 
 def planned(asked: argparse.Namespace, marker: str) -> list[str]:
     """Return the parts to measure, in the order of PARTS; say which are there already."""
     plan = []
     for name in (name for name in PARTS if name in asked.parts):
-        if not asked.again and is_done(asked.out / f"{name}.json", marker, options(asked)):
+        if not asked.again and is_done(asked.out / f"{name}.json", marker, options(asked, name)):
             print(f"{name} is measured at {marker} already: --again measures it anew")
         else:
             plan.append(name)
@@ -120,23 +132,22 @@ def record(name: str, material: Material, asked: argparse.Namespace, marker: str
     """Measure a part and keep it; what was there before stays until then."""
     part = PARTS[name](material)
     load, start = os.getloadavg()[0] if hasattr(os, "getloadavg") else None, perf_counter()
-    found = measured(part, lambda line: print(line, flush=True))
+    found = measured(part, partial(print, flush=True))
     head = {
         "part": name,
         "title": PARTS[name].__doc__,
         "about": part.about,
         "commit": marker,
         "date": f"{datetime.now():%Y-%m-%d %H:%M}",
-        "options": options(asked),
+        "options": options(asked, name),
         **machine(),
         "load_before": load,
         "took_seconds": round(perf_counter() - start),
     }
-    asked.out.mkdir(parents=True, exist_ok=True)
     place = asked.out / f"{name}.json"
-    partial = place.with_suffix(".partial")
-    partial.write_text(json.dumps({**head, **found}, indent=1) + "\n", encoding="utf-8")
-    partial.replace(place)
+    beside = place.with_suffix(".partial")
+    beside.write_text(json.dumps({**head, **found}, indent=1) + "\n", encoding="utf-8")
+    beside.replace(place)
 
 
 def machine() -> dict[str, Any]:
@@ -149,4 +160,7 @@ def machine() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped. The same command goes on with the part that was under way.") from None

@@ -84,14 +84,9 @@ class Material:
         return {"PAWLAB_CACHE_DIR": str(self.work / "cache"), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
     def with_network_alone(self, cache: Path) -> None:
-        """Make a cache in which lies the default network, as after `pawlab train sample`, and nothing else."""
-        source = self.work / "cache" / "backbones"
-        if not source.is_dir():
-            sample = self.work / "sample"
-            command = [*PAWLAB, "train", "sample", "--no-report", "--overwrite", "--out", str(sample)]
-            measure(command, self.environment)
+        """Make a cache in which lies the default network, as a run before has left it, and nothing else."""
         rmtree(cache, ignore_errors=True)
-        copytree(source, cache / "backbones")
+        copytree(self.run.parent / "cache" / "backbones", cache / "backbones")
 
     @cached_property
     def run(self) -> Path:

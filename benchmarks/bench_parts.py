@@ -53,6 +53,13 @@ def bare(material: Material, engine: str, name: str, model: Path | str, folder: 
     return Piece(name, [python, *command[1:]], peer=engine != "onnxruntime", lacking=lacking)
 
 
+def in_keras(material: Material, name: str, *words: str | Path) -> Piece:
+    """Return what a Keras user would do, by `peer_keras.py`."""
+    return Piece(
+        name, program("peer_keras", *words), environment=material.environment, peer=True, lacking=keras_lacks()
+    )
+
+
 def keras_lacks() -> str:
     """Say what is missing where Keras isn't installed; "" where it is."""
     return "" if find_spec("tensorflow") and find_spec("keras") else "the extra keras isn't installed"
@@ -61,13 +68,12 @@ def keras_lacks() -> str:
 def train(material: Material) -> Part:
     """`pawlab train` beside what people would do instead."""
     published, probe = f"the published c4 in Keras, {material.epochs} epochs", "Keras features, scikit-learn probe"
-    ours, folder = trained(material, material.data, OURS), str(material.photos)
-    keras = {"environment": material.environment, "peer": True, "lacking": keras_lacks()}
+    folder = str(material.photos)
     pieces = [
-        ours,
+        trained(material, material.data, OURS),
         bare(material, "onnxruntime", BARE, material.run / "model.onnx", material.photos),
-        Piece(probe, program("peer_keras", "features", folder), **keras),  # type: ignore[arg-type]
-        Piece(published, program("peer_keras", "c4", folder, str(material.epochs)), rounds=1, **keras),  # type: ignore[arg-type]
+        in_keras(material, probe, "features", folder),
+        replace(in_keras(material, published, "c4", folder, str(material.epochs)), rounds=1),
     ]
     about = (
         f"All of {material.data}, from the files to the finished run and its report, with nothing cached but the "
@@ -83,12 +89,11 @@ def predict(material: Material) -> Part:
     folder = material.some(300 if material.quick else 1_000)
     model, size = material.run / "model.onnx", material.size
     keras, litert = ("", "") if keras_lacks() else (material.exported("keras"), material.exported("tflite"))
-    keras_command = program("peer_keras", "predict", keras, size, folder)
     pieces = [
         predicted(material, OURS, folder),
         bare(material, "onnxruntime", BARE, model, folder),
         bare(material, "openvino", "bare OpenVINO", model, folder),
-        Piece("Keras predict", keras_command, environment=material.environment, peer=True, lacking=keras_lacks()),
+        in_keras(material, "Keras predict", "predict", keras, size, folder),
         bare(material, "litert", "LiteRT loop", litert, folder),
     ]
     about = (
@@ -115,7 +120,7 @@ def predicted(material: Material, name: str, folder: Path, *options: str, **more
 
 def cold(material: Material) -> Part:
     """From nothing: help, and the prediction of one picture, each beside the least that it could take."""
-    picture, run = next(material.test_class.iterdir()), material.run
+    picture, run = min(material.test_class.iterdir()), material.run
     helped, empty = "pawlab --help", "an empty Typer program's --help"
     once, least = "pawlab predict RUN PICTURE", "bare ONNX Runtime, NumPy and Pillow"
     pieces = [
@@ -157,21 +162,19 @@ def service(material: Material) -> Part:
 
 def ray(material: Material) -> Part:
     """`pawlab predict --engine ray` with one worker and two, beside this machine's cores."""
-    count = 1_000 if material.quick else 3_000
+    count = 1_000 if material.quick else 10_000
     folder = material.crops(count)
     lacking = "" if find_spec("ray") else "the extra ray isn't installed"
     pieces = [predicted(material, OURS, folder, PAWLAB_THREADS="2")]
     for workers in (1, 2):
-        by_ray = predicted(
-            material, f"Ray, {workers} of its workers", folder, "--engine", "ray", PAWLAB_THREADS=str(workers)
-        )
+        name = "Ray, one worker" if workers == 1 else f"Ray, {workers} workers"
+        by_ray = predicted(material, name, folder, "--engine", "ray", PAWLAB_THREADS=str(workers))
         pieces.append(replace(by_ray, peer=True, lacking=lacking))
     about = (
         f"{count:,} crops. Ray's own start, some 10 s, is counted; memory is that of the process "
         "that was asked, without its workers'."
     )
-    rounds = 1 if lacking else material.rounds
-    return Part(about, pieces, rounds, [Ratio(OURS, piece.name) for piece in pieces[1:]])
+    return Part(about, pieces, 1, [Ratio(OURS, piece.name) for piece in pieces[1:]])
 
 
 def peers(material: Material) -> Part:
@@ -181,9 +184,8 @@ def peers(material: Material) -> Part:
         bare(material, "onnxruntime", BARE, material.run / "model.onnx", folder),
         bare(material, "timm", "timm, PyTorch", "efficientnet_lite0", folder),
     ]
-    return Part(
-        "The same pictures, decoded alike.", pieces, material.rounds, [Ratio("timm, PyTorch", BARE, of="work_seconds")]
-    )
+    ratios = [Ratio("timm, PyTorch", BARE, of="work_seconds")]
+    return Part("The same pictures, decoded alike.", pieces, material.rounds, ratios)
 
 
 PARTS: dict[str, Callable[[Material], Part]] = {

@@ -54,8 +54,8 @@ class Part:
     ratios: Sequence[Ratio] = ()
 
 
-def measured(part: Part, say: Callable[[str], object]) -> dict[str, Any]:
-    """Run a part's pieces in turn, round by round; what one round lacks doesn't shift the others.
+def measured(part: Part, say: Callable[..., object]) -> dict[str, Any]:
+    """Run a part's pieces in turn, round by round. `say`: called as `print` is.
 
     Raises CommandFailedError where a piece fails that isn't a peer.
     """
@@ -65,6 +65,7 @@ def measured(part: Part, say: Callable[[str], object]) -> dict[str, Any]:
         for piece in part.pieces:
             if piece.name in skipped or number >= (piece.rounds or part.rounds):
                 continue
+            say(f"  {piece.name}, {number + 1} of {piece.rounds or part.rounds}: ", end="")
             try:
                 runs[piece.name].append(_run(piece))
             except CommandFailedError as error:
@@ -72,10 +73,9 @@ def measured(part: Part, say: Callable[[str], object]) -> dict[str, Any]:
                     raise CommandFailedError(f"{piece.name}: {error}") from error
                 skipped[piece.name] = str(error)
                 runs[piece.name].clear()
-            else:
-                say(f"  {piece.name}, {number + 1} of {piece.rounds or part.rounds}: {_seconds(runs[piece.name])}")
+            say(f"{runs[piece.name][-1]['seconds']:.2f} s" if runs[piece.name] else "skipped")
     for name, reason in skipped.items():
-        say(f"  {name}: skipped, {reason}")
+        say(f"  {name} is skipped: {reason}")
     compare_labels(runs)
     found = {name: {"runs": rows, "median": medians(rows)} for name, rows in runs.items() if rows}
     return {"pieces": found, "ratios": ratios(part.ratios, runs), "skipped": skipped}
@@ -85,10 +85,6 @@ def _run(piece: Piece) -> Run:
     piece.before()
     result = measure(piece.command, piece.environment)
     return {**result.to_dict(), **piece.read(result)}
-
-
-def _seconds(runs: Sequence[Run]) -> str:
-    return f"{runs[-1]['seconds']:.2f} s"
 
 
 def compare_labels(runs: Mapping[str, Sequence[Run]]) -> None:

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 from time import monotonic
@@ -37,7 +38,7 @@ def main() -> None:
     asked = parser.parse_args()
     end = monotonic() + 60 * asked.minutes
     material = Material(asked.data or at_hand(), asked.work.resolve(), quick=True, full=False, epochs=0, rounds=1)
-    found = measured(part(material, asked, end), lambda line: print(line, file=sys.stderr, flush=True))
+    found = measured(part(material, asked, end), partial(print, file=sys.stderr, flush=True))
     head = {"commit": commit(), "device": asked.device, "data": material.data, **machine()}
     head |= {"gpu": said_by("nvidia-smi", "-L"), "keras_sees": said_by(sys.executable, "-c", _LISTED)}
     print(json.dumps({**head, **found}, indent=1))
