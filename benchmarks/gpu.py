@@ -3,8 +3,9 @@
     python benchmarks/gpu.py [--device cuda] [--data DATA] [--epochs 3] [--minutes 7]
 
 Runs, each in a fresh process: `pawlab predict` and `train` with `fast`, on the processor and on the device, and a4 and,
-where that recipe is there, finetune in Keras, with and without the GPU. `same_labels`: the share of pictures to which
-the device gives the processor's label. What fails or isn't begun in time is in `skipped`, with the reason.
+where that recipe is there, finetune in Keras, without a GPU and with it. `same_labels`: the share of pictures to which
+the device gives the processor's label. What fails or isn't begun in time is in `skipped`, with the reason. Ratios are of
+the whole for `predict`, of computing features for `fast`, of fitting for Keras.
 """
 
 import argparse
@@ -60,9 +61,12 @@ def part(material: Material, asked: argparse.Namespace, end: float) -> Part:
     ]
     for recipe in ("a4", "finetune"):
         options = ("--recipe", recipe, "--epochs", str(asked.epochs))
-        pieces.append(trained(material, material.data, f"{recipe} in Keras, with the GPU", *options))
-        pieces.append(trained(material, material.data, f"{recipe} in Keras, without", *options, **_NO_GPU))
-    ratios = [Ratio(over.name, under.name) for over, under in zip(pieces[::2], pieces[1::2], strict=True)]
+        pieces.append(trained(material, material.data, f"{recipe} in Keras, without a GPU", *options, **_NO_GPU))
+        pieces.append(trained(material, material.data, f"{recipe} in Keras, with it", *options))
+    times = ("seconds", "features_seconds", "fit_seconds", "fit_seconds")
+    ratios = [
+        Ratio(over.name, under.name, of=of) for over, under, of in zip(pieces[::2], pieces[1::2], times, strict=True)
+    ]
     return Part("", [in_time(replace(piece, peer=True), end) for piece in pieces], 1, ratios)
 
 
