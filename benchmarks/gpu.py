@@ -4,8 +4,8 @@
 
 Runs, each in a fresh process: `pawlab predict` and `train` with `fast`, on the processor and on the device, and a4 and,
 where that recipe is there, finetune in Keras, without a GPU and with it. `same_labels`: the share of pictures to which
-the device gives the processor's label. What fails or isn't begun in time is in `skipped`, with the reason. Ratios are of
-the whole for `predict`, of computing features for `fast`, of fitting for Keras.
+the device gives the processor's label. What fails or isn't begun in time is in `skipped`, with the reason. Ratios are
+of the whole for `predict`, of computing features for `fast`, of fitting for Keras.
 """
 
 import argparse
