@@ -60,8 +60,12 @@ def litert(model: str, size: int) -> Callable[[], Forward]:
 
 
 def timm(model: str, size: int) -> Callable[[], Forward]:
-    import timm
     import torch
+
+    if torch.__version__.endswith("+cpu"):  # torchvision's compiled half, for CUDA, doesn't load then, and is missed
+        for name in ("nms", "qnms"):
+            torch.library.define(f"torchvision::{name}", "(Tensor boxes, Tensor scores, float threshold) -> Tensor")
+    import timm
 
     torch.set_num_threads(1)
     network = timm.create_model(model, pretrained=False).eval()
