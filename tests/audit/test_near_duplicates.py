@@ -212,8 +212,52 @@ def test_of_many_pictures_only_those_near_the_same_centres_are_compared(monkeypa
     ] == [(str(number), str(1000 + number), number >= 100) for number in range(200)]
     monkeypatch.setattr(near_duplicates, "_ALL_PAIRS", 1000)
     assert set(find_near_duplicates(names, pictures, large)) == set(everything)
-    compared = sum(len(rows) * (len(own) + len(mirrored)) for rows, own, mirrored in _blocks(fingerprints(pictures)))
-    assert compared < 0.4 * 1200 * 1200 * 2
+    assert comparisons(fingerprints(pictures)) < 0.4 * 1200 * 1200
+
+
+def test_the_number_of_comparisons_isnt_quadratic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four times the pictures take eight times the comparisons, as the number of centres grows with the root."""
+    monkeypatch.setattr(near_duplicates, "_ALL_PAIRS", 500)
+    random = np.random.default_rng(0)
+    few, many = (comparisons(_unit(random.normal(size=(count, 63)))) for count in (1500, 6000))
+    assert many < 9 * few
+
+
+def test_pictures_that_all_look_alike_are_compared_with_some_thousands_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A film, or scans of forms: every centre is as near as any other, and may be that of all pictures."""
+    monkeypatch.setattr(near_duplicates, "_ALL_PAIRS", 500)
+    monkeypatch.setattr(near_duplicates, "_MOST_OF_A_CENTRE", 100)
+    random = np.random.default_rng(0)
+    frame = random.normal(size=63)
+    for noise in (0.0, 0.01):
+        for count in (1000, 4000):
+            alike = _unit(frame + noise * random.normal(size=(count, 63)))
+            assert comparisons(alike) <= count * 4 * 2 * 100
+
+
+def test_of_pictures_that_all_look_alike_copies_are_found_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_duplicates, "_ALL_PAIRS", 100)
+    monkeypatch.setattr(near_duplicates, "_MOST_OF_A_CENTRE", 50)
+    frame, _ = gray_thumbnail(jpeg(drawing(1)), 64)
+    random = np.random.default_rng(0)
+    different = frame / 2 + random.normal(0, 25, (400, *frame.shape))
+    frames = np.clip(np.concatenate([different, different[:100] * 0.9 + 10]), 0, 255).astype(np.uint8)
+    names = [f"{number:03}" for number in range(500)]
+    pairs = find_near_duplicates(names, frames, np.ones(500, bool))
+    assert {(pair.first, pair.second) for pair in pairs} <= {(f"{one:03}", f"{400 + one}") for one in range(100)}
+    assert len(pairs) > 80
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def comparisons(prints: NDArray[np.float32]) -> int:
+    """Return how many pairs of fingerprints are compared."""
+    blocks = _blocks(prints, mirrored_fingerprints(prints))
+    return sum(len(rows) * (len(own) + len(mirrored)) for rows, own, mirrored in blocks)
 
 
 def _upper_half_black(image: Image.Image) -> Image.Image:

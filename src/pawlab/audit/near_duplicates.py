@@ -21,6 +21,7 @@ cropped by more than about a tenth of a side aren't found.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,9 @@ from pawlab.parallel import MapBatches, map_in_threads
 from pawlab.progress import Advance, Progress, silent
 
 Fingerprints = NDArray[np.float32]
-Block = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]  # rows, columns, mirrored columns
+Cosines = NDArray[np.float32]
+Places = NDArray[np.intp]
+Block = tuple[Places, Places, Places]  # rows, columns, mirrored columns
 Candidates = NDArray[np.intp]  # (n, 3): first, second, whether mirrored
 
 THUMBNAIL = 64  # pixels each way: enough to distinguish two photos of one scene
@@ -53,7 +56,8 @@ _MOVED = 0.02  # zoom or shift in shares of the side, from which a copy counts a
 _MOST_A_PICTURE = 8  # candidates: thousands of frames of one film would otherwise cost thousands each
 _ALL_PAIRS = 8000  # pictures that are all compared with each other: up to here that is quicker
 _NEAREST = 4  # centres a picture
-_ROWS = 256  # fingerprints per block: 50 MB of cosines for 50,000 pictures
+_MOST_OF_A_CENTRE = 4000  # pictures that are compared with each other: of thousands that look alike, those most alike
+_ROWS = 256  # pictures looked at together
 _PAIRS = 128  # candidates per batch: 50 MB while they are compared
 
 
@@ -67,43 +71,78 @@ class NearPair:
     cropped: bool
 
 
+class Thumbnails(Protocol):
+    """Gray thumbnails of whole pictures, uint8 (n, 64, 64): in memory or mapped, looked up by their places."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def __getitem__(self, places: Places, /) -> Pixels:
+        """Return those at some places, (m,), as uint8 (m, 64, 64)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Those of the thumbnails that stand at `places`. Nothing is copied before it is looked up."""
+
+    thumbnails: Thumbnails
+    places: Places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, rows: Places) -> Pixels:
+        return self.thumbnails[self.places[rows]]
+
+
 def find_near_duplicates(
     keys: Sequence[str],
-    thumbnails: Pixels,
+    thumbnails: Thumbnails,
     large: NDArray[np.bool_],
     progress: Progress = silent,
     map_batches: MapBatches = map_in_threads,
 ) -> tuple[NearPair, ...]:
     """Return every pair of contents that show the same, in the order of `keys`.
 
-    `thumbnails`: gray, the whole picture squashed, uint8 (n, 64, 64); `large`: which pictures are no smaller than that,
-    (n,). Takes about 0.3 s for 3,000 photos on two cores; the time grows with the 1.5th power of their number.
+    `large`: which pictures are no smaller than their thumbnails, (n,). Takes about 0.3 s for 3,000 photos on two cores.
+    A picture is laid over 8 others at most, and its fingerprint compared with 4 x 4,000 at most, mostly with far fewer,
+    whose number grows with the root of n. Memory holds 0.5 KB a picture, beside what a look at `thumbnails` takes.
     """
-    shown = np.flatnonzero(_contrast(thumbnails) >= BLANK) if len(keys) else np.empty(0, np.intp)
+    shown = np.flatnonzero(_contrast(thumbnails) >= BLANK)
     if len(shown) < 2:
         return ()
-    thumbnails, large = thumbnails[shown], large[shown]
+    some, large = _Some(thumbnails, shown), large[shown]
     with progress("Comparing pictures", len(shown)) as advance:
-        candidates, detailed = _candidates(thumbnails, large, advance)
-        batches = (candidates[start : start + _PAIRS] for start in range(0, len(candidates), _PAIRS))
-        found = [pair for batch in map_batches(partial(_copies, thumbnails, detailed), batches) for pair in batch]
+        candidates, detailed = _candidates(some, large, advance)
+    found: list[tuple[int, int, bool, bool]] = []
+    with progress("Comparing likely copies", len(candidates), unit="pairs") as advance:
+        batches = [candidates[start : start + _PAIRS] for start in range(0, len(candidates), _PAIRS)]
+        for batch, copies in zip(batches, map_batches(partial(_copies, some, detailed), batches), strict=True):
+            found += copies
+            advance(len(batch))
     pairs = {(first, second): (mirrored, cropped) for first, second, mirrored, cropped in sorted(found, reverse=True)}
     names = [keys[index] for index in shown.tolist()]
     return tuple(NearPair(names[first], names[second], *pairs[first, second]) for first, second in sorted(pairs))
 
 
-def fingerprints(thumbnails: Pixels) -> Fingerprints:
+def fingerprints(thumbnails: Thumbnails) -> Fingerprints:
     """Return a row of 63 numbers of length 1 for each thumbnail: (n, 63) float32 from (n, side, side) uint8."""
+    rows = [_fingerprints(thumbnails[places]) for places in _in_rows(np.arange(len(thumbnails)))]
+    return np.concatenate(rows or [np.empty((0, _FREQUENCIES**2 - 1), np.float32)])
+
+
+def _fingerprints(thumbnails: Pixels) -> Fingerprints:
     wave = _cosines(thumbnails.shape[1])
-    blocks = (thumbnails[start : start + _ROWS].astype(np.float32) for start in range(0, len(thumbnails), _ROWS))
-    low = np.concatenate([wave @ block @ wave.T for block in blocks]).reshape(len(thumbnails), -1)[:, 1:]
+    low = (wave @ thumbnails.astype(np.float32) @ wave.T).reshape(len(thumbnails), -1)[:, 1:]
     return np.asarray(low / np.maximum(np.linalg.norm(low, axis=1, keepdims=True), 1e-6), dtype=np.float32)
 
 
 def mirrored_fingerprints(fingerprints: Fingerprints) -> Fingerprints:
     """Return those of the mirrored pictures: the odd waves across change their sign."""
-    signs = np.tile([1.0, -1.0], _FREQUENCIES**2 // 2)[1:]
-    return np.asarray(fingerprints * signs, dtype=np.float32)
+    signs = np.tile(np.array([1, -1], np.float32), _FREQUENCIES**2 // 2)[1:]
+    return np.asarray(fingerprints * signs)
 
 
 def _cosines(side: int) -> Fingerprints:
@@ -114,81 +153,127 @@ def _cosines(side: int) -> Fingerprints:
     return np.asarray(rows, dtype=np.float32)
 
 
-def _contrast(thumbnails: Pixels) -> NDArray[np.uint16]:
+def _contrast(thumbnails: Thumbnails) -> NDArray[np.uint16]:
     """Return how many gray levels lie between the darkest and the brightest cell of 2 x 2 pixels, (n,)."""
+    found = [_contrast_of(thumbnails[places]) for places in _in_rows(np.arange(len(thumbnails)))]
+    return np.concatenate(found or [np.empty(0, np.uint16)])
+
+
+def _contrast_of(thumbnails: Pixels) -> NDArray[np.uint16]:
     rows = thumbnails[:, ::2].astype(np.uint16) + thumbnails[:, 1::2]
     cells = (rows[:, :, ::2] + rows[:, :, 1::2]).reshape(len(thumbnails), -1)
     return np.asarray((cells.max(axis=1) - cells.min(axis=1)) // 4)
 
 
-def _candidates(thumbnails: Pixels, large: NDArray[np.bool_], advance: Advance) -> tuple[Candidates, NDArray[np.bool_]]:
+class _Detail:
+    """Which pictures have detail: looked at where it is asked for, once each."""
+
+    def __init__(self, thumbnails: Thumbnails, large: NDArray[np.bool_]) -> None:
+        self._thumbnails = thumbnails
+        self._open = large.copy()  # small pictures count as having none
+        self.found = np.zeros(len(large), bool)
+
+    def of(self, places: Places) -> NDArray[np.bool_]:
+        """Return it for the pictures at some places, in their shape."""
+        for some in _in_rows(np.unique(places[self._open[places]])):
+            self.found[some] = texture(standardised(self._thumbnails[some])) >= _DETAILED
+            self._open[some] = False
+        return np.asarray(self.found[places])
+
+
+def _candidates(
+    thumbnails: Thumbnails, large: NDArray[np.bool_], advance: Advance
+) -> tuple[Candidates, NDArray[np.bool_]]:
     """Return pairs with similar fingerprints, the first before the second, and which pictures have detail.
 
     A picture is in at most _MOST_A_PICTURE pairs as the first.
     """
-    prints = fingerprints(thumbnails)
-    found = [_similar(prints, block, advance) for block in _blocks(prints)]
+    prints, detail = fingerprints(thumbnails), _Detail(thumbnails, large)
+    mirrored = mirrored_fingerprints(prints)
+    times = 1 if len(prints) <= _ALL_PAIRS else _NEAREST  # that a picture is in a block
+    found, done = [], 0
+    for block in _blocks(prints, mirrored):
+        found.append(_likeliest(*_similar(prints, mirrored, block, detail)))
+        done += len(block[0])
+        advance(done // times - (done - len(block[0])) // times)
     pairs, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    pairs, once = np.unique(pairs, axis=0, return_index=True)
-    cosines = cosines[once]
-    detailed = np.zeros(len(thumbnails), bool)
-    for some in _in_rows(np.unique(pairs[:, :2])):
-        detailed[some] = large[some] & (texture(standardised(thumbnails[some])) >= _DETAILED)
-    likely = detailed[pairs[:, :2]].all(axis=1) | (cosines > _LIKELY_IF_PLAIN)
-    pairs, cosines = pairs[likely], cosines[likely]
-    pairs = pairs[np.lexsort((-cosines, pairs[:, 0]))]
-    rank = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0])
-    return pairs[rank < _MOST_A_PICTURE], detailed
+    once = np.unique((pairs[:, 0] * len(prints) + pairs[:, 1]) * 2 + pairs[:, 2], return_index=True)[1]
+    return _likeliest(pairs[once], cosines[once])[0], detail.found
 
 
-def _similar(prints: Fingerprints, block: Block, advance: Advance) -> tuple[Candidates, NDArray[np.float32]]:
+def _likeliest(pairs: Candidates, cosines: Cosines) -> tuple[Candidates, Cosines]:
+    """Return for each picture, as the first of its pairs, those pairs that are nearest."""
+    order = np.lexsort((pairs[:, 2], pairs[:, 1], -cosines, pairs[:, 0]))
+    pairs, cosines = pairs[order], cosines[order]
+    taken = np.arange(len(pairs)) - np.searchsorted(pairs[:, 0], pairs[:, 0]) < _MOST_A_PICTURE
+    return pairs[taken], cosines[taken]
+
+
+def _similar(prints: Fingerprints, mirrored: Fingerprints, block: Block, detail: _Detail) -> tuple[Candidates, Cosines]:
     """Return a block's pairs whose cosine is that of copies, and the cosines."""
     rows, *others = block
     pairs, cosines = [], []
-    for mirrored, columns in enumerate(others):
-        compared = mirrored_fingerprints(prints[columns]) if mirrored else prints[columns]
-        cosine = prints[rows] @ compared.T
+    for flipped, columns in enumerate(others):
+        cosine = prints[rows] @ (mirrored if flipped else prints)[columns].T
         row, column = np.nonzero(cosine > _LIKELY)
         first, second = rows[row], columns[column]
-        later = first < second
-        pairs.append(np.stack([first, second, np.full_like(first, mirrored)], axis=1)[later])
-        cosines.append(cosine[row, column][later])
-    advance(len(rows))
-    return np.concatenate(pairs), np.concatenate(cosines)
+        pairs.append(np.stack([first, second, np.full_like(first, flipped)], axis=1)[first < second])
+        cosines.append(cosine[row, column][first < second])
+    found, near = np.concatenate(pairs), np.concatenate(cosines)
+    likely = (near > _LIKELY_IF_PLAIN) | detail.of(found[:, :2]).all(axis=1)
+    return found[likely], near[likely]
 
 
-def _blocks(prints: Fingerprints) -> Iterator[Block]:
-    """Yield which pictures are compared with which, and with which mirrored ones.
+def _blocks(prints: Fingerprints, mirrored: Fingerprints) -> Iterator[Block]:
+    """Yield which pictures are compared with which, and with which mirrored ones, each with those behind it.
 
     A few thousand are all compared with each other. Of more, each is compared with those that share one of its nearest
-    centres, which copies nearly always do: centres are some of the pictures, about as many as the square root.
+    centres, which copies nearly always do: centres are some of the pictures, four times the square root of them.
     """
+    for own, flipped in _groups(prints, mirrored):
+        for rows in _in_rows(own):
+            yield rows, own[np.searchsorted(own, rows[0]) :], flipped[np.searchsorted(flipped, rows[0]) :]
+
+
+def _groups(prints: Fingerprints, mirrored: Fingerprints) -> Iterator[tuple[Places, Places]]:
+    """Yield which pictures, and which mirrored ones, are compared with each other, each in order."""
     count = len(prints)
     if count <= _ALL_PAIRS:
-        for rows in _in_rows(np.arange(count)):
-            yield rows, np.arange(rows[0], count), np.arange(count)
+        yield np.arange(count), np.arange(count)
         return
     centres = prints[:: max(1, int(np.sqrt(count) / 4))]
-    own = _members(prints, centres)
-    for members, mirrored in zip(own, _members(mirrored_fingerprints(prints), centres), strict=True):
-        yield members, members, mirrored
+    for centre, own, flipped in zip(centres, _members(prints, centres), _members(mirrored, centres), strict=True):
+        if max(len(own), len(flipped)) <= _MOST_OF_A_CENTRE:
+            yield own, flipped
+        else:
+            yield from _pieces(own, prints[own] @ centre, flipped, mirrored[flipped] @ centre)
 
 
-def _members(prints: Fingerprints, centres: Fingerprints) -> list[NDArray[np.intp]]:
-    """Return for each centre the pictures that it is one of the nearest of."""
-    nearest = [np.argpartition(-(prints[rows] @ centres.T), _NEAREST, axis=1)[:, :_NEAREST]
+def _pieces(own: Places, near: Cosines, flipped: Places, flipped_near: Cosines) -> Iterator[tuple[Places, Places]]:
+    """Yield a large group in pieces, by how near to the centre they are: copies are as near, nearly, as each other."""
+    order, flipped_order = np.argsort(near, kind="stable"), np.argsort(flipped_near, kind="stable")
+    for start in range(0, len(own), _MOST_OF_A_CENTRE):
+        piece = order[start : start + _MOST_OF_A_CENTRE]
+        first = np.searchsorted(flipped_near[flipped_order], near[piece[0]])
+        yield np.sort(own[piece]), np.sort(flipped[flipped_order[first : first + _MOST_OF_A_CENTRE]])
+
+
+def _members(prints: Fingerprints, centres: Fingerprints) -> list[Places]:
+    """Return for each centre the pictures that it is one of the nearest of, in order."""
+    away = -centres.T
+    nearest = [np.argpartition(prints[rows] @ away, _NEAREST, axis=1)[:, :_NEAREST]
                for rows in _in_rows(np.arange(len(prints)))]  # fmt: skip
     centre = np.concatenate(nearest).ravel()
     order = np.argsort(centre, kind="stable")
     return np.split(order // _NEAREST, np.searchsorted(centre[order], np.arange(1, len(centres))))
 
 
-def _in_rows(indices: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
-    return (indices[start : start + _ROWS] for start in range(0, len(indices), _ROWS))
+def _in_rows(places: Places) -> Iterator[Places]:
+    return (places[start : start + _ROWS] for start in range(0, len(places), _ROWS))
 
 
 def _copies(
-    thumbnails: Pixels, detailed: NDArray[np.bool_], candidates: Candidates
+    thumbnails: Thumbnails, detailed: NDArray[np.bool_], candidates: Candidates
 ) -> list[tuple[int, int, bool, bool]]:
     """Return those of the candidates that show the same: first, second, whether mirrored, whether cropped."""
     first, second = (standardised(thumbnails[candidates[:, column]]) for column in (0, 1))
