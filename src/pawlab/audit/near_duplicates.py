@@ -36,6 +36,7 @@ Cosines = NDArray[np.float32]
 Places = NDArray[np.intp]
 Block = tuple[Places, Places, Places]  # rows, columns, mirrored columns
 Candidates = NDArray[np.intp]  # (n, 3): first, second, whether mirrored
+Found = tuple[int, int, bool, bool]  # first, second, whether mirrored, whether cropped
 
 THUMBNAIL = 64  # pixels each way: enough to distinguish two photos of one scene
 BLANK = 16  # gray levels between the cells that differ most: shading or a sensor's noise, but no thing
@@ -110,21 +111,31 @@ def find_near_duplicates(
     A picture is laid over 8 others at most, and its fingerprint compared with 4 x 4,000 at most, mostly with far fewer,
     whose number grows with the root of n. Memory holds 0.5 KB a picture, beside what a look at `thumbnails` takes.
     """
+    from threadpoolctl import threadpool_limits
+
     shown = np.flatnonzero(_contrast(thumbnails) >= BLANK)
     if len(shown) < 2:
         return ()
-    some, large = _Some(thumbnails, shown), large[shown]
-    with progress("Comparing pictures", len(shown)) as advance:
-        candidates, detailed = _candidates(some, large, advance)
-    found: list[tuple[int, int, bool, bool]] = []
-    with progress("Comparing likely copies", len(candidates), unit="pairs") as advance:
-        batches = [candidates[start : start + _PAIRS] for start in range(0, len(candidates), _PAIRS)]
-        for batch, copies in zip(batches, map_batches(partial(_copies, some, detailed), batches), strict=True):
-            found += copies
-            advance(len(batch))
+    some = _Some(thumbnails, shown)
+    with threadpool_limits(1):  # of the algebra, which waits more than it computes where others use the cores
+        found = _found(some, large[shown], progress, map_batches)
     pairs = {(first, second): (mirrored, cropped) for first, second, mirrored, cropped in sorted(found, reverse=True)}
     names = [keys[index] for index in shown.tolist()]
     return tuple(NearPair(names[first], names[second], *pairs[first, second]) for first, second in sorted(pairs))
+
+
+def _found(
+    thumbnails: Thumbnails, large: NDArray[np.bool_], progress: Progress, map_batches: MapBatches
+) -> list[Found]:
+    with progress("Comparing pictures", len(thumbnails)) as advance:
+        candidates, detailed = _candidates(thumbnails, large, advance, map_batches)
+    found: list[Found] = []
+    with progress("Comparing likely copies", len(candidates), unit="pairs") as advance:
+        batches = [candidates[start : start + _PAIRS] for start in range(0, len(candidates), _PAIRS)]
+        for batch, copies in zip(batches, map_batches(partial(_copies, thumbnails, detailed), batches), strict=True):
+            found += copies
+            advance(len(batch))
+    return found
 
 
 def fingerprints(thumbnails: Thumbnails) -> Fingerprints:
@@ -182,7 +193,7 @@ class _Detail:
 
 
 def _candidates(
-    thumbnails: Thumbnails, large: NDArray[np.bool_], advance: Advance
+    thumbnails: Thumbnails, large: NDArray[np.bool_], advance: Advance, map_batches: MapBatches = map_in_threads
 ) -> tuple[Candidates, NDArray[np.bool_]]:
     """Return pairs with similar fingerprints, the first before the second, and which pictures have detail.
 
@@ -192,10 +203,10 @@ def _candidates(
     mirrored = mirrored_fingerprints(prints)
     times = 1 if len(prints) <= _ALL_PAIRS else _NEAREST  # that a picture is in a block
     found, done = [], 0
-    for block in _blocks(prints, mirrored):
-        found.append(_likeliest(*_similar(prints, mirrored, block, detail)))
-        done += len(block[0])
-        advance(done // times - (done - len(block[0])) // times)
+    for count, pairs, cosines in map_batches(partial(_similar, prints, mirrored, detail), _blocks(prints, mirrored)):
+        found.append((pairs, cosines))
+        advance((done + count) // times - done // times)
+        done += count
     pairs, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
     once = np.unique((pairs[:, 0] * len(prints) + pairs[:, 1]) * 2 + pairs[:, 2], return_index=True)[1]
     return _likeliest(pairs[once], cosines[once])[0], detail.found
@@ -209,8 +220,10 @@ def _likeliest(pairs: Candidates, cosines: Cosines) -> tuple[Candidates, Cosines
     return pairs[taken], cosines[taken]
 
 
-def _similar(prints: Fingerprints, mirrored: Fingerprints, block: Block, detail: _Detail) -> tuple[Candidates, Cosines]:
-    """Return a block's pairs whose cosine is that of copies, and the cosines."""
+def _similar(
+    prints: Fingerprints, mirrored: Fingerprints, detail: _Detail, block: Block
+) -> tuple[int, Candidates, Cosines]:
+    """Return how many pictures a block has, its likeliest pairs of those whose cosine is that of copies, and these."""
     rows, *others = block
     pairs, cosines = [], []
     for flipped, columns in enumerate(others):
@@ -221,7 +234,7 @@ def _similar(prints: Fingerprints, mirrored: Fingerprints, block: Block, detail:
         cosines.append(cosine[row, column][first < second])
     found, near = np.concatenate(pairs), np.concatenate(cosines)
     likely = (near > _LIKELY_IF_PLAIN) | detail.of(found[:, :2]).all(axis=1)
-    return found[likely], near[likely]
+    return len(rows), *_likeliest(found[likely], near[likely])
 
 
 def _blocks(prints: Fingerprints, mirrored: Fingerprints) -> Iterator[Block]:
@@ -272,9 +285,7 @@ def _in_rows(places: Places) -> Iterator[Places]:
     return (places[start : start + _ROWS] for start in range(0, len(places), _ROWS))
 
 
-def _copies(
-    thumbnails: Thumbnails, detailed: NDArray[np.bool_], candidates: Candidates
-) -> list[tuple[int, int, bool, bool]]:
+def _copies(thumbnails: Thumbnails, detailed: NDArray[np.bool_], candidates: Candidates) -> list[Found]:
     """Return those of the candidates that show the same: first, second, whether mirrored, whether cropped."""
     first, second = (standardised(thumbnails[candidates[:, column]]) for column in (0, 1))
     mirrored = candidates[:, 2] == 1
