@@ -2,10 +2,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import ImageFilter
+from PIL import Image, ImageFilter
 
 from drawn_pictures import drawing, jpeg, save, stats_of
-from pawlab.audit.image_stats import image_stats_of, measure_images
+from pawlab.audit.image_stats import image_stats_of, measure_images, percentiles, sharpness
 from pawlab.audit.quality import BLURRED
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.images import PictureInfo
@@ -51,6 +51,28 @@ def test_sharpness_falls_with_blur(number: int) -> None:
     assert None not in found
     assert found == sorted(found, reverse=True)  # type: ignore[type-var]
     assert found[0] > 0.3 > BLURRED > found[2]  # type: ignore[operator]
+
+
+def test_percentiles_are_those_of_numpy() -> None:
+    for size in ((1, 1), (2, 1), (7, 5), (64, 48)):
+        gray = Image.fromarray(np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8))
+        shares = (0, 0.05, 0.5, 0.95, 1)
+        expected = np.percentile(np.asarray(gray), [100 * share for share in shares])
+        np.testing.assert_allclose(percentiles(gray, shares), expected, atol=1e-9)
+
+
+def test_sharpness_is_what_it_says() -> None:
+    """Patch by patch: the root mean square of what is lost at a quarter of the size, by the standard deviation."""
+    gray = drawing(3).convert("L").resize((161, 130))
+    coarse = gray.resize((40, 32), Image.Resampling.BOX).resize(gray.size, Image.Resampling.BICUBIC)
+    whole, kept = np.asarray(gray, np.float64), np.asarray(coarse, np.float64)
+    patches = [np.s_[top : top + 16, left : left + 16] for top in range(0, 128, 16) for left in range(0, 160, 16)]
+    shares = [
+        np.sqrt(np.mean((whole[patch] - kept[patch]) ** 2)) / whole[patch].std()
+        for patch in patches
+        if whole[patch].std() > 8
+    ]
+    assert sharpness(gray) == pytest.approx(np.percentile(shares, 90), rel=1e-4)
 
 
 def test_one_sharp_thing_before_a_soft_background_is_enough() -> None:

@@ -10,18 +10,20 @@ from PIL import Image
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import PictureError
-from pawlab.images import PictureInfo, Preprocess, Source, decode, inspect
+from pawlab.images import PictureInfo, Source, read_small
 from pawlab.progress import Progress, silent
 
 BLANK = 16  # levels of 0-255 between the cells that differ most: shading or a sensor's noise, but no thing
 GRAY = 8  # levels between channels; JPEG's rounding leaves 2 or 3 in gray pictures
 
 _SIDE = 256  # pixels of the longer side while measuring: about what networks look at; smaller pictures stay as they are
+_LEAST = 240  # pixels that a JPEG may be decoded to instead, so that photos of 500 pixels are decoded at half the size
 _CELLS = 32  # each way: averages over these are free of noise and of JPEG's blocks
 _COARSER = 4  # times smaller: where nothing is lost by that, three quarters of the pixels each way add nothing
 _PATCH = 16  # pixels each way: large enough to hold an edge and both its sides, small enough to hold only one
 _CONTRAST = 8.0  # gray levels of standard deviation; in flatter patches noise would be taken for detail
 _PATCHES = 3  # patches with contrast that it takes to judge sharpness
+_BATCH = 16  # pictures a task: a thread's overhead would otherwise be a tenth of the work
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,14 @@ def measure_images(
 ) -> tuple[dict[str, ImageStats], tuple[Skipped, ...]]:
     """Measure every picture; return what was measured by SHA-256, and the pictures that can't be decoded.
 
-    Copies are measured once. Takes about 3 ms of one core for a photo of 500 x 375; memory holds 5 KB per picture.
+    Copies are measured once. Takes about 1 ms of one core for a photo of 500 x 375; memory holds 0.5 KB per picture.
     """
     distinct = {picture.sha256: picture for picture in pictures}
     image_stats: dict[str, ImageStats] = {}
     reasons: dict[str, str] = {}
     paths = (picture.path for picture in distinct.values())
     with progress("Looking at pictures", len(distinct)) as advance:
-        for content, result in zip(distinct, engine.map(_look_or_reason, paths), strict=True):
+        for content, result in zip(distinct, engine.map(_look_or_reason, paths, _BATCH), strict=True):
             advance(1)
             if isinstance(result, ImageStats):
                 image_stats[content] = result
@@ -83,19 +85,27 @@ def measure_images(
 
 def image_stats_of(source: Source) -> ImageStats:
     """Decode a picture, small, and measure it. Raises PictureError where it can't be decoded."""
-    info = inspect(source)
-    image = Image.fromarray(decode(source, _measuring_size(info)))
-    gray = image.convert("L")
-    cells = np.asarray(image.resize((_CELLS, _CELLS), Image.Resampling.BOX), dtype=np.int16)
-    dim, bright = np.percentile(np.asarray(gray), (5, 95))
+    image, info = read_small(source, _LEAST)
+    gray = _measured_at(image.convert("L"))
+    cells = np.asarray(image.resize((_CELLS, _CELLS), Image.Resampling.BOX, reducing_gap=2.0), dtype=np.int16)
+    dim, bright = percentiles(gray, (0.05, 0.95))
     return ImageStats(
         info=info,
-        dim=float(dim),
-        bright=float(bright),
+        dim=dim,
+        bright=bright,
         spread=int(np.ptp(cells, axis=(0, 1)).max()),
         colour=int(np.ptp(cells, axis=2).max()),
         sharpness=sharpness(gray),
     )
+
+
+def percentiles(gray: Image.Image, shares: Sequence[float]) -> list[float]:
+    """Return the levels, 0-255, that these shares of a gray picture's pixels lie below; between two, linearly."""
+    counts = np.cumsum(gray.histogram())
+    places = np.array(shares) * (counts[-1] - 1)
+    below, above = (np.searchsorted(counts, ends, side="right") for ends in (np.floor(places), np.ceil(places)))
+    found: list[float] = (below + (above - below) * (places % 1)).tolist()
+    return found
 
 
 def sharpness(gray: Image.Image) -> float | None:
@@ -106,13 +116,14 @@ def sharpness(gray: Image.Image) -> float | None:
     """
     small = (max(1, gray.width // _COARSER), max(1, gray.height // _COARSER))
     coarse = gray.resize(small, Image.Resampling.BOX).resize(gray.size, Image.Resampling.BICUBIC)
-    whole = np.asarray(gray, dtype=np.float32)
-    contrast = _patches(whole).std(axis=1)
+    whole, kept = (np.asarray(image, np.float32) - np.float32(128) for image in (gray, coarse))
+    contrast = np.sqrt(np.maximum(_patch_means(whole * whole) - _patch_means(whole) ** 2, 0))
     judged = contrast > _CONTRAST
     if judged.sum() < _PATCHES:
         return None
-    lost = np.sqrt((_patches(whole - np.asarray(coarse, dtype=np.float32)) ** 2).mean(axis=1))
-    return float(np.percentile(lost[judged] / contrast[judged], 90))
+    lost = np.sqrt(_patch_means((whole - kept) ** 2))
+    shares = np.sort(lost[judged] / contrast[judged])
+    return float(np.interp(0.9 * (len(shares) - 1), np.arange(len(shares)), shares))
 
 
 def _look_or_reason(source: Source) -> ImageStats | str:
@@ -122,14 +133,16 @@ def _look_or_reason(source: Source) -> ImageStats | str:
         return str(error)
 
 
-def _measuring_size(info: PictureInfo) -> Preprocess:
-    """Return the picture's own shape with the longer side brought to _SIDE, or its own size where it is smaller."""
-    scale = min(1.0, _SIDE / max(info.width, info.height))
-    return Preprocess(max(1, round(info.height * scale)), max(1, round(info.width * scale)))
+def _measured_at(gray: Image.Image) -> Image.Image:
+    """Return the picture with the longer side brought to _SIDE, or as it is where it is smaller."""
+    scale = min(1.0, _SIDE / max(gray.size))
+    size = max(1, round(gray.width * scale)), max(1, round(gray.height * scale))
+    return gray if size == gray.size else gray.resize(size, Image.Resampling.BILINEAR)
 
 
-def _patches(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut (height, width) into patches: (patches, 256). What is left over at the right and below is dropped."""
+def _patch_means(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of each patch of (height, width): (patches,). What is left over at the right and below isn't
+    looked at."""
     rows, columns = values.shape[0] // _PATCH, values.shape[1] // _PATCH
-    whole = values[: rows * _PATCH, : columns * _PATCH].reshape(rows, _PATCH, columns, _PATCH)
-    return whole.swapaxes(1, 2).reshape(rows * columns, _PATCH * _PATCH)
+    within = values[: rows * _PATCH, : columns * _PATCH].reshape(rows, _PATCH, columns * _PATCH).sum(axis=1)
+    return np.asarray(within.reshape(rows * columns, _PATCH).sum(axis=1) / _PATCH**2)

@@ -14,6 +14,7 @@ from pawlab.images.decoder import gray_thumbnail as gray_thumbnail
 from pawlab.images.decoder import inspect as inspect
 from pawlab.images.decoder import read as read
 from pawlab.images.decoder import read_file as read_file
+from pawlab.images.decoder import read_small as read_small
 from pawlab.images.depth import Range as Range
 from pawlab.images.formats import extensions as extensions
 from pawlab.images.formats import is_picture_name as is_picture_name

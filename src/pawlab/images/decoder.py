@@ -147,16 +147,39 @@ def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
 def read(source: Source, preprocess: Preprocess | None = None) -> tuple[Pixels, PictureInfo]:
     """Return what `decode` and `inspect` do, from one opening of the file."""
     image = _open(source)
+    if preprocess is None:
+        upright, info = _upright(image)
+        return np.asarray(upright), info
+    scaled = preprocess.interpolation == "area" and image is not source
+    size = _smallest_useful_size(image, preprocess) if scaled else None
+    upright, info = _upright(image, size, preprocess.value_range)
+    return np.asarray(_resized(upright, preprocess)), info
+
+
+def read_small(source: Source, side: int) -> tuple[Image.Image, PictureInfo]:
+    """Return an upright RGB picture, 8 bits, in its own shape, and its header. Raises PictureError as `decode` does.
+
+    A JPEG comes at 1/2, 1/4 or 1/8 of its size where its longer side still has `side` pixels then; all else whole.
+    """
+    image = _open(source)
+    return _upright(image, None if image is source else _in_shape(image, side))
+
+
+def _upright(
+    image: Image.Image, size: tuple[int, int] | None = None, value_range: Range | None = None
+) -> tuple[Image.Image, PictureInfo]:
+    """Decode an open picture. `size`: (width, height), down to which a JPEG may be decoded: much faster.
+
+    That averages over pixels. It changes the image, so for a caller's own none is to be given.
+    """
     info = _info(image)
     with _the_file_at_fault():
         said = said_white(image)
-        if preprocess is not None and preprocess.interpolation == "area" and image is not source:
-            _draft(image, preprocess)
+        if size is not None and image.format in ("JPEG", "MPO"):
+            image.draft(None, size)
         image.load()
-        of_file = None if said is None else (0.0, said)
-        rgb = _to_rgb(image, (preprocess and preprocess.value_range) or of_file)
-    upright = _turned(rgb, _orientation(image))
-    return np.asarray(upright if preprocess is None else _resized(upright, preprocess)), info
+        rgb = _to_rgb(image, value_range or (None if said is None else (0.0, said)))
+    return _turned(rgb, _orientation(image)), info
 
 
 def inspect(source: Source) -> PictureInfo:
@@ -313,21 +336,16 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
-def _draft(image: Image.Image, preprocess: Preprocess) -> None:
-    """Have a JPEG decoded at 1/2, 1/4 or 1/8 where that is still large enough: much faster. That averages over pixels.
-
-    A caller's own image isn't to be given: it is left as it is.
-    """
-    if image.format in ("JPEG", "MPO"):
-        image.draft(None, _smallest_useful_size(image, preprocess))
-
-
 def _smallest_useful_size(image: Image.Image, preprocess: Preprocess) -> tuple[int, int]:
     """Return a (width, height) below which decoding would lose detail; right whichever way up the picture lies."""
     longer = max(preprocess.width, preprocess.height)
     if preprocess.resize_mode != "pad":
         return (longer, longer)
-    scale = longer / max(image.size)  # the longer side decides; what the shorter becomes follows from it
+    return _in_shape(image, longer)  # the longer side decides; what the shorter becomes follows from it
+
+
+def _in_shape(image: Image.Image, longer: int) -> tuple[int, int]:
+    scale = longer / max(image.size)
     return (max(1, int(image.width * scale)), max(1, int(image.height * scale)))
 
 
