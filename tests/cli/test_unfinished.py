@@ -13,6 +13,7 @@ import pytest
 
 import pawlab
 from pawlab.classifier import Classifier, Result
+from pawlab.cli import predictions
 from pawlab.cli.unfinished import Unfinished
 from pawlab.datasets.dataset import Named
 from pawlab.datasets.inputs import find_pictures
@@ -54,8 +55,10 @@ def until(condition: Any, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("ending", ["csv", "json"])
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
 def test_a_killed_job_goes_on_where_it_was(run: Path, pictures: Path, cache: Path, tmp_path: Path, ending: str) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
     out = tmp_path / f"out.{ending}"
     killed = subprocess.Popen(predict(run, pictures, "--out", out), stderr=subprocess.DEVNULL)
     until(lambda: kept(cache) >= 20)
@@ -68,6 +71,7 @@ def test_a_killed_job_goes_on_where_it_was(run: Path, pictures: Path, cache: Pat
     assert again.stderr.startswith(f"{there} predictions are there from before: not made again.\n")
     assert again.stderr.endswith(f"{60 * COPIES} predictions written to {out}.\n")
     assert kept(cache) == 0
+    assert not list(tmp_path.glob(".*.partial"))
     whole = tmp_path / f"whole.{ending}"
     subprocess.run(predict(run, pictures, "--out", whole), capture_output=True, check=True)
     assert out.read_bytes() == whole.read_bytes()
@@ -126,9 +130,24 @@ def test_what_has_changed_is_computed_anew(run: Path, learnable_folder: Path, tm
     results = list(Unfinished(classifier, str(out)).predict_each(pictures))
     assert classifier.asked == [pictures[3].name, *(item.name for item in pictures[10:])]
     assert [results[place].label for place in (2, 3)] == ["cold-squares", "warm-circles"]
-    other = tmp_path / "other"
-    pawlab.train(folder, out=other, seed=1, report=False)
-    assert Unfinished(Classifier.load(other), str(out)).kept == 0
+
+
+def test_what_another_model_or_threshold_has_left_is_said_and_not_used(
+    run: Path, learnable_folder: Path, tmp_path: Path, cache: Path
+) -> None:
+    out, other = tmp_path / "out.csv", tmp_path / "other"
+    pictures = find_pictures([str(learnable_folder)]).pictures
+    pawlab.train(learnable_folder, out=other, seed=1, report=False)
+    begin(Classifier.load(run), out, pictures, 10)
+    begin(Classifier.load(run, sure_at=0.8), out, pictures, 5)
+    job = Unfinished(Classifier.load(other), str(out))
+    assert (job.kept, job.of_others) == (0, 15)
+    done = subprocess.run(predict(other, learnable_folder, "--out", out), capture_output=True, text=True, check=True)
+    assert done.stderr == (
+        "15 predictions are there by another model, another --sure-at or another device: not used.\n"
+        f"60 predictions written to {out}.\n"
+    )
+    assert kept(cache) == 0
 
 
 def test_a_line_that_was_cut_off_is_computed_anew(
@@ -155,3 +174,26 @@ def test_what_could_not_be_read_is_tried_again(run: Path, learnable_folder: Path
     first, second = Unfinished(classifier, str(out)).predict_each(pictures)
     assert (first.label, second.label) == ("cold-squares", "cold-squares")
     assert first.picture == "later.png"
+
+
+def test_parquet_is_written_in_groups_of_rows(
+    run: Path, learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(predictions, "_ROWS_A_GROUP", 25)
+    pictures = find_pictures([str(learnable_folder)]).pictures
+    results = list(Classifier.load(run).predict_each(pictures))
+    drawn: list[int] = []
+
+    def noted() -> Iterator[Result]:
+        for place, result in enumerate(results):
+            drawn.append(place)
+            yield result
+
+    predictions.write(noted(), "parquet", 2, tmp_path / "out.parquet")
+    file = parquet.ParquetFile(tmp_path / "out.parquet")
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [25, 25, 10]
+    assert file.read()["picture"].to_pylist() == [item.name for item in pictures]
+    assert file.read()["probability_2"].to_pylist() == [result.top(2)[1][1] for result in results]
+    predictions.write([], "parquet", 1, tmp_path / "none.parquet")
+    assert parquet.read_table(tmp_path / "none.parquet").column_names == list(predictions.columns(1))

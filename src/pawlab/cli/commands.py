@@ -568,6 +568,9 @@ def _going_on_later(unfinished: "Unfinished") -> Iterator[None]:
     """Say how many predictions a stopped job has left, and, where this one is stopped, that it can go on."""
     if unfinished.kept:
         say(f"{counted(unfinished.kept, 'prediction is', 'predictions are')} there from before: not made again.")
+    if others := unfinished.of_others:
+        words = "prediction is there by another model, another", "predictions are there by another model, another"
+        say(f"{counted(others, *words)} --sure-at or another device: not used.")
     try:
         yield
     except (KeyboardInterrupt, NetworkError):

@@ -10,11 +10,13 @@ from pawlab.cli.terminal import say
 from pawlab.datasets.dataset import Skipped, count_skipped
 from pawlab.errors import OutputError
 from pawlab.names import Output, json_text, on_terminal, printable, write_csv
+from pawlab.parallel import batched
 from pawlab.storage import replacing_file
 
 Format = Literal["table", "json", "csv", "parquet"]
 _ENDINGS: dict[str, Format] = {".json": "json", ".csv": "csv", ".parquet": "parquet"}
 _TEXT = ".txt"  # whichever of the formats that are text
+_ROWS_A_GROUP = 10_000  # of Parquet: what memory holds at a time, and what a reader may skip
 
 
 def choose_format(asked: Format | None, out: Path | None) -> Format:
@@ -47,7 +49,7 @@ def write(predictions: Iterable[Result], form: Format, top: int, out: Path) -> N
     """Write the answers to a file; it appears once it is whole. Raises OutputError where it can't be written."""
     with replacing_file(out) as partial:
         if form == "parquet":
-            _write_parquet([_row(prediction, top) for prediction in predictions], columns(top), partial)
+            _write_parquet((_row(prediction, top) for prediction in predictions), columns(top), partial)
         else:
             with partial.open("w", encoding="utf-8", newline="\n") as file:
                 write_text(predictions, form, top, file)
@@ -118,12 +120,14 @@ def _document(prediction: Result, top: int) -> dict[str, Any]:
     return document if top == 1 else {**document, "probabilities": dict(prediction.top(top))}
 
 
-def _write_parquet(rows: list[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:
+def _write_parquet(rows: Iterable[tuple[Any, ...]], names: tuple[str, ...], path: Path) -> None:
+    """Write a group of rows at a time."""
     from pawlab.datasets.tables import require_pyarrow
 
     pyarrow = require_pyarrow("writing Parquet")
     kinds = {"probability": pyarrow.float64(), "sure": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds.get(name.split("_")[0], pyarrow.string())) for name in names])
-    columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
-    with path.open("wb") as file:  # since pyarrow takes no path that isn't UTF-8
-        pyarrow.parquet.write_table(pyarrow.table(columns, schema), file)
+    with path.open("wb") as file, pyarrow.parquet.ParquetWriter(file, schema) as writer:  # no path: it may not be UTF-8
+        for group in batched(rows, _ROWS_A_GROUP):
+            values = {name: [row[place] for row in group] for place, name in enumerate(names)}
+            writer.write_table(pyarrow.table(values, schema))

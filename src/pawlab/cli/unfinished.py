@@ -1,7 +1,8 @@
 """Predictions of a job that is under way: kept line by line in the cache, so that a stopped one goes on where it was.
 
 A line is known by the picture's name, path, size and time, and the file by the model's content, its thresholds and the
-place that the predictions are written to: what has changed since is predicted anew.
+place that the predictions are written to: what has changed since is predicted anew. A line is written with every
+prediction, so what a kill loses is what was under way.
 """
 
 import hashlib
@@ -20,31 +21,37 @@ from pawlab.storage import cache_dir
 
 
 class Unfinished:
-    """The predictions of one job. `kept`: how many an earlier process of this job had made."""
+    """The predictions of one job: a model, as it answers, and the place that they are written to."""
 
     def __init__(self, classifier: Classifier, out: str, engine: Engine = LOCAL) -> None:
         place = out if is_address(out) else str(Path(out).absolute())
-        name = _digest(place, file_sha256(classifier.path), classifier.card.to_json(), engine.mark).hex()
+        self._of_place = _digest(place).hex()
+        name = f"{self._of_place}-{_digest(file_sha256(classifier.path), classifier.card.to_json(), engine.mark).hex()}"
         self._classifier, self._engine = classifier, engine
         self._path = cache_dir("predictions") / f"{name}.jsonl"
         self._places = self._read()
 
     @property
     def kept(self) -> int:
-        """Return how many predictions are there."""
+        """Return how many predictions an earlier process of this job has made."""
         return len(self._places)
+
+    @property
+    def of_others(self) -> int:
+        """Return how many predictions there are for this place by another model, or with other options."""
+        return sum(_lines_in(file) for file in self._files() if file != self._path)
 
     def predict_each(self, pictures: Sequence[Named]) -> Iterator[Result]:
         """Yield a prediction for each picture, in order; those that are kept aren't computed again."""
         keys = [_key(picture) for picture in pictures]
         new = [picture for picture, key in zip(pictures, keys, strict=True) if key not in self._places]
         computed = self._classifier.predict_each(new, self._engine)
-        with self._path.open("a+b", buffering=0) as file:
+        with self._path.open("ab", buffering=0) as file, self._path.open("rb") as before:
             for key in keys:
                 place = self._places.get(key)
                 if place is not None:
-                    file.seek(place)
-                    yield _prediction(file.readline())
+                    before.seek(place)
+                    yield _prediction(before.readline())
                     continue
                 result = next(computed)
                 if isinstance(result, Prediction):  # what couldn't be read may be mended
@@ -52,8 +59,12 @@ class Unfinished:
                 yield result
 
     def forget(self) -> None:
-        """Remove them, as the job is done."""
-        self._path.unlink(missing_ok=True)
+        """Remove all that was kept for this place, as the job is done."""
+        for file in self._files():
+            file.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._path.parent.glob(f"{self._of_place}-*.jsonl"))
 
     def _read(self) -> dict[bytes, int]:
         """Return where in the file each prediction begins; a last line that a killed process cut off goes."""
@@ -67,6 +78,11 @@ class Unfinished:
                 places[bytes.fromhex(key.decode())] = end + len(key) + 1
                 end += len(line)
         return places
+
+
+def _lines_in(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _prediction(line: bytes) -> Prediction:

@@ -42,7 +42,7 @@ class Skipped:
     picture: Picture | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Named:
     """A picture to predict: its name as people know it, and where its file lies: a path, or an address.
 

@@ -114,7 +114,8 @@ class _Finder:
         for file in files:
             name = file.relative_to(folder)
             path = f"{shown.rstrip('/')}/{name.as_posix()}" if is_address(shown) else os.path.join(shown, name)  # noqa: PTH118
-            yield Named(path, str(file))
+            at = str(file)
+            yield Named(at if at == path else path, at)  # one text where they are equal, of a million
 
     def _in_file(self, path: Path, shown: str) -> Iterator[Named]:
         if not path.is_file() or not _is_bundle(path):
