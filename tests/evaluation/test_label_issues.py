@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pawlab.datasets.dataset import Picture
+from pawlab.evaluation import label_issues
 from pawlab.evaluation.label_issues import estimate_noise, expected_true, find_label_issues
 
 CLASSES = ("cats", "dogs", "birds")
@@ -81,3 +82,26 @@ def test_a_label_that_the_model_has_not_seen_is_not_judged() -> None:
     logits[0], labels[0] = [9.0, 0.0, -np.inf], 2
     assert "00000" not in [one.picture.name for one in find_label_issues(pictures_of(labels), logits, CLASSES)]
     assert find_label_issues(pictures_of(labels[:1]), logits[:1], CLASSES) == ()
+
+
+def test_many_pictures_are_judged_some_thousands_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same issues, and never a table of probabilities of all pictures."""
+    logits, labels = model(3000, sharpness=8)
+    given, _ = swapped(labels, 0.05)
+    expected = find_label_issues(pictures_of(given), logits, CLASSES)
+    monkeypatch.setattr(label_issues, "_ROWS", 64)
+    monkeypatch.setattr(label_issues, "_MOST_ROWS", 3000)
+    sizes, shares = [], label_issues._shares
+
+    def noted(some: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+        sizes.append(len(some))
+        return shares(some, temperature)
+
+    monkeypatch.setattr(label_issues, "_shares", noted)
+    assert find_label_issues(pictures_of(given), logits, CLASSES) == expected
+    assert sum(sizes[-47:]) == 3000
+    assert max(sizes[-47:]) == 64
+    monkeypatch.setattr(label_issues, "_MOST_ROWS", 500)
+    sizes.clear()
+    estimate_noise(logits, given)
+    assert set(sizes) == {500}

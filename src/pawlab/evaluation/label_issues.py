@@ -27,6 +27,7 @@ _LEAST_WRONG = 0.01  # share of labels: a data set without any is rare, and too 
 _RATES = (0.0, 0.003, 0.01, 0.02, 0.04, 0.07, 0.11, 0.16, 0.22, 0.3)  # from where the best is looked for
 _PRIOR = 0.5  # standard deviation of log T, as in trainers.finish
 _MOST_ROWS = 20_000  # that the two numbers are estimated from
+_ROWS = 4_096  # judged at a time, so that memory holds no table of all pictures and classes
 
 
 @dataclass(frozen=True)
@@ -44,18 +45,17 @@ def find_label_issues(pictures: Sequence[Picture], logits: Logits, classes: Sequ
     `logits`: (n, classes), out of fold; minus infinity for a class that the model hasn't seen. A picture whose label is
     such a class isn't judged.
     """
-    labels = np.array([classes.index(picture.label) for picture in pictures], np.intp)
+    positions = {name: place for place, name in enumerate(classes)}
+    labels = np.array([positions[picture.label] for picture in pictures], np.intp)
     judged = np.isfinite(logits[np.arange(len(labels)), labels])
     places = np.flatnonzero(judged)
     if not len(places):
         return ()
-    temperature, rate = estimate_noise(logits[places], labels[places])
-    shares = _shares(logits[places], temperature)
-    own = shares[np.arange(len(places)), labels[places]]
+    temperature, rate = _noise(logits, labels, places)
+    own, suggested = _own_and_best(logits, labels, places, temperature)
     wrong = _wrong(own, max(rate, _LEAST_WRONG), len(classes))
     order = sorted(range(len(places)), key=lambda row: (-wrong[row], pictures[int(places[row])].name))
     listed = [row for row in order[: int(_LARGEST_SHARE * len(places))] if wrong[row] >= _LISTED]
-    suggested = shares.argmax(axis=1)
     return tuple(
         LabelIssue(pictures[places[row]], classes[int(suggested[row])], float(wrong[row]))
         for row in listed
@@ -69,11 +69,19 @@ def expected_true(issues: Sequence[LabelIssue]) -> float:
 
 
 def estimate_noise(logits: Logits, labels: Labels) -> tuple[float, float]:
-    """Return the temperature and the share of wrong labels, 0 to 0.5, that make labels (n,) most probable."""
+    """Return the temperature and the share of wrong labels, 0 to 0.5, that make labels (n,) most probable.
+
+    Of more than 20,000 pictures, every second is looked at, or every third and so on.
+    """
+    return _noise(logits, labels, np.arange(len(labels)))
+
+
+def _noise(logits: Logits, labels: Labels, places: NDArray[np.intp]) -> tuple[float, float]:
+    """Do so for the pictures at some places."""
     from scipy.optimize import minimize
 
-    step = -(-len(labels) // _MOST_ROWS)
-    some, theirs = logits[::step], labels[::step]
+    sampled = places[:: -(-len(places) // _MOST_ROWS)]
+    some, theirs = logits[sampled], labels[sampled]
     rows = np.arange(len(theirs))
 
     def cost(values: NDArray[np.float64]) -> float:
@@ -97,6 +105,18 @@ def _shares(logits: Logits, temperature: float) -> NDArray[np.float64]:
 
     result: NDArray[np.float64] = softmax(logits.astype(np.float64) / temperature, axis=1)
     return result
+
+
+def _own_and_best(
+    logits: Logits, labels: Labels, places: NDArray[np.intp], temperature: float
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return, for the pictures at some places, the probability of the label's class, and the most probable class."""
+    own, best = np.empty(len(places)), np.empty(len(places), np.intp)
+    for start in range(0, len(places), _ROWS):
+        some, rows = places[start : start + _ROWS], slice(start, start + _ROWS)
+        shares = _shares(logits[some], temperature)
+        own[rows], best[rows] = shares[np.arange(len(some)), labels[some]], shares.argmax(axis=1)
+    return own, best
 
 
 def _given(own: NDArray[np.float64], rate: float, classes: int) -> NDArray[np.float64]:
