@@ -7,6 +7,7 @@ from PIL import Image
 from drawn_pictures import drawing, save
 from pawlab.datasets.dataset import Picture
 from pawlab.features import thumbnails as module
+from pawlab.features.store import FeatureStore
 from pawlab.features.thumbnails import thumbnails
 from pawlab.images import gray_thumbnail
 from picture_folders import labelled, write
@@ -47,3 +48,47 @@ def test_nothing_to_look_at(tmp_path: Path) -> None:
     found = thumbnails([])
     assert (found.contents, len(found.pixels), found.value_range) == ([], 0, None)
     assert found.near_duplicates() == ()
+
+
+def test_what_a_stopped_run_has_looked_at_is_there_for_the_next(
+    pictures: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ROWS_PER_WRITE", 2)
+    monkeypatch.setattr(module, "_BATCH", 1)
+    monkeypatch.setenv("PAWLAB_THREADS", "1")
+    looked: list[str] = []
+
+    def until_the_fifth(path: Path, side: int) -> object:
+        looked.append(path.name)
+        if len(looked) == 5:
+            raise KeyboardInterrupt
+        return gray_thumbnail(path, side)
+
+    monkeypatch.setattr(module, "gray_thumbnail", until_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        thumbnails(pictures[:6])
+    found = thumbnails(pictures[:6])
+    expected = [gray_thumbnail(picture.path, 64)[0] for picture in pictures[:6]]
+    assert np.array_equal(found.pixels[np.arange(6)], expected)
+    assert looked.count("0.jpg") + looked.count("1.jpg") == 2
+
+
+def test_a_store_that_vanishes_or_takes_nothing_costs_nothing_but_time(
+    pictures: list[Picture], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = [gray_thumbnail(picture.path, 64)[0] for picture in pictures if picture.name != "broken.jpg"]
+    for said in (True, False):
+        monkeypatch.setattr(FeatureStore, "append", lambda self, rows, said=said: said)
+        found = thumbnails(pictures)
+        assert np.array_equal(found.pixels[np.arange(7)], expected)
+        assert [item.name for item in found.skipped] == ["broken.jpg"]
+        assert found.value_range == (0, 1023)
+
+
+def test_places_are_looked_up_in_any_order(pictures: list[Picture]) -> None:
+    """The store holds them in the order of an earlier run; the deep one is in memory."""
+    thumbnails(pictures[::-1])
+    found = thumbnails(pictures)
+    places = np.array([6, 0, 3, 6, 5])
+    good = [picture for picture in pictures if picture.name != "broken.jpg"]
+    assert np.array_equal(found.pixels[places], [gray_thumbnail(good[place].path, 64)[0] for place in places])
