@@ -15,8 +15,10 @@ Group = Sequence[Picture]  # two or more, in order of their names
 
 def check_duplicates(measurements: Measurements) -> Iterator[Finding]:
     """Find groups of pictures that are the same, by what differs within each group."""
+    kinds: set[Callable[[Measurements], list[Group]]] = {check.groups_of for check in _CHECKS}
+    found = {groups_of: groups_of(measurements) for groups_of in kinds}
     for check in _CHECKS:
-        groups = [group for group in check.groups_of(measurements) if _difference(group) == check.difference]
+        groups = [group for group in found[check.groups_of] if _difference(group) == check.difference]
         if groups:
             number = len(groups) if check.difference else sum(len(group) - 1 for group in groups)
             sentence = f"{counted(number, *check.words)} {check.rest}"
@@ -116,6 +118,8 @@ def _leaders(pairs: Iterable[NearPair]) -> dict[str, str]:
     for pair in pairs:
         kept, joined = (linked.setdefault(content, [content]) for content in (pair.first, pair.second))
         if kept is not joined:
+            if len(kept) < len(joined):  # so that nothing is moved more often than a group can double
+                kept, joined = joined, kept
             kept += joined
             linked.update(dict.fromkeys(joined, kept))
     return {content: group[0] for content, group in linked.items()}

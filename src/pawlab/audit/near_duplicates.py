@@ -21,7 +21,7 @@ cropped by more than about a tenth of a side aren't found.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,9 @@ from pawlab.progress import Advance, Progress, silent
 
 Fingerprints = NDArray[np.float32]
 Cosines = NDArray[np.float32]
-Places = NDArray[np.intp]
+Places = NDArray[np.signedinteger[Any]]
 Block = tuple[Places, Places, Places]  # rows, columns, mirrored columns
-Candidates = NDArray[np.intp]  # (n, 3): first, second, whether mirrored
+Candidates = NDArray[np.int32]  # (n, 3): first, second, whether mirrored
 Found = tuple[int, int, bool, bool]  # first, second, whether mirrored, whether cropped
 
 THUMBNAIL = 64  # pixels each way: enough to distinguish two photos of one scene
@@ -59,7 +59,7 @@ _ALL_PAIRS = 8000  # pictures that are all compared with each other: up to here 
 _NEAREST = 4  # centres a picture
 _MOST_OF_A_CENTRE = 4000  # pictures that are compared with each other: of thousands that look alike, those most alike
 _ROWS = 256  # pictures looked at together
-_PAIRS = 128  # candidates per batch: 50 MB while they are compared
+_PAIRS = 64  # candidates per batch: 25 MB while they are compared
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _candidates(
         advance((done + count) // times - done // times)
         done += count
     pairs, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    once = np.unique((pairs[:, 0] * len(prints) + pairs[:, 1]) * 2 + pairs[:, 2], return_index=True)[1]
+    once = np.unique((pairs[:, 0] * np.int64(len(prints)) + pairs[:, 1]) * 2 + pairs[:, 2], return_index=True)[1]
     return _likeliest(pairs[once], cosines[once])[0], detail.found
 
 
@@ -230,7 +230,7 @@ def _similar(
         cosine = prints[rows] @ (mirrored if flipped else prints)[columns].T
         row, column = np.nonzero(cosine > _LIKELY)
         first, second = rows[row], columns[column]
-        pairs.append(np.stack([first, second, np.full_like(first, flipped)], axis=1)[first < second])
+        pairs.append(np.stack([first, second, np.full_like(first, flipped)], axis=1, dtype=np.int32)[first < second])
         cosines.append(cosine[row, column][first < second])
     found, near = np.concatenate(pairs), np.concatenate(cosines)
     likely = (near > _LIKELY_IF_PLAIN) | detail.of(found[:, :2]).all(axis=1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.audit.near_duplicates import THUMBNAIL, NearPair, find_near_duplicates
+from pawlab.audit.near_duplicates import THUMBNAIL, NearPair, Places, find_near_duplicates
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import PictureError
@@ -41,7 +41,7 @@ class Kept:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, places: NDArray[np.intp]) -> Pixels:
+    def __getitem__(self, places: Places) -> Pixels:
         """Return those at some places, (m,), as uint8 (m, 64, 64)."""
         rows = self.rows[places]
         found, there = np.empty((len(rows), THUMBNAIL, THUMBNAIL), np.uint8), rows >= 0
