@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from drawn_pictures import drawing, jpeg
-from pawlab.audit.alignment import Array, agreement, place_finely, place_roughly, standardised, texture
+from pawlab.audit.alignment import Array, agreement, place_finely, place_roughly, soften, standardised, texture
 from pawlab.images import Pixels, gray_thumbnail
 
 Crop = tuple[float, float, float, float]  # shares cut off left, top, right, below
@@ -92,3 +92,14 @@ def test_texture_is_the_share_of_tiles_with_detail() -> None:
     noise[:, :, :32] += np.random.default_rng(0).integers(0, 100, (1, 64, 32), dtype=np.uint8)
     assert texture(standardised(noise))[0] == pytest.approx(0.5, abs=1 / 8)  # the border's tiles have an edge
     assert texture(standardised(np.full((1, 64, 64), 99, np.uint8)))[0] == 0
+
+
+def test_softening_is_the_average_with_the_neighbours() -> None:
+    random = np.random.default_rng(0)
+    pictures = random.normal(size=(3, 16, 16)).astype(np.float32)
+    expected = pictures.astype(np.float64)
+    for times in (1, 2, 3):
+        edged = np.pad(expected, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        rows = (edged[:, :-2] + 2 * edged[:, 1:-1] + edged[:, 2:]) / 4
+        expected = (rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4
+        np.testing.assert_allclose(soften(pictures, times), expected, atol=1e-5)

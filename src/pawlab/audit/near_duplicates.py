@@ -274,9 +274,10 @@ def _pieces(own: Places, near: Cosines, flipped: Places, flipped_near: Cosines) 
 def _members(prints: Fingerprints, centres: Fingerprints) -> list[Places]:
     """Return for each centre the pictures that it is one of the nearest of, in order."""
     away = -centres.T
-    nearest = [np.argpartition(prints[rows] @ away, _NEAREST, axis=1)[:, :_NEAREST]
-               for rows in _in_rows(np.arange(len(prints)))]  # fmt: skip
-    centre = np.concatenate(nearest).ravel()
+    nearest = np.empty((len(prints), _NEAREST), np.int32)
+    for rows in _in_rows(np.arange(len(prints))):
+        nearest[rows] = np.argpartition(prints[rows] @ away, _NEAREST, axis=1)[:, :_NEAREST]
+    centre = nearest.ravel()
     order = np.argsort(centre, kind="stable")
     return np.split(order // _NEAREST, np.searchsorted(centre[order], np.arange(1, len(centres))))
 
