@@ -23,7 +23,7 @@ PACKAGE = ROOT / "src" / "pawlab"
 LAYERS = (
     "install",
     "errors names progress waiting",
-    "parallel storage",
+    "memory parallel storage",
     "graphs images",
     "files templates",
     "engines",

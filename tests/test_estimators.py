@@ -51,7 +51,7 @@ def features_of(paths: list[str], preprocess: Preprocess) -> NDArray[np.float32]
     """The features that training itself would use."""
     recipe = replace(find_recipe("fast"), preprocess=preprocess)
     graph = FeatureSource().backbone(recipe)
-    return extract_features([labelled(Path(path)) for path in paths], graph, preprocess).features
+    return extract_features([labelled(Path(path)) for path in paths], graph, preprocess).features[:]
 
 
 def test_features_are_those_that_training_uses(shapes: Labelled) -> None:

@@ -15,12 +15,13 @@ scratch noise lies amid photos, so the test needs a pretrained one.
 import numpy as np
 from numpy.typing import NDArray
 
-Features = NDArray[np.float32]
+from pawlab.features.rows import AnyRows, Features, blocks
 
 
-def ood_score(features: Features, centres: Features) -> NDArray[np.float32]:
+def ood_score(features: AnyRows, centres: Features) -> NDArray[np.float32]:
     """Return (n,) float32, 0 to 2, for features (n, d) and centres (k, d) of length 1: what the graph computes."""
-    return np.asarray(1 - (directions(features) @ centres.T).max(axis=1))
+    some = [1 - (directions(features[rows]) @ centres.T).max(axis=1) for rows in blocks(*features.shape)]
+    return np.concatenate(some) if some else np.empty(0, np.float32)
 
 
 def directions(features: Features) -> Features:

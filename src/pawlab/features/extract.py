@@ -9,7 +9,8 @@ from pawlab.backbones.load import BackboneGraph
 from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.engines.local import LOCAL, Engine
 from pawlab.engines.work import ForwardPass
-from pawlab.features.store import Features, FeatureStore, Positions, Row
+from pawlab.features.rows import FeatureRows, Positions, as_rows
+from pawlab.features.store import FeatureStore, Row
 from pawlab.images import PictureInfo, Preprocess, Source
 from pawlab.progress import Progress, silent
 
@@ -18,10 +19,10 @@ _ROWS_PER_WRITE = 64  # what a killed run loses at most
 
 @dataclass(frozen=True)
 class Extracted:
-    """`features`: float32 (n, d), a row for each of `pictures`; `skipped`: those that can't be decoded; `infos`: size
+    """`features`: (n, d), a row for each of `pictures`; `skipped`: those that can't be decoded; `infos`: size
     and format of pictures by SHA-256; `computed`: how many rows weren't in the store."""
 
-    features: Features
+    features: FeatureRows
     pictures: tuple[Picture, ...]
     skipped: tuple[Skipped, ...]
     infos: dict[str, PictureInfo]
@@ -30,10 +31,10 @@ class Extracted:
 
 @dataclass(frozen=True)
 class ByContent:
-    """`features`: float32 (m, d); `rows`: where in it each content is that can be decoded; `failed`: why others can't
+    """`features`: (m, d); `rows`: where in it each content is that can be decoded; `failed`: why others can't
     be; `infos`, `computed`: as above."""
 
-    features: Features
+    features: FeatureRows
     rows: dict[str, int]
     failed: dict[str, str]
     infos: dict[str, PictureInfo]
@@ -50,10 +51,8 @@ def extract_features(
     """Return the backbone's features for each picture, from the store where they are there."""
     found = features_by_content({item.sha256: item.path for item in pictures}, graph, preprocess, progress, engine)
     good = tuple(picture for picture in pictures if picture.sha256 in found.rows)
-    order = [found.rows[picture.sha256] for picture in good]
-    in_order = order == list(range(len(found.features)))
     return Extracted(
-        features=found.features if in_order else found.features[np.array(order, np.int64)],
+        features=found.features.only(np.array([found.rows[picture.sha256] for picture in good], np.int64)),
         pictures=good,
         skipped=tuple(
             Skipped(picture.name, found.failed[picture.sha256])
@@ -84,7 +83,7 @@ def features_by_content(
     kept = rows[rows >= 0]
     features = snapshot.take(kept)
     if unsaved:
-        features = np.concatenate([features, [row for row, _ in unsaved.values()]])
+        features = as_rows(np.concatenate([features[:], [row for row, _ in unsaved.values()]]))
     saved = (content for content, row in zip(contents, rows, strict=True) if row >= 0)
     infos = dict(zip(saved, snapshot.infos(kept), strict=True)) | {key: info for key, (_, info) in unsaved.items()}
     places = {content: place for place, content in enumerate(infos)}

@@ -20,12 +20,11 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from pawlab.features.rows import FeatureRows, Features, Positions
 from pawlab.graphs.runtime import runtime_version
 from pawlab.images import DECODER_VERSION, PictureInfo, Preprocess
 from pawlab.storage import cache_dir, mark_used
 
-Features = NDArray[np.float32]
-Positions = NDArray[np.int64]
 Row = tuple[Features, PictureInfo]  # (d,), and the picture's header
 
 _WAIT_SECONDS = 30.0
@@ -71,12 +70,9 @@ class Snapshot:
                     break
         return found
 
-    def take(self, positions: Positions) -> Features:
-        """Return the rows (n, d) of these records: a view of the mapped file where they lie one behind the other."""
-        rows = self.records["row"][positions]
-        if len(rows) and (np.diff(rows) == 1).all():
-            return self.rows[rows[0] : rows[-1] + 1]
-        return np.asarray(self.rows[rows])
+    def take(self, positions: Positions) -> FeatureRows:
+        """Return the rows (n, d) of these records, unread."""
+        return FeatureRows(self.rows, self.records["row"][positions].astype(np.int64))
 
     def infos(self, positions: Positions) -> list[PictureInfo]:
         """Return size and format of the pictures of these records."""

@@ -1,20 +1,23 @@
 """What training pictures look like to a pretrained network: the centres that `out_of_distribution` measures by.
 
 Centres are up to 256 k-means centres of the training pictures' features scaled to length 1 (spherical k-means, Dhillon
-and Modha 2001), or the pictures themselves where there are no more. The limit keeps a stated share of pictures that the
-centres haven't seen.
+and Modha 2001), or the pictures themselves where there are no more. Of more than 20,000 training pictures so many are
+taken, spread evenly over all. The limit keeps a stated share of pictures that the centres haven't seen.
 """
 
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.evaluation.out_of_distribution import Features, directions, ood_score
+from pawlab.evaluation.out_of_distribution import directions, ood_score
+from pawlab.features.rows import AnyRows, Features, Positions
 
 KEPT_SHARE = 0.995  # of the pictures that the centres haven't seen which count as like the training pictures
 
 _CENTRES = 256  # of 1,280 numbers each: 1.3 MB in the classifier's file
+_MOST_TRAINING = 20_000  # pictures: 78 a centre
 _ROUNDS = 20  # of k-means; it has converged by then, and needn't be perfect
 _ENOUGH = 200  # scores, so that the share of 1 in 200 beyond the limit is more than a guess
 _FOLDS = 5
@@ -22,7 +25,7 @@ _FEW = 100  # pictures: then each is left out alone
 _ROUNDING = 1e-6
 
 
-def fit_centres(train: Features, validation: Features) -> tuple[Features, float]:
+def fit_centres(train: AnyRows, validation: AnyRows) -> tuple[Features, float]:
     """Return centres, float32 (k, d), of training features (n, d), and the `ood_score` above which a picture is unlike.
 
     The centres have length 1, and the limit keeps KEPT_SHARE of validation features (m, d). Where those are few,
@@ -30,7 +33,7 @@ def fit_centres(train: Features, validation: Features) -> tuple[Features, float]
     """
     from threadpoolctl import threadpool_limits
 
-    distinct = _distinct(directions(train))
+    distinct = _distinct(directions(train[_spread(len(train), _MOST_TRAINING)]))
     with threadpool_limits(1):  # sums in one order
         centres = _cluster(distinct)
         scores = ood_score(validation, centres)
@@ -39,9 +42,14 @@ def fit_centres(train: Features, validation: Features) -> tuple[Features, float]
     return centres, float(np.quantile(scores, KEPT_SHARE, method="higher")) + _ROUNDING
 
 
+def _spread(number: int, most: int) -> Positions:
+    """Return places of all, or of `most`, as evenly as can be."""
+    return np.linspace(0, number - 1, min(number, most)).round().astype(np.int64)
+
+
 def _distinct(rows: Features) -> Features:
     """Drop repeated pictures: one would make its copy look known."""
-    return np.stack(list({row.tobytes(): row for row in rows}.values()))
+    return rows[sorted({sha256(row).digest(): place for place, row in reversed(list(enumerate(rows)))}.values())]
 
 
 def _cluster(rows: Features) -> Features:
@@ -50,7 +58,7 @@ def _cluster(rows: Features) -> Features:
 
     if len(rows) <= _CENTRES:
         return rows
-    start = rows[np.linspace(0, len(rows) - 1, _CENTRES).round().astype(int)]
+    start = rows[_spread(len(rows), _CENTRES)]
     found: NDArray[Any] = KMeans(_CENTRES, init=start, n_init=1, max_iter=_ROUNDS).fit(rows).cluster_centers_
     return directions(found.astype(np.float32))
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pawlab.datasets.dataset import Picture
 from pawlab.datasets.groups import Pair, unit_numbers
 from pawlab.evaluation.metrics import Labels, Logits
+from pawlab.features.rows import AnyRows, blocks
 from pawlab.progress import Progress, silent
 from pawlab.trainers.logistic import OUT_OF_FOLD, PRECISE, ROUGH, Rows, Solver
 from pawlab.trainers.probe import (
@@ -60,11 +61,15 @@ class OutOfFold:
         """Return the mean cross-entropy in nats of those that are judged."""
         from scipy.special import log_softmax
 
-        rows = np.flatnonzero(self.judged)
-        if not len(rows):
+        judged = np.flatnonzero(self.judged)
+        if not len(judged):
             return float("inf")
-        likelihood = log_softmax(self.logits[rows].astype(np.float64), axis=1)
-        return float(-likelihood[np.arange(len(rows)), self.labels[rows]].mean())
+        likelihood = np.empty(len(judged))
+        for some in blocks(len(judged), self.logits.shape[1]):
+            rows = judged[some]
+            shares = log_softmax(self.logits[rows].astype(np.float64), axis=1)
+            likelihood[some] = shares[np.arange(len(rows)), self.labels[rows]]
+        return float(-likelihood.mean())
 
 
 @dataclass(frozen=True)
@@ -113,19 +118,25 @@ def folds_of(
 
 
 def cross_validate(
-    features: Matrix,
+    features: AnyRows,
     labels: Labels,
     folds: NDArray[np.int64],
     classes: int,
     balance: Balance = "none",
     progress: Progress = silent,
+    memory: float | None = None,
 ) -> CrossValidated:
     """Choose C, and whether to weight classes, by the loss of out-of-fold predictions, and fit on all.
 
     `features`: (n, d); `labels`: (n,), class positions, each of which occurs; `folds`: (n,), two or more different.
-    Where few of the folds hold 4,000 pictures, those few choose. The same arrays give the same bits.
+    Where few of the folds hold 4,000 pictures, those few choose. The same arrays give the same bits. `memory`: in GB,
+    as in `budget.holds`, whose errors it raises.
     """
-    prepared, names = prepare(features, labels, classes), np.unique(folds)[: _enough_to_choose(folds)]
+    names = np.unique(folds)
+    with progress("Reading features", 1, "times") as advance:
+        prepared = prepare(features, labels, classes, len(names) + 1, memory)
+        advance(1)
+    names = names[: _enough_to_choose(folds)]
     tried = []
     for weighted in _to_try(balance, labels):
         weights = class_weights(labels, classes) if weighted else np.ones(classes)
@@ -141,13 +152,14 @@ def cross_validate(
 
 def cross_validate_at(
     C: float,  # noqa: N803
-    features: Matrix,
+    features: AnyRows,
     labels: Labels,
     folds: NDArray[np.int64],
     classes: int,
 ) -> CrossValidated:
     """Do the same at a C that is known, without weights: in less than half of the time."""
-    found = _at(C, prepare(features, labels, classes), folds, np.ones(classes))
+    prepared = prepare(features, labels, classes, len(np.unique(folds)) + 1)
+    found = _at(C, prepared, folds, np.ones(classes))
     return replace(found, losses={C: found.out_of_fold.loss})
 
 
@@ -194,7 +206,8 @@ class _Folds:
     def held_out(self, solutions: Matrix) -> OutOfFold:
         """Return predictions for the pictures of these folds; the others' logits are minus infinity."""
         own = np.where(np.isin(self._folds, self._names), np.searchsorted(self._names, self._folds), -1)
-        logits = self._solver.held_out(solutions, own) - np.log(self._weights).astype(np.float32)
+        logits = self._solver.held_out(solutions, own)
+        logits -= np.log(self._weights).astype(np.float32)
         return OutOfFold(logits, self._rows.labels, self._folds)
 
 

@@ -21,8 +21,9 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.evaluation.metrics import Labels, Logits, Probabilities
-from pawlab.evaluation.out_of_distribution import Features, ood_score
+from pawlab.evaluation.out_of_distribution import ood_score
 from pawlab.evaluation.selective import choose, curve_of
+from pawlab.features.rows import FeatureRows, as_rows
 from pawlab.graphs.anatomy import find_anatomy
 from pawlab.graphs.edit import FEATURES, add_ood_score, apply_temperature, features_of
 from pawlab.images import Preprocess
@@ -49,8 +50,7 @@ class Finished:
     the training pictures; None without a pretrained network. `predicted`: the calibrated predictions that all this was
     read off, of validation pictures, or out-of-fold ones of training and validation pictures; `logits`: (n, classes),
     theirs before the temperature. `own`: float32 (m, classes), the calibrated predictions of the graph itself for
-    validation pictures. `features`: float32 (n, d), the pretrained network's, of training and validation pictures in
-    this order; None without one.
+    validation pictures.
     """
 
     graph: "ModelProto"
@@ -61,7 +61,6 @@ class Finished:
     predicted: Evaluation
     logits: Logits
     own: Probabilities
-    features: Features | None
 
     @property
     def threshold(self) -> float:
@@ -108,17 +107,18 @@ def finish_model(
     sure = probabilities.max(axis=1) >= (0.0 if promise is None else promise[1].threshold)
     limit: float | None = None
     if features is not None:
-        train, validation = np.split(features, [len(dataset.split("train"))])
+        number = len(dataset.split("train"))
+        train, validation = features.only(slice(number)), features.only(slice(number, None))
         centres, limit = fit_centres(train, validation)
         add_ood_score(graph, centres)
         sure[-len(validation) :] &= ood_score(validation, centres) <= limit
     predicted = Evaluation(dataset.classes, pictures, labels, probabilities, (), sure)
-    return Finished(graph, temperature, curve, promise, limit, predicted, logits, tempered(own, temperature), features)
+    return Finished(graph, temperature, curve, promise, limit, predicted, logits, tempered(own, temperature))
 
 
 def _logits_and_features(
     fitted: Fitted, dataset: Dataset, preprocess: Preprocess, progress: Progress
-) -> tuple[Logits, Features | None]:
+) -> tuple[Logits, FeatureRows | None]:
     """Return the graph's logits for validation pictures, and its features for training and validation pictures."""
     graph, held_out = fitted.graph, dataset.split("validation")
     if fitted.probe_input is not None:
@@ -127,7 +127,7 @@ def _logits_and_features(
         return logits_of_pictures(graph, held_out, preprocess, progress), None
     names, pictures = [FEATURES, find_anatomy(graph).logits], dataset.split("train") + held_out
     features, logits = outputs_of_pictures(graph, names, pictures, preprocess, progress)
-    return per_class(graph, logits[-len(held_out) :]), features
+    return per_class(graph, logits[-len(held_out) :]), as_rows(features)
 
 
 def _require_same(given: Probabilities, expected: Probabilities) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.groups import Pair
 from pawlab.evaluation.history import Epoch
+from pawlab.features.rows import FeatureRows
 from pawlab.features.source import FeatureSource
 from pawlab.images import PictureInfo
 from pawlab.progress import Progress, silent
@@ -30,7 +31,8 @@ class Settings:
     `folder`: the run's working folder, for history, checkpoints and pixels that don't fit in memory. `epochs`: instead
     of the recipe's own number. `weights`: a file with the weights of the recipe's backbone; "random" leaves it
     untrained, for tests of the wiring. `near`: pairs of contents that show the same, which stay in one fold; `folds`:
-    how many; `balance`: whether classes are weighted alike, of a probe.
+    how many; `balance`: whether classes are weighted alike, of a probe; `memory`: what fitting one may take, in GB, as
+    in `budget.holds`.
     """
 
     folder: Path
@@ -41,6 +43,7 @@ class Settings:
     near: Sequence[Pair] = ()
     folds: int = FOLDS
     balance: Balance = "none"
+    memory: float | None = None
     progress: Progress = silent
 
 
@@ -54,9 +57,9 @@ class Fitted:
     for the others of validation, in order. `out_of_fold`: predictions for training and validation pictures, in this
     order, by models fitted without them; None where there was but one model, which hadn't seen validation.
     `cross_validated`: the same by models that were trained anew for each fold, to score the recipe.
-    `seconds`: wall time by stage. `choices`: what was chosen on validation. `features`: float32 (n, d), a frozen
-    network's last for training and validation pictures, in this order; `probe_input`: float32 (m, p), all that a probe
-    sees of validation pictures. None where fitting didn't compute them.
+    `seconds`: wall time by stage. `choices`: what was chosen on validation. `features`: (n, d), a frozen network's last
+    for training and validation pictures, in this order; `probe_input`: (m, p), all that a probe sees of validation
+    pictures; both may be unread. None where fitting didn't compute them.
     """
 
     graph: "ModelProto"
@@ -68,8 +71,8 @@ class Fitted:
     validation: NDArray[np.float32]
     choices: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
-    features: NDArray[np.float32] | None = None
-    probe_input: NDArray[np.float32] | None = None
+    features: FeatureRows | None = None
+    probe_input: FeatureRows | None = None
     infos: Mapping[str, PictureInfo] = field(default_factory=dict, repr=False)
     out_of_fold: OutOfFold | None = None
     cross_validated: OutOfFold | None = None

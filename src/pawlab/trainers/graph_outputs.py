@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pawlab.datasets.dataset import Picture
 from pawlab.evaluation.metrics import Logits
-from pawlab.evaluation.out_of_distribution import Features
+from pawlab.features.rows import AnyRows, blocks
 from pawlab.graphs.anatomy import find_anatomy
 from pawlab.graphs.edit import after, probe_input, with_outputs
 from pawlab.graphs.runtime import open_graph
@@ -45,11 +45,13 @@ def logits_of_pictures(
     return per_class(model, logits)
 
 
-def logits_of_features(model: "ModelProto", features: Features) -> Logits:
+def logits_of_features(model: "ModelProto", features: AnyRows) -> Logits:
     """Return logits (n, classes) for what its probe sees (n, d), each row by itself, as for a single picture."""
     logits = find_anatomy(model).logits
     head = after(model, probe_input(model), features.shape[1], logits)
-    return per_class(model, open_graph(head.SerializeToString(), batch_size=1).run([logits], features)[0])
+    graph = open_graph(head.SerializeToString(), batch_size=1)
+    rows = [graph.run([logits], features[some])[0] for some in blocks(*features.shape)]
+    return per_class(model, np.concatenate(rows))
 
 
 def per_class(model: "ModelProto", logits: Logits) -> Logits:

@@ -14,6 +14,7 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.groups import Pair, unit_numbers
 from pawlab.evaluation.learning_curve import CurvePoint, LearningCurve, curve_point, learning_curve
 from pawlab.evaluation.metrics import Labels, cross_entropy
+from pawlab.features.rows import AnyRows, FeatureRows, as_rows
 from pawlab.features.source import FeatureSource
 from pawlab.progress import Progress, silent
 from pawlab.recipes.recipe import Recipe
@@ -49,7 +50,7 @@ def curve_of(
 
 
 def measure_curve(
-    features: Matrix, labels: Labels, units: Sequence[str], seed: int, progress: Progress = silent
+    features: AnyRows, labels: Labels, units: Sequence[str], seed: int, progress: Progress = silent
 ) -> tuple[CurvePoint, ...]:
     """Return a point for each share of the training pictures, without those that would be as large as the one before.
 
@@ -60,6 +61,7 @@ def measure_curve(
     numbers = range(int(folds.max()) + 1)
     if any(len(np.unique(labels[folds != fold])) < len(np.unique(labels)) for fold in numbers) or len(numbers) < 2:
         return ()
+    rows = as_rows(features)
     orders = [_order(np.flatnonzero(folds != fold), labels, seed + fold) for fold in numbers]
     points: list[CurvePoint] = []
     with progress("Fitting the learning curve", len(SHARES) * len(orders), "folds") as advance:
@@ -67,7 +69,7 @@ def measure_curve(
             tested = []
             for fold, order in enumerate(orders):
                 trained = order[: _size(share, order, labels)]
-                tested.append((len(trained), _test(features, labels, trained, np.flatnonzero(folds == fold))))
+                tested.append((len(trained), _test(rows, labels, trained, np.flatnonzero(folds == fold))))
                 advance(1)
             pictures = round(np.mean([number for number, _ in tested]))
             if not points or pictures > points[-1].pictures:
@@ -76,11 +78,11 @@ def measure_curve(
 
 
 def _test(
-    features: Matrix, labels: Labels, trained: NDArray[np.intp], held_out: NDArray[np.intp]
+    features: FeatureRows, labels: Labels, trained: NDArray[np.intp], held_out: NDArray[np.intp]
 ) -> tuple[Tested, ...]:
     """Fit a probe for each C to some pictures, and test it on others."""
-    probes, true = fit_along_c(features[trained], labels[trained], _C_TRIED), labels[held_out]
-    return tuple(_tested(probe.probabilities(features[held_out]), true) for probe in probes)
+    probes, true = fit_along_c(features.only(trained), labels[trained], _C_TRIED), labels[held_out]
+    return tuple(_tested(probe.probabilities(features.only(held_out)), true) for probe in probes)
 
 
 def _tested(probabilities: Matrix, true: Labels) -> Tested:

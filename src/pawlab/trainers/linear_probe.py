@@ -36,10 +36,12 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     pictures, features = extracted.pictures, extracted.features
     labels = np.array(readable.class_indices(pictures))
     folds = folds_of(pictures, labels, settings.near, settings.folds)
-    found = cross_validate(features, labels, folds, len(dataset.classes), settings.balance, settings.progress)
+    classes, how = len(dataset.classes), (settings.balance, settings.progress, settings.memory)
+    found = cross_validate(features, labels, folds, classes, *how)
     seconds, probe = perf_counter() - features_done, found.probe
     train, validation = (np.array([picture.split == name for picture in pictures]) for name in ("train", "validation"))
-    before = score(probe.probabilities(features[train]), labels[train])
+    held_out = features.only(validation)
+    before = score(probe.probabilities(features.only(train)), labels[train])
     after = score(tempered(found.out_of_fold.logits[validation]), labels[validation])
     fitted = probe.weights.size + probe.bias.size
     return Fitted(
@@ -49,15 +51,15 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
         parameters=Parameters(total=graph.backbone.parameters + fitted, trainable=fitted),
         skipped=extracted.skipped,
         seconds={"features": features_done - started, "fit": perf_counter() - features_done},
-        validation=probe.probabilities(features[validation]),
+        validation=probe.probabilities(held_out),
         choices={
             "C": probe.C,
             "balance": "weights" if found.balanced else "none",
             "folds_that_chose": found.choosing,
             "validation_loss_by_C": {str(C): loss for C, loss in found.losses.items()},
         },
-        features=features[:, : graph.backbone.channels],
-        probe_input=features[validation],
+        features=features.first(graph.backbone.channels),
+        probe_input=held_out,
         infos=extracted.infos,
         out_of_fold=found.out_of_fold,
     )

@@ -17,11 +17,13 @@ Products are of float32; the number of threads changes no bit.
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pawlab.trainers.columns import Columns, Held, Standardised, each_block
 from pawlab.trainers.lbfgs import minimise
 from pawlab.trainers.products import gram, times, workers
 
@@ -29,7 +31,10 @@ Matrix = NDArray[np.float32]
 Exact = NDArray[np.float64]
 Labels = NDArray[np.integer[Any]]
 
+TOGETHER = 1024  # logits a row: problems beyond that go one group after the other, as their steps are looked back on
+_EXACT = 1024  # columns at a time in double precision
 _CELLS = 2**17  # logits at a time: they stay in the cache
+_ROWS = 256  # that one thread predicts at a time
 _LOOKED_AT = 1000  # rows from which the mean curvature is taken
 PRECISE, OUT_OF_FOLD, ROUGH = 1e-9, 1e-7, 1e-6  # nats per row between the loss reached and the smallest
 _JITTER = 1e-6  # of the mean diagonal, so that copies don't make a matrix singular
@@ -37,13 +42,13 @@ _JITTER = 1e-6  # of the mean diagonal, so that copies don't make a matrix singu
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to fit: `columns` float32 (n, columns + 1), the last of them 1; `labels` (n,), class positions.
+    """Rows to fit: `columns` (n, columns + 1), the last of them 1; `labels` (n,), class positions.
 
     `products`: float32, square, of all columns with each other. Where the rows of a Cholesky factor stand for
     those given, `given` are those (n, d) and `factor` is it, float64 (n, n).
     """
 
-    columns: Matrix
+    columns: Columns
     labels: Labels
     classes: int
     products: Matrix
@@ -51,19 +56,28 @@ class Rows:
     factor: Exact | None = None
 
     @staticmethod
-    def of(columns: Matrix, labels: Labels, classes: int) -> "Rows":
-        """Take standardised features with a last column of 1, (n, d + 1), and their labels."""
+    def of(columns: Standardised, labels: Labels, classes: int, held: bool) -> "Rows":
+        """Take features and their labels. `held`: whether to keep the features in memory; no bit depends on it."""
+        with workers() as pool:
+            number, width = columns.shape
+            if number < width:
+                return Rows._of_factor(columns.held(pool).matrix[:, :-1], labels, classes, pool)
+            known = columns.held(pool) if held else columns
+            products = gram((block for _, block in each_block(known, pool)), width, pool)
+            return Rows(known, labels, classes, products)
+
+    @staticmethod
+    def _of_factor(given: Matrix, labels: Labels, classes: int, pool: Executor) -> "Rows":
         from scipy.linalg import cholesky
 
-        given, factor = None, None
-        with workers() as pool:
-            if len(columns) < columns.shape[1]:
-                given = columns[:, :-1]
-                products = gram(given.T.astype(np.float64), pool)
-                _add_to_diagonal(products, _JITTER * max(float(products.diagonal().mean()), 1e-12))
-                factor = cholesky(products, lower=True, check_finite=False)
-                columns = np.hstack([factor.astype(np.float32), columns[:, -1:]])
-            return Rows(columns, labels, classes, gram(columns, pool), given, factor)
+        number, width = given.shape
+        parts = (given[:, start : start + _EXACT].T.astype(np.float64) for start in range(0, width, _EXACT))
+        products = gram(parts, number, pool)
+        _add_to_diagonal(products, _JITTER * max(float(products.diagonal().mean()), 1e-12))
+        factor = cholesky(products.T, lower=True, overwrite_a=True, check_finite=False)
+        columns = np.ones((number, number + 1), np.float32)
+        columns[:, :-1] = factor
+        return Rows(Held(columns), labels, classes, gram([columns], number + 1, pool), given, factor)
 
     def original(self, solution: Matrix) -> tuple[Exact, Exact]:
         """Return coefficients (d, classes) and biases (classes,) of the rows given, by a solution (classes, ...)."""
@@ -95,19 +109,29 @@ class Solver:
         penalty = np.full(width, (2 if self._rows.classes == 2 else 1) / C, np.float32)
         penalty[-1] = 0
         inverse = self._coordinates(penalty, start)
+        enough = precision * self._weights.sum(axis=0, dtype=np.float64)
+        size = max(1, TOGETHER // self._rows.classes)
+        groups = [np.arange(len(start))[first : first + size] for first in range(0, len(start), size)]
         with workers() as pool:
+            return np.concatenate(
+                [self._fit_group(group, start[group], penalty, inverse, enough[group], pool) for group in groups]
+            )
 
-            def cost(steps: Matrix, which: NDArray[np.intp]) -> tuple[Exact, Matrix]:
-                moved = times(steps.reshape(-1, width), inverse.T, pool, "lower")
-                current = start[which] + moved.reshape(len(which), -1, width)
-                losses, slopes = self._losses(current, which, pool)
-                losses += [float((one * one).sum(axis=0) @ penalty) / 2 for one in current]
-                slopes += penalty * current
-                return losses, times(slopes.reshape(-1, width), inverse, pool, "upper").reshape(len(which), -1)
+    def _fit_group(
+        self, group: NDArray[np.intp], start: Matrix, penalty: Matrix, inverse: Matrix, enough: Exact, pool: Executor
+    ) -> Matrix:
+        width = start.shape[2]
 
-            enough = precision * self._weights.sum(axis=0, dtype=np.float64)
-            steps = minimise(cost, np.zeros((len(start), start[0].size), np.float32), enough, pool)
-            return start + times(steps.reshape(-1, width), inverse.T, pool, "lower").reshape(start.shape)
+        def cost(steps: Matrix, which: NDArray[np.intp]) -> tuple[Exact, Matrix]:
+            moved = times(steps.reshape(-1, width), inverse.T, pool, "lower")
+            current = start[which] + moved.reshape(len(which), -1, width)
+            losses, slopes = self._losses(current, group[which], pool)
+            losses += [float((one * one).sum(axis=0) @ penalty) / 2 for one in current]
+            slopes += penalty * current
+            return losses, times(slopes.reshape(-1, width), inverse, pool, "upper").reshape(len(which), -1)
+
+        steps = minimise(cost, np.zeros((len(start), start[0].size), np.float32), enough, pool)
+        return start + times(steps.reshape(-1, width), inverse.T, pool, "lower").reshape(start.shape)
 
     def held_out(self, solutions: Matrix, problem: NDArray[np.intp]) -> Matrix:
         """Return each row's logits by the `problem` (n,) that is named: float32 (n, classes).
@@ -116,12 +140,13 @@ class Solver:
         """
         result = np.full((len(problem), self._rows.classes), -np.inf, np.float32)
 
-        def of_problem(place: int) -> None:
-            rows = problem == place
-            result[rows] = self._rows.columns[rows] @ solutions[place].T + self._offset[place]
+        def predict(place: int, rows: NDArray[np.intp]) -> None:
+            result[rows] = self._rows.columns.take(rows) @ solutions[place].T + self._offset[place]
 
         with workers() as pool:
-            list(pool.map(of_problem, range(len(solutions))))
+            for place in range(len(solutions)):
+                rows = np.flatnonzero(problem == place)
+                list(pool.map(partial(predict, place), np.split(rows, range(_ROWS, len(rows), _ROWS))))
         return result
 
     def _coordinates(self, penalty: Matrix, solutions: Matrix) -> Matrix:
@@ -138,24 +163,42 @@ class Solver:
     def _mean_curvature(self, solutions: Matrix) -> float:
         from scipy.special import softmax
 
-        some = self._rows.columns[:: max(1, len(self._rows.columns) // _LOOKED_AT)]
-        shares = softmax((some @ solutions.transpose(0, 2, 1)) + self._offset[:, np.newaxis], axis=2)
+        some = self._rows.columns.take(slice(None, None, max(1, len(self._weights) // _LOOKED_AT)))
+        with workers():
+            logits = some @ solutions.transpose(0, 2, 1)
+        shares = softmax(logits + self._offset[:, np.newaxis], axis=2)
         return max(float((shares * (1 - shares)).mean()), 1e-4)
 
     def _losses(self, solutions: Matrix, which: NDArray[np.intp], pool: Executor) -> tuple[Exact, Matrix]:
         """Return the cross-entropy (some,) of the problems in `which`, and its slopes, like the solutions."""
-        number, (problems, classes, width) = len(self._weights), solutions.shape
-        joined = solutions.reshape(-1, width)
-        residuals = np.empty((number, len(joined)), np.float32)
+        joined = solutions.reshape(-1, solutions.shape[2])
+        losses, slopes = [], np.zeros_like(joined)
+        for rows, block in each_block(self._rows.columns, pool):
+            residuals = np.empty((len(block), len(joined)), np.float32)
+            losses += self._residuals(joined, which, rows, block, residuals, pool)
+            slopes += times(residuals.T, block, pool)
+        return np.sum(losses, axis=0), slopes.reshape(solutions.shape)
+
+    def _residuals(
+        self,
+        joined: Matrix,
+        which: NDArray[np.intp],
+        rows: slice,
+        block: Matrix,
+        residuals: Matrix,
+        pool: Executor,
+    ) -> list[Exact]:
+        """Put the slopes of a block's logits (rows, problems x classes) into `residuals`; return losses (some,)."""
         size = max(64, min(1024, _CELLS // len(joined)))
+        weights, labels = self._weights[rows], self._rows.labels[rows]
 
-        def of_rows(start: int) -> Exact:
-            rows = slice(start, start + size)
-            logits = np.matmul(self._rows.columns[rows], joined.T, out=residuals[rows]).reshape(-1, problems, classes)
-            return _cross_entropy(logits, self._weights[rows][:, which], self._rows.labels[rows], self._offset[which])
+        def piece(start: int) -> Exact:
+            part = slice(start, start + size)
+            logits = np.matmul(block[part], joined.T, out=residuals[part])
+            by_problem = logits.reshape(len(logits), len(which), -1)
+            return _cross_entropy(by_problem, weights[part][:, which], labels[part], self._offset[which])
 
-        losses = np.sum(list(pool.map(of_rows, range(0, number, size))), axis=0)
-        return losses, times(residuals.T, self._rows.columns, pool).reshape(solutions.shape)
+        return list(pool.map(piece, range(0, len(block), size)))
 
 
 def _cross_entropy(logits: Matrix, weights: Matrix, labels: Labels, offset: Matrix) -> Exact:

@@ -17,14 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.evaluation.metrics import Labels
+from pawlab.features.rows import AnyRows, blocks
+from pawlab.trainers.budget import holds
+from pawlab.trainers.columns import Standardised
 from pawlab.trainers.logistic import PRECISE, Rows, Solver
+from pawlab.trainers.products import workers
 
 Matrix = NDArray[np.float32]
 Balance = Literal["auto", "none", "weights"]
 
 C_GRID = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 _PRIOR_PICTURES = 10
-_BLOCK = 512  # rows or columns at a time, so that little is held in double precision
+_PIECE = 256  # rows at a time in double precision
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,12 @@ class LinearProbe:
         """Return (n, classes) for features (n, d), in their precision."""
         return np.asarray(features @ self.weights + self.bias)
 
-    def probabilities(self, features: Matrix) -> Matrix:
+    def probabilities(self, features: AnyRows) -> Matrix:
         """Return (n, classes) float32 for features (n, d): what the graph computes."""
         from scipy.special import softmax
 
-        result: Matrix = softmax(self.logits(features), axis=1)
-        return result
+        some = [softmax(self.logits(features[rows]), axis=1) for rows in blocks(*features.shape)]
+        return np.concatenate(some) if some else np.empty((0, len(self.bias)), np.float32)
 
 
 class Prepared(NamedTuple):
@@ -58,17 +62,20 @@ class Prepared(NamedTuple):
     deviation: NDArray[np.float64]
 
 
-def prepare(features: Matrix, labels: Labels, classes: int) -> Prepared:
-    """Standardise features (n, d) with labels (n,), class positions."""
-    mean, deviation = mean_and_deviation(features)
-    columns = np.ones((len(features), features.shape[1] + 1), np.float32)
-    for start in range(0, len(features), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        columns[rows, :-1] = (features[rows] - mean) / deviation
-    return Prepared(Rows.of(columns, labels, classes), mean, deviation)
+def prepare(
+    features: AnyRows, labels: Labels, classes: int, problems: int = 1, memory: float | None = None
+) -> Prepared:
+    """Standardise features (n, d) with labels (n,), class positions, for so many problems at once.
+
+    `memory`: as in `budget.holds`, whose errors it raises.
+    """
+    pictures, width = features.shape
+    held = holds(memory, pictures, width, problems, classes)
+    mean, deviation = (values.astype(np.float32).astype(np.float64) for values in mean_and_deviation(features))
+    return Prepared(Rows.of(Standardised(features, mean, deviation), labels, classes, held), mean, deviation)
 
 
-def fit_probe(features: Matrix, labels: Labels, C: float, balanced: bool = False) -> LinearProbe:  # noqa: N803
+def fit_probe(features: AnyRows, labels: Labels, C: float, balanced: bool = False) -> LinearProbe:  # noqa: N803
     """Fit logistic regression on features (n, d), standardised. The same arrays give the same bits.
 
     Labels (n,) are of two classes or more, class positions from 0 without gaps. `balanced`: weight every class alike,
@@ -78,7 +85,7 @@ def fit_probe(features: Matrix, labels: Labels, C: float, balanced: bool = False
 
 
 def fit_along_c(
-    features: Matrix, labels: Labels, values: Sequence[float], balanced: bool = False
+    features: AnyRows, labels: Labels, values: Sequence[float], balanced: bool = False
 ) -> tuple[LinearProbe, ...]:
     """Do the same for several values of C, each from where the one before ended."""
     prepared = prepare(features, labels, int(labels.max()) + 1)
@@ -110,7 +117,7 @@ def class_weights(labels: Labels, classes: int) -> NDArray[np.float64]:
     return len(labels) / (classes * np.bincount(labels, minlength=classes))
 
 
-def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_and_deviation(features: AnyRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what to subtract from features (n, d) and what to divide them by, each float64 (d,).
 
     The deviation comes from a variance shrunk towards the mean of all features' variances, v, as though ten more
@@ -119,10 +126,30 @@ def mean_and_deviation(features: NDArray[np.floating[Any]]) -> tuple[NDArray[np.
     of cats and dogs, three per class to train on, 68% were classified correctly, with it 93%. From a hundred pictures
     on it makes no difference.
     """
-    blocks = [features[:, start : start + _BLOCK] for start in range(0, features.shape[1], _BLOCK)]
-    mean = np.concatenate([block.mean(axis=0, dtype=np.float64) for block in blocks])
-    variance = np.concatenate([block.var(axis=0, dtype=np.float64) for block in blocks])
+    mean, variance = _moments(features)
     shrunk = (len(features) * variance + _PRIOR_PICTURES * variance.mean()) / (len(features) + _PRIOR_PICTURES)
     deviation = np.sqrt(shrunk)
     deviation[deviation < 1e-6] = 1.0  # where nothing varies at all, leave it where it is
     return mean, deviation
+
+
+def _moments(features: AnyRows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance, of each piece and then put together (Chan, Golub and LeVeque 1979): read once."""
+
+    def of_piece(rows: slice) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
+        some = features[rows].astype(np.float64)
+        mean = some.mean(axis=0)
+        some -= mean
+        return len(some), mean, np.einsum("ij,ij->j", some, some)
+
+    seen, mean, squares = 0, np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    with workers() as pool:
+        for rows in blocks(*features.shape):
+            starts = range(rows.start, rows.stop, _PIECE)
+            pieces = (slice(start, min(start + _PIECE, rows.stop)) for start in starts)
+            for number, own, spread in pool.map(of_piece, pieces):
+                seen += number
+                away = own - mean
+                mean += away * (number / seen)
+                squares += spread + away**2 * (number * (seen - number) / seen)
+    return mean, squares / len(features)

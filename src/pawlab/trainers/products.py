@@ -4,9 +4,10 @@ Each piece of a result, of a fixed number of columns, is one thread's work and t
 them: SciPy's products hold Python's lock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import combinations_with_replacement
 from typing import Any, Literal
 
@@ -43,14 +44,23 @@ def times(
     return result
 
 
-def gram(columns: NDArray[Any], pool: Executor) -> NDArray[Any]:
-    """Return the products (d, d) of all columns of (n, d) with each other, in their precision."""
-    result = np.empty((columns.shape[1],) * 2, columns.dtype)
+def gram(blocks: Iterable[NDArray[Any]], width: int, pool: Executor) -> NDArray[Any]:
+    """Return the products (width, width) of all columns with each other, in their precision.
 
-    def piece(pair: tuple[int, int]) -> None:
+    `blocks`: the rows (n, width), some at a time, one or more; each adds to the sum in its turn.
+    """
+    pairs = list(combinations_with_replacement(range(0, width, 2 * _PIECE), 2))
+    result: NDArray[Any] = np.zeros(0)
+    for block in blocks:
+        if not result.size:
+            result = np.zeros((width, width), block.dtype)
+        list(pool.map(partial(_add_products, result, block), pairs))
+    for pair in pairs:
         one, other = (slice(start, start + 2 * _PIECE) for start in pair)
-        result[one, other] = columns[:, one].T @ columns[:, other]
         result[other, one] = result[one, other].T
-
-    list(pool.map(piece, combinations_with_replacement(range(0, len(result), 2 * _PIECE), 2)))
     return result
+
+
+def _add_products(result: NDArray[Any], block: NDArray[Any], pair: tuple[int, int]) -> None:
+    one, other = (slice(start, start + 2 * _PIECE) for start in pair)
+    result[one, other] += block[:, one].T @ block[:, other]

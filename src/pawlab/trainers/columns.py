@@ -1,0 +1,101 @@
+"""What logistic regression is fitted to: columns float32 (n, d + 1), the last of them 1, in memory or made as wanted.
+
+Standardised features are the same bits either way: a block at a time is made of them where they lie, or each was kept.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawlab.features.rows import AnyRows, as_rows, blocks
+
+Matrix = NDArray[np.float32]
+
+_PIECE = 256  # rows that one thread makes at a time
+
+
+class Columns(Protocol):
+    """Rows (n, d + 1), which may be asked for."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return n and d + 1."""
+        ...
+
+    def take(self, places: Any) -> Matrix:
+        """Return the rows of a slice or of places."""
+        ...
+
+    def block(self, rows: slice, pool: Executor) -> Matrix:
+        """Return rows one behind the other, made by several threads."""
+        ...
+
+
+@dataclass(frozen=True)
+class Held:
+    """Columns in memory."""
+
+    matrix: Matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return n and d + 1."""
+        return self.matrix.shape[0], self.matrix.shape[1]
+
+    def take(self, places: Any) -> Matrix:
+        """Return these rows: a view, of a slice."""
+        return np.asarray(self.matrix[places])
+
+    def block(self, rows: slice, _pool: Executor) -> Matrix:
+        """Return a view of these rows."""
+        return self.matrix[rows]
+
+
+class Standardised:
+    """Features (n, d) less `mean` (d,), divided by `deviation` (d,), in float32; made whenever they are asked for."""
+
+    def __init__(self, features: AnyRows, mean: NDArray[Any], deviation: NDArray[Any]) -> None:
+        self._features = as_rows(features)
+        self._mean, self._deviation = mean.astype(np.float32), deviation.astype(np.float32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Return n and d + 1."""
+        return self._features.shape[0], self._features.shape[1] + 1
+
+    def take(self, places: Any) -> Matrix:
+        """Return these rows, made anew."""
+        given = self._features[places]
+        result = np.empty((len(given), self.shape[1]), np.float32)
+        self._make(given, result)
+        return result
+
+    def block(self, rows: slice, pool: Executor) -> Matrix:
+        """Return these rows, made anew by several threads."""
+        result = np.empty((rows.stop - rows.start, self.shape[1]), np.float32)
+
+        def piece(start: int) -> None:
+            part = result[start : start + _PIECE]
+            self._make(self._features[rows.start + start : rows.start + start + len(part)], part)
+
+        list(pool.map(piece, range(0, len(result), _PIECE)))
+        return result
+
+    def held(self, pool: Executor) -> Held:
+        """Return all rows, in memory."""
+        return Held(self.block(slice(0, self.shape[0]), pool))
+
+    def _make(self, given: Matrix, result: Matrix) -> None:
+        np.subtract(given, self._mean, out=result[:, :-1])
+        result[:, :-1] /= self._deviation
+        result[:, -1] = 1
+
+
+def each_block(columns: Columns, pool: Executor) -> Iterator[tuple[slice, Matrix]]:
+    """Yield all rows in blocks that only their number and width decide, in order, each with where it is."""
+    for rows in blocks(*columns.shape):
+        yield rows, columns.block(rows, pool)
