@@ -87,6 +87,7 @@ def train(
     engine: EngineName = "local",
     address: str | None = None,
     device: DeviceName = "cpu",
+    memory: float | None = None,
     **reading: Unpack[DataKeywords],
 ) -> Run:
     """Turn pictures into a tested classifier, and return the run whose folder holds all of it.
@@ -102,8 +103,8 @@ def train(
     out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have five in any case. `set`: numbers of
     the recipe to change, as in {"learning_rate": 1e-3}; see `recipes.settings`. `report`: whether to make plots and
     report.html; `tensorboard`: whether to log for it, of recipes with epochs. `fit`: former name of `resize_mode`.
-    `engine`, `address`, `device`: what computes, as in `EngineOptions`.
-    `reading`: the fields of `DataOptions`, on how the data is read and split.
+    `engine`, `address`, `device`: as in `EngineOptions`. `memory`: what fitting a probe may take, in GB; a quarter of
+    the machine's where None. `reading`: the fields of `DataOptions`, on how the data is read and split.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
@@ -114,9 +115,11 @@ def train(
     automatic = _is_automatic(chosen, backbone, weights, minutes)
     if backbone is not None and not automatic:
         chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
-    request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
-    more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "set": settings}
-    request = replace(request, options=DataOptions(**reading), engines=EngineOptions(engine, address, device), **more)
+    more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "memory": memory}
+    more |= {"set": settings, "options": DataOptions(**reading), "engines": EngineOptions(engine, address, device)}
+    request = replace(
+        Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone), **more
+    )
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
     _require_folds(chosen, cv)
     place, address = _writable(out, overwrite)

@@ -99,6 +99,9 @@ def train(
         Literal["auto", "none", "weights"], typer.Option(help="Whether a probe weighs all classes alike.")
     ] = "auto",
     cv: Annotated[int | None, _option("Cross-validate the recipe with so many folds.", "5 for probes", min=2)] = None,
+    memory: Annotated[
+        float | None, _option("What fitting a probe may take, in GB.", "a quarter of the machine's")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(

@@ -18,7 +18,7 @@ from pawlab.datasets.groups import Pair
 from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.engines.options import ON_CORES, EngineOptions
-from pawlab.errors import DataError, OutputError
+from pawlab.errors import DataError, OutputError, PawlabError
 from pawlab.features.source import FeatureSource
 from pawlab.files.addresses import LEFT_OUT, is_address, redacted
 from pawlab.images import ResizeMode
@@ -56,6 +56,7 @@ class Request:
     sure_at: float | None = None
     balance: Balance = "auto"
     cv: int | None = None
+    memory: float | None = None
     options: DataOptions = DEFAULT
     set: dict[str, Any] = field(default_factory=dict)  # of the recipe; `own_recipe` has them already
     own_recipe: dict[str, Any] | None = None  # in full, where it isn't a built-in one
@@ -64,12 +65,14 @@ class Request:
     directory: str = ""  # the working folder, from which relative paths count
 
     def __post_init__(self) -> None:
-        """Raise ValueError for numbers that no run can have."""
+        """Raise ValueError for numbers that no run can have, PawlabError for no memory."""
         _require_whole("seed", self.seed, 0)
         if self.epochs is not None:
             _require_whole("epochs", self.epochs, 1)
         if self.cv is not None:
             _require_whole("cv", self.cv, 2)
+        if self.memory is not None and not 0 < self.memory < 1e6:
+            raise PawlabError(f"--memory is {self.memory}; it must be more than 0, in GB.")
         if self.sure_at is not None and not 0 < self.sure_at < 1:
             raise ValueError(f"sure_at is {self.sure_at!r}; it must be a share above 0 and below 1, as in 0.95")
 
@@ -250,6 +253,7 @@ class Context:
             near=self.near,
             folds=request.cv or FOLDS,
             balance=request.balance,
+            memory=request.memory,
             progress=self.progress,
         )
 

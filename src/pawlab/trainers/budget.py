@@ -18,9 +18,15 @@ _VECTORS = 30  # as long as all coefficients together, at most: the steps looked
 def holds(memory: float | None, pictures: int, width: int, problems: int, classes: int) -> bool:
     """Return whether standardised features (pictures, width) fit in memory beside what fitting `problems` takes.
 
-    `memory`: in GB; None stands for a quarter of the machine's, or the least that it takes. Raises PawlabError where
-    less than that is given.
+    `memory`: in GB; None stands for a quarter of the machine's. Raises what `require_enough` raises.
     """
+    least = require_enough(memory, pictures, width, problems, classes)
+    allowed = memory_there() / _SHARE if memory is None else memory * _GB
+    return least + 4 * pictures * (width + 1) <= allowed
+
+
+def require_enough(memory: float | None, pictures: int, width: int, problems: int, classes: int) -> int:
+    """Return the bytes that fitting takes at least. Raises PawlabError where less is given; None stands for enough."""
     least = needed(pictures, width, problems, classes)
     if memory is not None and memory * _GB < least:
         enough = ceil(least / _GB * 100) / 100
@@ -28,8 +34,7 @@ def holds(memory: float | None, pictures: int, width: int, problems: int, classe
             f"--memory {memory:g} is too little: a probe on {width} features of {pictures} pictures in {classes} "
             f"classes takes {enough:g} GB. Give --memory {enough:g} or more, or leave it out."
         )
-    allowed = memory_there() / _SHARE if memory is None else memory * _GB
-    return least + 4 * pictures * (width + 1) <= allowed
+    return least
 
 
 def needed(pictures: int, width: int, problems: int, classes: int) -> int:

@@ -5,6 +5,7 @@ ships is fitted on both. The test set plays no part.
 """
 
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -17,18 +18,20 @@ from pawlab.features.source import FeatureSource
 from pawlab.graphs.edit import add_linear_classifier
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
-from pawlab.trainers.cross_validation import cross_validate, folds_of
+from pawlab.trainers.budget import require_enough
+from pawlab.trainers.cross_validation import CrossValidated, cross_validate, folds_of
 from pawlab.trainers.fitted import Fitted, Settings
 
 
 def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Settings) -> Fitted:
     """Fit a probe on the features of the recipe's frozen backbone: a `Trainer`. Test pictures aren't touched.
 
-    Raises WeightsError where the backbone's weights can't be had, DataError where too few pictures can be decoded.
+    Raises WeightsError for its weights, DataError for too few readable pictures, and what `require_enough` raises.
     """
-    started = perf_counter()
-    graph = source.backbone(recipe, settings.weights)
-    extracted = source.features(dataset.split("train") + dataset.split("validation"), graph, recipe.preprocess)
+    started, classes = perf_counter(), len(dataset.classes)
+    graph, pictures = source.backbone(recipe, settings.weights), dataset.split("train") + dataset.split("validation")
+    require_enough(settings.memory, len(pictures), graph.width, settings.folds + 1, classes)
+    extracted = source.features(pictures, graph, recipe.preprocess)
     readable = dataset.without(extracted.skipped)
     require_trainable(readable)
     features_done = perf_counter()
@@ -36,8 +39,7 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     pictures, features = extracted.pictures, extracted.features
     labels = np.array(readable.class_indices(pictures))
     folds = folds_of(pictures, labels, settings.near, settings.folds)
-    classes, how = len(dataset.classes), (settings.balance, settings.progress, settings.memory)
-    found = cross_validate(features, labels, folds, classes, *how)
+    found = cross_validate(features, labels, folds, classes, settings.balance, settings.progress, settings.memory)
     seconds, probe = perf_counter() - features_done, found.probe
     train, validation = (np.array([picture.split == name for picture in pictures]) for name in ("train", "validation"))
     held_out = features.only(validation)
@@ -52,14 +54,18 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
         skipped=extracted.skipped,
         seconds={"features": features_done - started, "fit": perf_counter() - features_done},
         validation=probe.probabilities(held_out),
-        choices={
-            "C": probe.C,
-            "balance": "weights" if found.balanced else "none",
-            "folds_that_chose": found.choosing,
-            "validation_loss_by_C": {str(C): loss for C, loss in found.losses.items()},
-        },
+        choices=_choices(found),
         features=features.first(graph.backbone.channels),
         probe_input=held_out,
         infos=extracted.infos,
         out_of_fold=found.out_of_fold,
     )
+
+
+def _choices(found: CrossValidated) -> dict[str, Any]:
+    return {
+        "C": found.probe.C,
+        "balance": "weights" if found.balanced else "none",
+        "folds_that_chose": found.choosing,
+        "validation_loss_by_C": {str(C): loss for C, loss in found.losses.items()},
+    }
