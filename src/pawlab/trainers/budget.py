@@ -42,7 +42,7 @@ def needed(pictures: int, width: int, problems: int, classes: int) -> int:
     columns = width + 1
     together = classes * min(problems, max(1, TOGETHER // classes))
     block = min(pictures, max(1, BLOCK // columns))
-    squares = 28 * pictures**2 + 4 * pictures * columns if pictures < columns else 8 * columns**2
+    squares = 25 * pictures**2 + 4 * pictures * columns if pictures < columns else 8 * columns**2
     steps = 4 * columns * (_VECTORS * together + 12 * problems * classes)
     blocks = 4 * block * (2 * columns + together)
     return squares + steps + blocks + 4 * pictures * (4 * problems + 4 * classes)

@@ -30,8 +30,11 @@ class Columns(Protocol):
         """Return the rows of a slice or of places."""
         ...
 
-    def block(self, rows: slice, pool: Executor) -> Matrix:
-        """Return rows one behind the other, made by several threads."""
+    def blocks(self, pool: Executor) -> Iterator[tuple[slice, Matrix]]:
+        """Yield all rows in blocks that only their number and width decide, in order, each with where it is.
+
+        A block is good until the next one.
+        """
         ...
 
 
@@ -50,9 +53,10 @@ class Held:
         """Return these rows: a view, of a slice."""
         return np.asarray(self.matrix[places])
 
-    def block(self, rows: slice, _pool: Executor) -> Matrix:
-        """Return a view of these rows."""
-        return self.matrix[rows]
+    def blocks(self, _pool: Executor) -> Iterator[tuple[slice, Matrix]]:
+        """Yield views of the rows."""
+        for rows in blocks(*self.shape):
+            yield rows, self.matrix[rows]
 
 
 class Standardised:
@@ -74,28 +78,27 @@ class Standardised:
         self._make(given, result)
         return result
 
-    def block(self, rows: slice, pool: Executor) -> Matrix:
-        """Return these rows, made anew by several threads."""
-        result = np.empty((rows.stop - rows.start, self.shape[1]), np.float32)
-
-        def piece(start: int) -> None:
-            part = result[start : start + _PIECE]
-            self._make(self._features[rows.start + start : rows.start + start + len(part)], part)
-
-        list(pool.map(piece, range(0, len(result), _PIECE)))
-        return result
+    def blocks(self, pool: Executor) -> Iterator[tuple[slice, Matrix]]:
+        """Yield the rows, made anew by several threads in one and the same place: new memory takes longer than that."""
+        place = np.empty((0, 0), np.float32)
+        for rows in blocks(*self.shape):
+            if not place.size:
+                place = np.empty((rows.stop, self.shape[1]), np.float32)
+            yield rows, self._fill(place[: rows.stop - rows.start], rows.start, pool)
 
     def held(self, pool: Executor) -> Held:
         """Return all rows, in memory."""
-        return Held(self.block(slice(0, self.shape[0]), pool))
+        return Held(self._fill(np.empty(self.shape, np.float32), 0, pool))
+
+    def _fill(self, result: Matrix, first: int, pool: Executor) -> Matrix:
+        def piece(start: int) -> None:
+            part = result[start : start + _PIECE]
+            self._make(self._features[first + start : first + start + len(part)], part)
+
+        list(pool.map(piece, range(0, len(result), _PIECE)))
+        return result
 
     def _make(self, given: Matrix, result: Matrix) -> None:
         np.subtract(given, self._mean, out=result[:, :-1])
         result[:, :-1] /= self._deviation
         result[:, -1] = 1
-
-
-def each_block(columns: Columns, pool: Executor) -> Iterator[tuple[slice, Matrix]]:
-    """Yield all rows in blocks that only their number and width decide, in order, each with where it is."""
-    for rows in blocks(*columns.shape):
-        yield rows, columns.block(rows, pool)

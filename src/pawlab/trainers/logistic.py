@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.trainers.columns import Columns, Held, Standardised, each_block
+from pawlab.trainers.columns import Columns, Held, Standardised
 from pawlab.trainers.lbfgs import minimise
 from pawlab.trainers.products import gram, times, workers
 
@@ -63,7 +63,7 @@ class Rows:
             if number < width:
                 return Rows._of_factor(columns.held(pool).matrix[:, :-1], labels, classes, pool)
             known = columns.held(pool) if held else columns
-            products = gram((block for _, block in each_block(known, pool)), width, pool)
+            products = gram((block for _, block in known.blocks(pool)), width, pool)
             return Rows(known, labels, classes, products)
 
     @staticmethod
@@ -173,7 +173,7 @@ class Solver:
         """Return the cross-entropy (some,) of the problems in `which`, and its slopes, like the solutions."""
         joined = solutions.reshape(-1, solutions.shape[2])
         losses, slopes = [], np.zeros_like(joined)
-        for rows, block in each_block(self._rows.columns, pool):
+        for rows, block in self._rows.columns.blocks(pool):
             residuals = np.empty((len(block), len(joined)), np.float32)
             losses += self._residuals(joined, which, rows, block, residuals, pool)
             slopes += times(residuals.T, block, pool)
