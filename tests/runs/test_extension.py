@@ -28,7 +28,7 @@ def more(learnable_folder: Path, tmp_path: Path) -> Path:
 
 
 def test_old_pictures_stay_in_their_splits(learnable_folder: Path, more: Path, tmp_path: Path) -> None:
-    old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False)
+    old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False, memory=1.5)
     new = pawlab.extend(old, more, tmp_path / "new", report=False)
     before, after = read_split(old.folder), read_split(new.folder)
     assert before.items() <= after.items()
@@ -42,6 +42,7 @@ def test_old_pictures_stay_in_their_splits(learnable_folder: Path, more: Path, t
     assert changed["after"] >= 0.8
     third = pawlab.extend(new.folder, more, tmp_path / "third", report=False)  # an extended run can be extended
     assert read_split(third.folder) == after
+    assert [run.record["request"]["memory"] for run in (old, new, third)] == [1.5] * 3
 
 
 def test_names_of_what_is_added_begin_with_its_own() -> None:

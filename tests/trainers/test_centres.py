@@ -3,6 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pawlab.evaluation.out_of_distribution import ood_score
+from pawlab.trainers import centres as centres_module
 from pawlab.trainers.centres import fit_centres
 
 Features = NDArray[np.float32]
@@ -68,6 +69,15 @@ def test_many_pictures_become_few_centres_of_length_one() -> None:
     assert centres.shape == (256, WIDTH)
     assert centres.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(centres, axis=1), 1, atol=1e-5)
+
+
+def test_of_very_many_pictures_some_are_taken_spread_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, validation = pictures(0, 2001), pictures(1, 300)
+    expected = fit_centres(train[::2], validation)
+    monkeypatch.setattr(centres_module, "_MOST_TRAINING", 1001)
+    found = fit_centres(train, validation)
+    np.testing.assert_array_equal(found[0], expected[0])
+    assert found[1] == expected[1]
 
 
 @pytest.mark.parametrize("number", [1, 2])
