@@ -79,12 +79,14 @@ def test_moments_of_blocks_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_what_is_not_held_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    features, _, _ = made(20_000)
+    features = np.random.default_rng(0).standard_normal((10_000, 200), np.float32)
+    labels, folds = np.arange(10_000) % 2, np.arange(10_000) % 5
     monkeypatch.setattr(rows, "BLOCK", 2**15)
     peaks = []
     for held in (True, False):
+        monkeypatch.setattr(probe, "holds", lambda *_, held=held: held)
         tracemalloc.start()
-        fitted(features, held, monkeypatch)
+        cross_validate(features, labels, folds, 2)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[0] - peaks[1] > 0.8 * features.nbytes
@@ -121,7 +123,7 @@ def test_features_are_held_where_they_fit_in_a_quarter_of_the_memory(monkeypatch
         (4 * both, True),
         (4 * both - 4, False),
         (1, False),
-    ):  # however little there is, it is tried
+    ):  # with however little, it is tried
         monkeypatch.setattr(budget, "memory_there", lambda there=there: there)
         assert holds(None, *size) == expected
     assert holds(both / 1e9, *size)
