@@ -74,6 +74,25 @@ def test_train_json_is_one_document_and_nothing_else(pawlab: Any, learnable_fold
     assert document["test"]["accuracy"] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("0", "--memory is 0; it must be more than 0, in GB."),
+        (
+            "0.001",
+            "--memory 0.001 is too little: a probe on 3824 features of 54 pictures in 2 classes takes 0.02 GB. "
+            "Give --memory 0.02 or more, or leave it out.",
+        ),
+    ],
+)
+def test_too_little_memory_is_one_line(
+    given: str, sentence: str, pawlab: Any, learnable_folder: Path, tmp_path: Path
+) -> None:
+    code, _, err = pawlab("train", learnable_folder, "--out", tmp_path / "run", "--memory", given)
+    assert (code, err.splitlines()[-1]) == (2, f"pawlab: {sentence}")
+    assert not (tmp_path / "run").exists()
+
+
 def test_predict_prints_a_line_a_picture(pawlab: Any, run: Run, warm: Path) -> None:
     code, out, _ = pawlab("predict", run.folder, warm)
     assert code == 0

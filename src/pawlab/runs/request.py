@@ -72,7 +72,7 @@ class Request:
         if self.cv is not None:
             _require_whole("cv", self.cv, 2)
         if self.memory is not None and not 0 < self.memory < 1e6:
-            raise PawlabError(f"--memory is {self.memory}; it must be more than 0, in GB.")
+            raise PawlabError(f"--memory is {self.memory:g}; it must be more than 0, in GB.")
         if self.sure_at is not None and not 0 < self.sure_at < 1:
             raise ValueError(f"sure_at is {self.sure_at!r}; it must be a share above 0 and below 1, as in 0.95")
 
