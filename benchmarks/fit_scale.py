@@ -4,8 +4,9 @@
 
 The features, most of whose variance lies in 64 directions, are written to a file below the folder, which is removed
 afterwards. `--shuffled`: they lie there in another order than the pictures'. A tenth as many pictures, 10,000 at most,
-are kept out and scored. Prints one JSON document: seconds and CPU seconds by step, the largest RssAnon (memory but for mapped files) in
-bytes, also of the process before the fit, the C chosen, by how many pictures, and the accuracy on what was kept out.
+are kept out and scored. Prints one JSON document: seconds and CPU seconds by step, the largest RssAnon (memory but for
+mapped files) in bytes, also of the process before the fit, the C chosen, by how many pictures, and the accuracy on what
+was kept out.
 """
 
 import argparse
