@@ -133,9 +133,7 @@ def cross_validate(
     as in `budget.holds`, whose errors it raises.
     """
     names = np.unique(folds)
-    with progress("Reading features", 1, "times") as advance:
-        prepared = prepare(features, labels, classes, len(names) + 1, memory)
-        advance(1)
+    prepared = prepare(features, labels, classes, len(names) + 1, memory, progress)
     names = names[: _enough_to_choose(folds)]
     tried = []
     for weighted in _to_try(balance, labels):

@@ -15,6 +15,7 @@ stand for them: they have the same products.
 Products are of float32; the number of threads changes no bit.
 """
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawlab.progress import Advance
 from pawlab.trainers.columns import Columns, Held, Standardised
 from pawlab.trainers.lbfgs import minimise
 from pawlab.trainers.products import gram, times, workers
@@ -56,14 +58,19 @@ class Rows:
     factor: Exact | None = None
 
     @staticmethod
-    def of(columns: Standardised, labels: Labels, classes: int, held: bool) -> "Rows":
-        """Take features and their labels. `held`: whether to keep the features in memory; no bit depends on it."""
+    def of(columns: Standardised, labels: Labels, classes: int, held: bool, advance: Advance) -> "Rows":
+        """Take features and their labels. `held`: whether to keep the features in memory; no bit depends on it.
+
+        `advance` is called with numbers of rows, as they are read.
+        """
         with workers() as pool:
             number, width = columns.shape
             if number < width:
-                return Rows._of_factor(columns.held(pool).matrix[:, :-1], labels, classes, pool)
+                rows = Rows._of_factor(columns.held(pool).matrix[:, :-1], labels, classes, pool)
+                advance(number)
+                return rows
             known = columns.held(pool) if held else columns
-            products = gram((block for _, block in known.blocks(pool)), width, pool)
+            products = gram(_counted(known.blocks(pool), advance), width, pool)
             return Rows(known, labels, classes, products)
 
     @staticmethod
@@ -199,6 +206,12 @@ class Solver:
             return _cross_entropy(by_problem, weights[part][:, which], labels[part], self._offset[which])
 
         return list(pool.map(piece, range(0, len(block), size)))
+
+
+def _counted(blocks: Iterable[tuple[slice, Matrix]], advance: Advance) -> Iterator[Matrix]:
+    for _, block in blocks:
+        yield block
+        advance(len(block))
 
 
 def _cross_entropy(logits: Matrix, weights: Matrix, labels: Labels, offset: Matrix) -> Exact:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pawlab.evaluation.metrics import Labels
 from pawlab.features.rows import AnyRows, blocks
+from pawlab.progress import Progress, silent
 from pawlab.trainers.budget import holds
 from pawlab.trainers.columns import Standardised
 from pawlab.trainers.logistic import PRECISE, Rows, Solver
@@ -63,7 +64,12 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    features: AnyRows, labels: Labels, classes: int, problems: int = 1, memory: float | None = None
+    features: AnyRows,
+    labels: Labels,
+    classes: int,
+    problems: int = 1,
+    memory: float | None = None,
+    progress: Progress = silent,
 ) -> Prepared:
     """Standardise features (n, d) with labels (n,), class positions, for so many problems at once.
 
@@ -72,7 +78,9 @@ def prepare(
     pictures, width = features.shape
     held = holds(memory, pictures, width, problems, classes)
     mean, deviation = (values.astype(np.float32).astype(np.float64) for values in mean_and_deviation(features))
-    return Prepared(Rows.of(Standardised(features, mean, deviation), labels, classes, held), mean, deviation)
+    with progress("Reading features", pictures) as advance:
+        rows = Rows.of(Standardised(features, mean, deviation), labels, classes, held, advance)
+    return Prepared(rows, mean, deviation)
 
 
 def fit_probe(features: AnyRows, labels: Labels, C: float, balanced: bool = False) -> LinearProbe:  # noqa: N803
