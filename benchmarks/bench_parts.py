@@ -5,11 +5,12 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import rmtree
 
-from bench_material import HERE, PAWLAB, Material
+from bench_material import HERE, PAWLAB, PEERS, Material
 from bench_pieces import Part, Piece, Ratio, Run
 from measuring import Measured
 
@@ -99,7 +100,8 @@ def predict(material: Material) -> Part:
     ]
     about = (
         f"{sum(1 for _ in folder.iterdir()):,} pictures; everything is counted, start-up too, but for what stands as "
-        "work. Same labels: the share of pictures that get pawlab's label."
+        "work. Same labels: the share of pictures that get pawlab's label. Beside the versions below: "
+        f"{PEERS['openvino'][0]}, {PEERS['litert'][0]}."
     )
     aims = [Ratio(BARE, OURS, "at least 0.95"), *(Ratio(piece.name, OURS) for piece in pieces[2:])]
     return Part(about, pieces, material.rounds, aims)
@@ -165,7 +167,8 @@ def ray(material: Material) -> Part:
     """`pawlab predict --engine ray` with one worker and two, beside this machine's cores."""
     count = 1_000 if material.quick else 10_000
     folder = material.crops(count)
-    lacking = "" if find_spec("ray") else "the extra ray isn't installed"
+    there = bool(find_spec("ray"))
+    lacking = "" if there else "the extra ray isn't installed"
     pieces = [predicted(material, OURS, folder, PAWLAB_THREADS="2")]
     for workers in (1, 2):
         name = "Ray, one worker" if workers == 1 else f"Ray, {workers} workers"
@@ -173,7 +176,7 @@ def ray(material: Material) -> Part:
         pieces.append(replace(by_ray, peer=True, lacking=lacking))
     about = (
         f"{count:,} crops. Ray's own start, some 10 s, is counted; memory is that of the process "
-        "that was asked, without its workers'."
+        "that was asked, without its workers'." + (f" ray=={version('ray')}." if there else "")
     )
     return Part(about, pieces, 1, [Ratio(OURS, piece.name) for piece in pieces[1:]])
 
@@ -186,7 +189,8 @@ def peers(material: Material) -> Part:
         bare(material, "timm", "timm, PyTorch", "efficientnet_lite0", folder),
     ]
     ratios = [Ratio("timm, PyTorch", BARE, of="work_seconds")]
-    return Part("The same pictures, decoded alike.", pieces, material.rounds, ratios)
+    about = f"The same pictures, decoded alike, by {PEERS['timm'][0]} and {PEERS['timm'][1]}."
+    return Part(about, pieces, material.rounds, ratios)
 
 
 PARTS: dict[str, Callable[[Material], Part]] = {
