@@ -41,8 +41,8 @@ REST = """
 
 - **Cropping or padding instead of squashing** (`fast` otherwise as it is; points over squashing on hymenoptera,
   cat_breeds, photos, trashnet_half): cropping +1.91 ± 0.81, -0.22 ± 1.13, +0.18 ± 0.15, -1.49 ± 0.65; padding
-  +0.27 ± 0.61, -1.01 ± 1.03, -0.32 ± 0.19, -0.79 ± 0.58. What a crop leaves out matters for rubbish, and not for insects:
-  `--resize-mode` is for that.
+  +0.27 ± 0.61, -1.01 ± 1.03, -0.32 ± 0.19, -0.79 ± 0.58. What a crop leaves out matters for rubbish, not for
+  insects: `--resize-mode` is for that.
 - **A few more pixels** for `fast`: at 256 +0.54 points on the mean of the sets (hymenoptera +1.63 ± 0.66, the others
   within chance), at 288 +0.97 (photos 99.21%, +0.32 ± 0.16; hymenoptera +2.45 ± 0.81, cat_breeds +1.12 ± 0.97), for 1.3
   and 1.65 times the network's arithmetic. That would end "ready in half a minute" for 3,000 photos; whoever has the
