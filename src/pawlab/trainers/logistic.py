@@ -34,7 +34,7 @@ Exact = NDArray[np.float64]
 Labels = NDArray[np.integer[Any]]
 
 TOGETHER = 1024  # logits a row: problems beyond that go one group after the other, as their steps are looked back on
-_EXACT = 1024  # columns at a time in double precision
+_EXACT = 4096  # columns at a time in double precision
 _CELLS = 2**17  # logits at a time: they stay in the cache
 _ROWS = 256  # that one thread predicts at a time
 _LOOKED_AT = 1000  # rows from which the mean curvature is taken
