@@ -65,7 +65,7 @@ class Request:
     directory: str = ""  # the working folder, from which relative paths count
 
     def __post_init__(self) -> None:
-        """Raise ValueError for numbers that no run can have, PawlabError for no memory."""
+        """Raise ValueError for numbers that no run can have, PawlabError where an option of the command line is one."""
         _require_whole("seed", self.seed, 0)
         if self.epochs is not None:
             _require_whole("epochs", self.epochs, 1)
@@ -74,7 +74,7 @@ class Request:
         if self.memory is not None and not 0 < self.memory < 1e6:
             raise PawlabError(f"--memory is {self.memory:g}; it must be more than 0, in GB.")
         if self.sure_at is not None and not 0 < self.sure_at < 1:
-            raise ValueError(f"sure_at is {self.sure_at!r}; it must be a share above 0 and below 1, as in 0.95")
+            raise PawlabError(f"--sure-at is {self.sure_at:g}; it must be a share above 0 and below 1, as in 0.95.")
 
     @staticmethod
     def of(data: str | Path, recipe: str | Path | Recipe, chosen: Recipe, *others: Any) -> "Request":
