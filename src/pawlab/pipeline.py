@@ -96,8 +96,8 @@ def train(
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default, from where a run whose `out`
     is an address is sent there. `seed`: decides the split and all random numbers; the same one gives the same bits.
     `epochs`, `weights`, `backbone` (of `pawlab backbones`, an ONNX file, hf:OWNER/REPO or auto) and `resize_mode`
-    (squash, crop or pad) replace the recipe's own. `minutes`: for choosing among networks with `backbone="auto"`; 5
-    where None. `sure_at`: the share of answers that must be right, above 0 and below 1; the classifier says "not sure"
+    (squash, crop or pad) replace the recipe's own. `minutes`: a limit on training, the first epoch excepted; with
+    `backbone="auto"` on choosing, 5 where None. `sure_at`: the share of answers that must be right, above 0 and below 1; the classifier says "not sure"
     to the rest. By default the highest of 0.99, 0.95 and 0.90 that can be kept for half of the pictures. `balance`:
     whether a probe weighs all classes alike: weights, none, or auto, whichever has the smaller out-of-fold loss. `cv`:
     folds of a cross-validation of the recipe; probes have five in any case. `set`: numbers of the recipe to change, as
@@ -157,12 +157,15 @@ def _is_automatic(
     recipe: Recipe, backbone: str | Path | None, weights: str | Path | None, minutes: float | None
 ) -> bool:
     """Say whether the network is to be chosen. Raises PawlabError for what doesn't go with that, or only with it."""
-    if str(backbone) != AUTO:
-        if minutes is not None:
-            raise PawlabError(f"--minutes limits choosing a network. Add --backbone {AUTO}, or leave it out.")
-        return False
     if minutes is not None and not 0 < minutes < 1e6:
         raise PawlabError(f"--minutes is {minutes}; it must be more than 0.")
+    if str(backbone) != AUTO:
+        if minutes is not None and not recipe.trains_in_epochs:
+            raise PawlabError(
+                f"--minutes limits training in epochs, or choosing a network; the recipe {recipe.name} is fitted in one "
+                f"go. Add --backbone {AUTO}, or leave it out."
+            )
+        return False
     if weights is not None:
         raise PawlabError(f"--weights are of one network, and --backbone {AUTO} looks at several. Leave one out.")
     require_probe(recipe)

@@ -92,7 +92,10 @@ def train(
             "Another network: a name of `pawlab backbones`, FILE.onnx, hf:OWNER/REPO[:FILE][@REVISION].", "the recipe's"
         ),
     ] = None,
-    minutes: Annotated[float | None, _option("For choosing, with --backbone auto.", "5")] = None,
+    minutes: Annotated[
+        float | None,
+        _option("A limit on training: on epochs, or on choosing with --backbone auto.", "none; for choosing 5"),
+    ] = None,
     resize_mode: Resize = None,
     sure_at: SureAt = None,
     balance: Annotated[

@@ -164,6 +164,8 @@ def print_run(run: "Run") -> None:
         show(f"Recipe     {run.record['request']['recipe']} with {', '.join(changed)}")
     for line in _about_backbone(run.record["recipe"]["layers"]):
         show(f"Backbone   {line}")
+    for note in run.record.get("training_notes", ()):
+        show(f"Training   {note}")
     show(f"Test       {_with_interval(metrics['test'])}")
     if metrics["test"]["pictures"] < _FEW_TESTED and "cross_validation" in metrics:
         show(

@@ -10,7 +10,7 @@ from typing import Any
 
 from pawlab.images import Preprocess
 from pawlab.recipes import layers
-from pawlab.recipes.recipe import Layer, Recipe, loss_of
+from pawlab.recipes.recipe import Layer, Recipe, loss_of, trainer_of
 
 _FOLDER = Path(__file__).parent
 
@@ -26,7 +26,7 @@ def _recipe(values: dict[str, Any], measured: dict[str, Any]) -> Recipe:
     follows = {
         "preprocess": Preprocess(**values["preprocess"]),
         "layers": made,
-        "trainer": "keras" if "epochs" in values else "linear_probe",
+        "trainer": trainer_of(made),
         "loss": loss_of(made),
         "known_quirks": tuple(values.get("known_quirks", ())),
         "published": {"source": values["source"], **values["published"]} if "published" in values else {},

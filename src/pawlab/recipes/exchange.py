@@ -11,7 +11,7 @@ from pawlab.errors import RecipeError, WeightsError
 from pawlab.graphs.edit import FEATURES_ARE
 from pawlab.graphs.runtime import open_graph
 from pawlab.progress import Progress, silent
-from pawlab.recipes.layers import backbone
+from pawlab.recipes.layers import AUGMENTATION, backbone
 from pawlab.recipes.recipe import Layer, Recipe, probe_layers
 
 AUTO = "auto"  # in place of a name: the best of those at hand
@@ -43,7 +43,7 @@ def with_backbone(recipe: Recipe, name: str, weights: Path | None = None, progre
 
 def require_probe(recipe: Recipe) -> None:
     """Raise RecipeError unless the recipe fits a linear probe, with which any network goes."""
-    if recipe.trains_in_epochs:
+    if recipe.trainer == "keras":
         raise RecipeError(
             f"the recipe '{recipe.name}' trains layers on a network's inner maps, which --backbone doesn't give. "
             "Take one that fits a linear probe, such as fast."
@@ -64,15 +64,18 @@ def _layer(name: str, size: Size, weights: Path | None, progress: Progress) -> L
 
 
 def _exchanged(recipe: Recipe, layer: Layer, size: Size, short: str, source: str, purpose: str) -> Recipe:
+    tuned = recipe.trainer == "finetune"
+    before = tuple(one for one in recipe.layers if one.kind in AUGMENTATION)
+    after = tuple(one for one in recipe.layers if one.kind == "fine_tune")
     fitting = re.sub(r"[^\w.+-]", "-", short)
     return replace(
         recipe,
         name=f"{recipe.name}-{fitting}",
-        title=f"Frozen {short} and logistic regression",
+        title=f"{short}, fine-tuned" if tuned else f"Frozen {short} and logistic regression",
         source=source,
         purpose=purpose,
         preprocess=replace(recipe.preprocess, height=size[0], width=size[1]),
-        layers=probe_layers(layer),
+        layers=(*before, *probe_layers(layer), *after),
         small_size=0,
         published={},
         measured={},

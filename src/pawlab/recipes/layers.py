@@ -14,7 +14,10 @@ ByColour = float | list[float]
 Stages = list[str]
 FlipMode = Literal["horizontal", "vertical", "horizontal_and_vertical"]
 
-AUGMENTATION = frozenset({"flip", "rotate", "shift", "shear", "zoom"})  # kinds that act in training only
+PLACES = frozenset({"flip", "rotate", "shift", "shear", "zoom", "crop"})  # kinds that move pixels
+VALUES = frozenset({"colour", "erase"})  # kinds that change them
+AUGMENTATION = PLACES | VALUES  # kinds that act in training only
+BEFORE_A_BACKBONE = frozenset({"crop", "colour", "erase"})  # kinds that no layer of Keras does as they are done here
 
 
 def backbone(
@@ -61,6 +64,21 @@ def zoom(height_factor: float, width_factor: float, fill_mode: FillMode = "refle
     return Layer("zoom", {"height_factor": height_factor, "width_factor": width_factor, "fill_mode": fill_mode})
 
 
+def crop(smallest: float) -> Layer:
+    """Enlarge a random part of the picture, of `smallest` to 1 of its area, up to a fifth wider or narrower."""
+    return Layer("crop", {"smallest": smallest})
+
+
+def colour(brightness: float = 0.0, contrast: float = 0.0, saturation: float = 0.0) -> Layer:
+    """Multiply brightness, contrast and saturation by random factors, 1 give or take as much as this."""
+    return Layer("colour", {"brightness": brightness, "contrast": contrast, "saturation": saturation})
+
+
+def erase(rate: float, largest: float = 0.2) -> Layer:
+    """Paint a rectangle in the picture's mean colour, up to `largest` of its area, with a probability of `rate`."""
+    return Layer("erase", {"rate": rate, "largest": largest})
+
+
 def conv(filters: int, kernel_size: int = 3, activation: Activation | None = "relu", dtype: Dtype = "float32") -> Layer:
     """Convolution with a bias, stride 1, no padding: (h, w, c) -> (h - k + 1, w - k + 1, filters)."""
     return Layer("conv", {"filters": filters, "kernel_size": kernel_size, "activation": activation, "dtype": dtype})
@@ -104,3 +122,16 @@ def standardise() -> Layer:
 def logistic_regression() -> Layer:
     """One logit per class: weights by maximum likelihood with an L2 penalty, fitted in one go."""
     return Layer("logistic_regression")
+
+
+def fine_tune(
+    unfreeze: int, layer_decay: float = 0.93, weight_decay: float = 0.05, label_smoothing: float = 0.1
+) -> Layer:
+    """Go on training what stands before it, from the logistic regression on: the last `unfreeze` layers with weights.
+
+    Each of them learns at `layer_decay` times the rate of the one after it. `weight_decay`: the share of its weights
+    that each step takes away, times the learning rate. `label_smoothing`: the probability that the labels leave to all
+    classes alike. Batch normalisation stays as it is.
+    """
+    options = {"unfreeze": unfreeze, "layer_decay": layer_decay, "weight_decay": weight_decay}
+    return Layer("fine_tune", {**options, "label_smoothing": label_smoothing})

@@ -16,8 +16,8 @@ from typing import Any
 from pawlab.backbones.table import Backbone, find_backbone
 from pawlab.errors import RecipeError, one_line
 from pawlab.images import Preprocess
-from pawlab.recipes.layers import AUGMENTATION, rescale
-from pawlab.recipes.recipe import Layer, Recipe, loss_of, probe_layers, with_new_names
+from pawlab.recipes.layers import AUGMENTATION, BEFORE_A_BACKBONE, rescale
+from pawlab.recipes.recipe import Layer, Recipe, loss_of, probe_layers, trainer_of, with_new_names
 from pawlab.recipes.summary import count_parameters, effect
 from pawlab.storage import read_toml
 
@@ -54,15 +54,20 @@ def recipe_of(values: Values, where: str, taken: Collection[str]) -> Recipe:
     values = with_new_names(values, partial(_warn, where))
     given = {key: values.pop(key, None) for key in ("loss", "trainer")}
     layers, mistakes = read_layers(values.pop("layers", None))
-    is_probe = any(layer.kind in ("standardise", "logistic_regression") for layer in layers)
-    found, more = read_values(values, in_epochs=not is_probe)
+    trainer = trainer_of(layers)
+    is_probe = trainer != "keras"
+    if trainer == "finetune":
+        values = {"optimizer": "adamw", **values}
+    found, more = read_values(values, in_epochs=trainer != "linear_probe")
     mistakes = more + mistakes
     if isinstance(values.get("name"), str) and values["name"] in taken:
         mistakes.append(f"the name '{values['name']}' is that of a built-in recipe; choose another")
     if not mistakes:
         mistakes += [*_arrangement(layers, is_probe), *_shapes(layers, found["preprocess"])]
+        if trainer == "finetune" and found["optimizer"] != "adamw":
+            mistakes.append(f"fine_tune goes with the optimizer adamw, not {found['optimizer']}; leave it out")
     if not mistakes:
-        follows: Values = {"loss": loss_of(layers), "trainer": "linear_probe" if is_probe else "keras"}
+        follows: Values = {"loss": loss_of(layers), "trainer": trainer}
         for key, value in follows.items():
             if given[key] not in (None, "", value):
                 mistakes.append(f"{key} follows from the layers: it is '{value}'; leave it out")
@@ -110,13 +115,7 @@ def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
     """Yield which layers stand where they can't."""
     kinds = [layer.kind for layer in layers]
     if is_probe:
-        network = layers[0] if kinds[0] == "backbone" else Layer("backbone")
-        expected = [layer.kind for layer in probe_layers(network)]
-        if kinds != expected:
-            pooled = " with stages" if "stages" in network.options else ""
-            yield f"logistic regression goes with the layers backbone{pooled}, {', '.join(expected[1:])}, no others"
-        elif layers[0].options["cut"] is not None or not layers[0].options["include_preprocessing"]:
-            yield "before logistic regression the backbone takes no options but its name and stages"
+        yield from _around_the_probe(layers, kinds)
         return
     last = next((layer for layer in reversed(layers) if layer.kind != "dropout"), layers[-1])
     if last.kind != "dense":
@@ -129,6 +128,24 @@ def _arrangement(layers: list[Layer], is_probe: bool) -> Iterator[str]:
         yield "the last layer has 1 unit, which goes with activation sigmoid only"
     if "backbone" in kinds:
         yield from _around_the_backbone(layers, kinds)
+    for number, kind in enumerate(kinds, start=1):
+        if kind in BEFORE_A_BACKBONE and "backbone" not in kinds[number:]:
+            yield f"layer {number} ({kind}) can stand before a backbone only"
+
+
+def _around_the_probe(layers: list[Layer], kinds: list[str]) -> Iterator[str]:
+    """With `fine_tune` behind the probe, pictures may be augmented before it."""
+    tuned = "fine_tune" in kinds
+    start = next((place for place, kind in enumerate(kinds) if not (tuned and kind in AUGMENTATION)), 0)
+    network = layers[start] if kinds[start] == "backbone" else Layer("backbone")
+    expected = [*(layer.kind for layer in probe_layers(network)), *(["fine_tune"] if tuned else [])]
+    if kinds[start:] != expected:
+        first = "augmentation, " if tuned else ""
+        pooled = " with stages" if "stages" in network.options else ""
+        what = "fine_tune" if tuned else "logistic regression"
+        yield f"{what} goes with the layers {first}backbone{pooled}, {', '.join(expected[1:])}, no others"
+    elif network.options["cut"] is not None or not network.options["include_preprocessing"]:
+        yield "before logistic regression the backbone takes no options but its name and stages"
 
 
 def _around_the_backbone(layers: list[Layer], kinds: list[str]) -> Iterator[str]:

@@ -15,6 +15,8 @@ Loss = Literal[
     "",
 ]
 
+Trainer = Literal["linear_probe", "keras", "finetune"]
+
 _OLD_NAMES = {"oddities": "known_quirks", "fit": "resize_mode"}
 _OLD_VALUES = {
     "head": "linear_probe",
@@ -61,6 +63,14 @@ class Layer:
         return Layer(self.kind, {**self.options, **options})
 
 
+def trainer_of(layers: Sequence[Layer]) -> Trainer:
+    """Return the trainer that follows from the layers."""
+    kinds = {layer.kind for layer in layers}
+    if "fine_tune" in kinds:
+        return "finetune"
+    return "linear_probe" if kinds & {"standardise", "logistic_regression"} else "keras"
+
+
 def probe_layers(network: Layer) -> tuple[Layer, ...]:
     """Return the layers of a linear probe on a backbone, which pools by itself where it is given stages."""
     pool = () if "stages" in network.options else (Layer("global_average_pool"),)
@@ -70,6 +80,8 @@ def probe_layers(network: Layer) -> tuple[Layer, ...]:
 def loss_of(layers: Sequence[Layer]) -> Loss:
     """Return the loss that follows from the layers: from the activation of the last dense one, if there is one."""
     activations = [layer.options["activation"] for layer in layers if layer.kind == "dense"]
+    if trainer_of(layers) == "finetune":
+        return "sparse categorical cross-entropy from logits"
     match activations[-1:]:
         case []:
             return "cross-entropy + L2, C chosen on validation"
@@ -86,10 +98,10 @@ class Recipe:
 
     `preprocess`: how pictures become pixels. `layers`: from pixels 0-255 to one output per class. `epochs` and
     `batch_size` are 0 where nothing is trained in epochs (a head fitted in one go). `early_stopping`: stop after so
-    many epochs without a better validation accuracy; 0 trains all epochs. `small_size`: pixels each way that
-    pictures get instead where most are smaller than `preprocess` makes them; 0 changes nothing. `known_quirks`:
-    what a reader would take for our mistake, one sentence each. `published`: what its source reports; `measured`:
-    what we saw, with machine and date.
+    many epochs without a better validation accuracy, or loss where a network is fine-tuned; 0 trains all epochs.
+    `small_size`: pixels each way that pictures get instead where most are smaller than `preprocess` makes them; 0
+    changes nothing. `known_quirks`: what a reader would take for our mistake, one sentence each. `published`: what its
+    source reports; `measured`: what we saw, with machine and date.
     """
 
     name: str
@@ -98,7 +110,7 @@ class Recipe:
     purpose: str
     preprocess: Preprocess
     layers: tuple[Layer, ...]
-    trainer: Literal["linear_probe", "keras"]
+    trainer: Trainer
     batch_size: int = 0
     epochs: int = 0
     optimizer: str = ""

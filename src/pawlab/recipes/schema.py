@@ -26,6 +26,9 @@ _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Side = Annotated[int, Field(ge=1, le=10_000)]  # pixels
 _FINITE = Annotated[float, Field(allow_inf_nan=False)]
 _SHARE = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+_SHARES = ("rate", "largest", "brightness", "contrast", "saturation", "weight_decay", "label_smoothing")
+_MOST_OF = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+_MOSTS = ("smallest", "layer_decay")
 _UNUSED = (None, 0, "")  # what `Recipe.to_dict` writes of them where nothing is trained in epochs
 
 
@@ -81,7 +84,7 @@ class _InEpochs(_Recipe):
     batch_size: _Count = 32
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.001
     early_stopping: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
-    optimizer: Literal["adam", "rmsprop"] = "adam"
+    optimizer: Literal["adam", "adamw", "rmsprop"] = "adam"
 
 
 KINDS = dict(inspect.getmembers(functions, inspect.isfunction))
@@ -139,7 +142,9 @@ def _options_of(kind: str, name: Any) -> type[BaseModel]:
     hints = get_type_hints(function)
     options: dict[str, Any] = {}
     for option, parameter in inspect.signature(function).parameters.items():
-        hint = _SHARE if option == "rate" else _TYPES.get(hints[option], hints[option])
+        hint = _TYPES.get(hints[option], hints[option])
+        if option in _SHARES or option in _MOSTS:
+            hint = _SHARE if option in _SHARES else _MOST_OF
         if kind == "backbone" and option == "name":
             hint = Annotated[str, AfterValidator(_backbone)]
         if option == "stages":

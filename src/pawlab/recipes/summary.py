@@ -34,9 +34,10 @@ def summarise(recipe: Recipe, classes: int = 2) -> tuple[LayerSummary, ...]:
     """Return a line for each layer, for so many classes."""
     shape: Shape = (recipe.preprocess.height, recipe.preprocess.width, 3)
     lines = []
+    tuned = recipe.trainer == "finetune"
     for layer in recipe.for_classes(classes).layers:
         shape, parameters = effect(layer, shape, classes)
-        trainable = parameters > 0 and layer.kind != "backbone"
+        trainable = parameters > 0 and (tuned or layer.kind != "backbone")
         lines.append(LayerSummary(layer.kind, layer.options, shape, parameters, trainable))
     return tuple(lines)
 
@@ -94,7 +95,7 @@ def effect(layer: Layer, shape: Shape, classes: int) -> tuple[Shape, int]:
             return (options["units"],), (features + 1) * options["units"]
         case "logistic_regression", (features,):
             return (classes,), (features + 1) * classes
-        case ("rescale" | "dropout", _) | ("standardise", (_,)):
+        case ("rescale" | "dropout", _) | ("standardise" | "fine_tune", (_,)):
             return shape, 0
         case kind, (_, _, _) if kind in AUGMENTATION:
             return shape, 0

@@ -156,7 +156,7 @@ def _draw_history(axes: "Axes", part: str, epochs: Sequence[Epoch], best_epoch: 
     axes.plot(numbers, validation, color=LIGHT["blue"], marker=marker, markersize=5, label="validation")
     best = validation[numbers.index(best_epoch)]
     axes.plot([best_epoch], [best], "o", markersize=7, color=LIGHT["blue"], label="best")
-    _epoch_axis(axes, numbers[-1])
+    _epoch_axis(axes, numbers[-1], numbers[0])
     if len(numbers) > 1:
         axes.set_xlabel(f"epoch ({best_epoch} was best)")
     _name_ends(axes, ends)
@@ -240,10 +240,10 @@ def _percent(axis: Any) -> None:
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-def _epoch_axis(axes: "Axes", last: int) -> None:
+def _epoch_axis(axes: "Axes", last: int, first: int = 1) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_xlim((0.5, 1.5) if last == 1 else (1, last))
+    axes.set_xlim((first - 0.5, first + 0.5) if last == first else (first, last))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch")
 

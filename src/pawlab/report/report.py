@@ -219,7 +219,7 @@ def _curve_says(material: Material, part: str) -> str:
     return (
         f"{part.capitalize()} over {len(history)} epochs: in training from {told(first, part)} to {told(last, part)}, "
         f"in validation from {told(first, held_out)} to {told(last, held_out)}; "
-        f"at epoch {best}, the best, it is {told(history[best - 1], held_out)}."
+        f"at epoch {best}, the best, it is {told(next(row for row in history if row.epoch == best), held_out)}."
     )
 
 

@@ -237,7 +237,7 @@ def _require_same_predictions(classifier: Classifier, pictures: Sequence[Picture
 def _metrics(
     context: Context, dataset: Dataset, stats: Stats, fitted: Fitted, validation: Evaluation, test: Evaluation
 ) -> dict[str, Any]:
-    best = fitted.history[fitted.best_epoch - 1]
+    best = next(row for row in fitted.history if row.epoch == fitted.best_epoch)
     baseline = baseline_accuracy(dataset, "validation")
     pictures = len(dataset.split("train")), len(dataset.split("validation"))
     one_shot = not context.recipe.trains_in_epochs
@@ -274,6 +274,7 @@ def _record(context: Context, dataset: Dataset, fitted: Fitted) -> dict[str, Any
         "recipe": recipe_document(context.recipe, len(dataset.classes)),
         "chosen_on_validation": fitted.choices,
         "best_epoch": fitted.best_epoch,
+        "training_notes": list(fitted.notes),
         "interrupted": fitted.interrupted,
         "set_aside": set_aside(dataset.skipped),
     }

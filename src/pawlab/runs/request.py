@@ -150,14 +150,16 @@ def _checked(values: dict[str, Any], where: str) -> dict[str, Any]:
     """Return a recipe's values, checked as a recipe file is. What is known of a network that the user chose stays."""
     given = values.get("layers")
     layers: list[Any] = given if isinstance(given, list) else []
-    network = layers[0] if layers else None
-    if not isinstance(network, dict) or not isinstance(network.get("name"), str):
+    place = next((n for n, one in enumerate(layers) if isinstance(one, dict) and one.get("kind") == "backbone"), None)
+    network = {} if place is None else layers[place]
+    if place is None or not isinstance(network.get("name"), str):
         return recipe_of(values, where, ()).to_dict()
     plain = {key: network[key] for key in _OF_BACKBONES if key in network}
     if is_file(network["name"]):
         plain["name"] = find_recipe(DEFAULT_RECIPE).backbone  # which stands for one outside the table
-    checked = recipe_of({**values, "layers": [plain, *layers[1:]]}, where, ()).to_dict()
-    checked["layers"][0] |= network
+    checked = recipe_of({**values, "layers": [*layers[:place], plain, *layers[place + 1 :]]}, where, ()).to_dict()
+    found = next(layer for layer in checked["layers"] if layer["kind"] == "backbone")  # scaling may stand before it
+    found |= network
     return checked
 
 
@@ -250,6 +252,7 @@ class Context:
             request.epochs,
             weights,
             request.tensorboard,
+            request.minutes,
             near=self.near,
             folds=request.cv or FOLDS,
             balance=request.balance,

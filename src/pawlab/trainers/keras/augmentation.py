@@ -1,6 +1,8 @@
-"""Flips, turns, shifts, shears and zooms of one picture, as Keras's layers do them, without Keras.
+"""Random changes of one picture, without Keras: where its pixels are, then their colours, then what is painted over.
 
-Every one of them is an affine map from where a pixel stands in the result to where it comes from in the picture,
+Flips, turns, shifts, shears and zooms are those of Keras's layers; a crop is that of Szegedy et al. 2015
+(arXiv:1409.4842), and a painted rectangle that of Zhong et al. 2017 (arXiv:1708.04896). Each that moves pixels is an
+affine map from where a pixel stands in the result to where it comes from in the picture,
 
     (x, y, 1)  ->  M (x, y, 1),    x to the right and y down, the centre of the first pixel at (0, 0),
 
@@ -9,7 +11,7 @@ steps it takes; Keras's layers resample and blur it at each. The matrices, and w
 """
 
 from collections.abc import Callable, Sequence
-from math import cos, pi, sin
+from math import cos, exp, log, pi, sin
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pawlab.images import Pixels
-from pawlab.recipes.layers import AUGMENTATION
+from pawlab.recipes.layers import PLACES, VALUES
 from pawlab.recipes.recipe import Layer
 
 Matrix = NDArray[np.float64]  # (3, 3)
 Floats = NDArray[np.float32]
 Options = dict[str, Any]
 
+_ASPECT = log(1.2)  # either way, of parts that are cut out or painted over
+_GRAY = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as in JPEG
 _PAD_MODES = {"reflect": "symmetric", "nearest": "edge"}  # Keras's name -> NumPy's
 
 
@@ -32,13 +36,17 @@ def augment(pixels: Pixels, layers: Sequence[Layer], random: np.random.Generator
 
     Layers of other kinds are passed over.
     """
-    steps = [layer for layer in layers if layer.kind in AUGMENTATION]
+    steps = [layer for layer in layers if layer.kind in PLACES]
     height, width, _ = pixels.shape
     matrix: Matrix = np.eye(3)
     for layer in steps:
         matrix = matrix @ _MATRICES[layer.kind](layer.options, height, width, random)
     fill_modes = [layer.options["fill_mode"] for layer in steps if "fill_mode" in layer.options]
-    return resample(pixels, matrix, fill_modes[0] if fill_modes else "nearest")
+    values = resample(pixels, matrix, fill_modes[0] if fill_modes else "nearest")
+    for layer in layers:
+        if layer.kind in VALUES:
+            values = _CHANGES[layer.kind](values, layer.options, random)
+    return values
 
 
 def resample(pixels: Pixels, matrix: Matrix, fill_mode: str) -> Floats:
@@ -104,6 +112,40 @@ def _zoom(options: Options, height: int, width: int, random: np.random.Generator
     return _about_centre(np.diag([across, down, 1.0]), height, width)
 
 
+def _crop(options: Options, height: int, width: int, random: np.random.Generator) -> Matrix:
+    area, wider = random.uniform(options["smallest"], 1.0), exp(random.uniform(-_ASPECT, _ASPECT))
+    down, across = min(1.0, (area / wider) ** 0.5), min(1.0, (area * wider) ** 0.5)
+    top = random.uniform(0.0, (1 - down) * (height - 1))
+    left = random.uniform(0.0, (1 - across) * (width - 1))
+    return np.array([[across, 0, left], [0, down, top], [0, 0, 1]])
+
+
+def _colour(values: Floats, options: Options, random: np.random.Generator) -> Floats:
+    """Towards or away from black, from the picture's mean gray, and from each pixel's own gray."""
+    brighter, starker, richer = (
+        np.float32(1 + random.uniform(-options[name], options[name]))
+        for name in ("brightness", "contrast", "saturation")
+    )
+    values = values * brighter
+    gray = values @ _GRAY
+    values = gray.mean() + starker * (values - gray.mean())
+    gray = (values @ _GRAY)[..., np.newaxis]
+    changed: Floats = np.clip(gray + richer * (values - gray), 0.0, 255.0)
+    return changed
+
+
+def _erase(values: Floats, options: Options, random: np.random.Generator) -> Floats:
+    if random.random() >= options["rate"]:
+        return values
+    height, width, _ = values.shape
+    area, wider = random.uniform(0.0, options["largest"]), exp(random.uniform(-_ASPECT, _ASPECT))
+    down, across = min(height, round(height * (area / wider) ** 0.5)), min(width, round(width * (area * wider) ** 0.5))
+    top, left = round(random.uniform(0, height - down)), round(random.uniform(0, width - across))
+    painted = values.copy()
+    painted[top : top + down, left : left + across] = values.mean(axis=(0, 1))
+    return painted
+
+
 def _about_centre(matrix: Matrix, height: int, width: int) -> Matrix:
     offset = np.array([[0, 0, (width - 1) / 2], [0, 0, (height - 1) / 2], [0, 0, 0]])
     result: Matrix = (np.eye(3) + offset) @ matrix @ (np.eye(3) - offset)
@@ -116,4 +158,6 @@ _MATRICES: dict[str, Callable[[Options, int, int, np.random.Generator], Matrix]]
     "shift": _shift,
     "shear": _shear,
     "zoom": _zoom,
+    "crop": _crop,
 }
+_CHANGES: dict[str, Callable[[Floats, Options, np.random.Generator], Floats]] = {"colour": _colour, "erase": _erase}

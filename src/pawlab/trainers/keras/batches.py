@@ -3,7 +3,7 @@
 They stay in memory where they fit and in a memory-mapped file where they don't; the batches are the same either way.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,9 @@ from pawlab.errors import OutputError, PictureError
 from pawlab.images import PictureInfo, Pixels, Preprocess, read
 from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress
-from pawlab.trainers.keras.randomness import shuffled
+from pawlab.recipes.recipe import Layer
+from pawlab.trainers.keras.augmentation import augment
+from pawlab.trainers.keras.randomness import generator, shuffled
 
 Array = NDArray[Any]
 Labels = NDArray[np.int32]
@@ -72,11 +74,21 @@ class Feed:
         return _batches(self.validation_inputs, self.validation_labels, self.batch_size)
 
 
-def picture_feed(train: Decoded, validation: Decoded, batch_size: int, seed: int) -> Feed:
-    """Return the feed of a network that takes the pictures themselves."""
+def picture_feed(
+    train: Decoded, validation: Decoded, batch_size: int, seed: int, augmentation: Sequence[Layer] = ()
+) -> Feed:
+    """Return the feed of a network that takes the pictures themselves, uint8.
+
+    `augmentation`: layers that change training pictures anew in each epoch, on all cores, where the network itself has
+    none. Fractions are cut off.
+    """
 
     def in_order(epoch: int, order: list[int]) -> Iterator[Array]:
-        return (train.pixels[place] for place in order)
+        def changed(place: int) -> Array:
+            random = generator(seed, "augmentation", epoch, place)
+            return augment(train.pixels[place], augmentation, random).astype(np.uint8)
+
+        return map_in_threads(changed, order) if augmentation else (train.pixels[place] for place in order)
 
     return Feed(in_order, train.labels, validation.pixels, validation.labels, batch_size, seed)
 

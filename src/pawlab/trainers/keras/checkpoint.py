@@ -21,17 +21,22 @@ _STATE_FILE = "state.json"
 _DAMAGE = (OSError, ValueError, TypeError, LookupError, RecursionError, BadZipFile)  # what damaged JSON and NPZ raise
 
 
-def best_epoch(history: Sequence[Epoch]) -> int:
+def best_epoch(history: Sequence[Epoch], by_loss: bool = False) -> int:
     """Return the epoch with the highest validation accuracy; of equals the one with the lowest loss, then the first.
 
-    One whose losses aren't both finite comes after all others.
+    `by_loss`: the loss counts first. An epoch whose losses aren't both finite comes after all others.
     """
-    return min(history, key=lambda row: (not row.is_finite, -row.val_accuracy, row.val_loss, row.epoch)).epoch
+
+    def rank(row: Epoch) -> tuple[float, ...]:
+        scores = (-row.val_accuracy, row.val_loss)
+        return (not row.is_finite, *(reversed(scores) if by_loss else scores), row.epoch)
+
+    return min(history, key=rank).epoch
 
 
-def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any) -> None:
+def save(folder: Path, identity: dict[str, Any], history: Sequence[Epoch], model: Any, by_loss: bool = False) -> None:
     """Keep the state after the last epoch of `history`. `identity`: JSON values that distinguish runs."""
-    last, best = history[-1].epoch, best_epoch(history)
+    last, best = history[-1].epoch, best_epoch(history, by_loss)
     variables = _variables(model, with_optimizer=True)
     with replacing_file(_weights_file(folder, last)) as partial, partial.open("wb") as opened:
         np.savez(opened, **{name: variable.numpy() for name, variable in variables.items()})

@@ -5,6 +5,7 @@ killed goes on after its last whole epoch and ends with the very weights of one 
 """
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter
 
@@ -14,7 +15,6 @@ from pawlab.evaluation.history import Epoch, write_history
 from pawlab.evaluation.verdict import Guessing, stands_still
 from pawlab.features.source import FeatureSource
 from pawlab.recipes.recipe import Recipe
-from pawlab.recipes.summary import count_parameters
 from pawlab.trainers.fitted import Fitted, Settings
 from pawlab.trainers.keras import checkpoint
 from pawlab.trainers.keras.architectures import reseed
@@ -39,44 +39,51 @@ def fit(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: Setti
     state of another run, or after an epoch whose loss isn't finite, of which nothing is kept.
     """
     start_tensorflow(f"the recipe {recipe.name}")
+    settings = replace(settings, epochs=settings.epochs or recipe.epochs)
+    return fit_network(lambda: prepare(dataset, recipe, settings), settings)
+
+
+def fit_network(make: Callable[[], Network], settings: Settings) -> Fitted:
+    """Train the network that `make` prepares, `settings.epochs` epochs at most; see `fit`."""
     started = perf_counter()
-    network = prepare(dataset, recipe, settings)
+    network = make()
     prepared = perf_counter()
-    history, interrupted = _train(network, replace(settings, epochs=settings.epochs or recipe.epochs))
-    best = checkpoint.best_epoch(history)
+    history, interrupted = _train(network, settings, prepared - started)
+    best = network.best_epoch(history)
     checkpoint.load_weights(settings.folder, best, network.model)
     predicted = network.predict_validation()
     return Fitted(
         graph=network.export(predicted),
         history=history,
         best_epoch=best,
-        parameters=count_parameters(recipe, network.classes),
+        parameters=network.parameters,
         skipped=network.skipped,
         seconds={"features": prepared - started, "fit": perf_counter() - prepared},
         validation=predicted,
+        choices=network.choices,
+        notes=(*_kept(history, best, network), *_ended_early(history, settings, interrupted, network)),
         interrupted=interrupted,
         infos=network.infos,
     )
 
 
-def _train(network: Network, settings: Settings) -> tuple[History, bool]:
-    """Train from where the folder's state is, to the end or an interrupt; return the history and whether it was cut."""
-    folder, recipe = settings.folder, network.recipe
-    history = checkpoint.resume(folder, network.identity, network.model)
+def _train(network: Network, settings: Settings, before: float) -> tuple[History, bool]:
+    """Train from where the folder's state is, to the end or an interrupt; return the history and whether it was cut.
+
+    `before`: seconds that it took to prepare.
+    """
+    history = checkpoint.resume(settings.folder, network.identity, network.model)
     for row in history:  # the state of an older version may hold such an epoch
-        _require_finite(row, recipe)
+        _require_finite(row, network.recipe)
     steps = compiled_steps(network.model, network.feed)
     try:
-        while not _is_over(history, settings.epochs or 0, recipe.early_stopping):
-            row = _epoch(network, steps, len(history) + 1, settings)
-            _require_finite(row, recipe)
+        if network.start is not None and not history:
+            history = _keep((network.start,), network, settings)
+        while not (_is_done(history, settings, network) or _is_late(history, settings.minutes, before)):
+            row = _epoch(network, steps, history[-1].epoch + 1 if history else 1, settings)
+            _require_finite(row, network.recipe)
             _warn_of_standstill(row, history, network)
-            longer = (*history, row)
-            checkpoint.save(folder, network.identity, longer, network.model)
-            write_history(longer, folder / "history.csv")
-            if settings.tensorboard:
-                write_events(folder / "tensorboard", row)
-            history = longer
+            history = _keep((*history, row), network, settings)
     except KeyboardInterrupt:
         if not history:
             raise
@@ -84,10 +91,54 @@ def _train(network: Network, settings: Settings) -> tuple[History, bool]:
     return history, False
 
 
-def _is_over(history: History, epochs: int, patience: int) -> bool:
-    if len(history) >= epochs:
-        return True
-    return bool(patience and history and len(history) - checkpoint.best_epoch(history) >= patience)
+def _keep(history: History, network: Network, settings: Settings) -> History:
+    """Write down the state after the last epoch."""
+    by_loss = network.start is not None
+    checkpoint.save(settings.folder, network.identity, history, network.model, by_loss)
+    write_history(history, settings.folder / "history.csv")
+    if settings.tensorboard and history[-1].epoch:
+        write_events(settings.folder / "tensorboard", history[-1])
+    return history
+
+
+def _is_done(history: History, settings: Settings, network: Network) -> bool:
+    return _is_over(history, settings.epochs or 0, network.recipe.early_stopping, by_loss=network.start is not None)
+
+
+def _is_over(history: History, epochs: int, patience: int, by_loss: bool = False) -> bool:
+    if not history:
+        return False
+    last = history[-1].epoch
+    return last >= epochs or bool(patience and last - checkpoint.best_epoch(history, by_loss) >= patience)
+
+
+def _is_late(history: History, minutes: float | None, before: float) -> bool:
+    """Say whether another epoch, as long as the longest so far, would end after as many minutes. The first never is."""
+    trained = [row.seconds for row in history if row.epoch]
+    if minutes is None or not trained:
+        return False
+    return before + sum(row.seconds for row in history) + max(trained) > 60 * minutes
+
+
+def _kept(history: History, best: int, network: Network) -> Iterator[str]:
+    """Say which epoch was kept of a network that began from a probe."""
+    if network.start is None:
+        return
+    loss, trained = next(row.val_loss for row in history if row.epoch == best), history[-1].epoch
+    if best:
+        against = f"the linear probe that it began from had {network.start.val_loss:.3f}"
+        yield f"epoch {best} of {trained} is kept, with a validation loss of {loss:.3f}; {against}"
+    else:
+        yield f"the linear probe is kept: no epoch of {trained} brought its validation loss below {loss:.3f}"
+
+
+def _ended_early(history: History, settings: Settings, interrupted: bool, network: Network) -> Iterator[str]:
+    """Say that time, and not the recipe, ended the training."""
+    if not interrupted and settings.minutes and not _is_done(history, settings, network):
+        yield (
+            f"stopped after epoch {history[-1].epoch} of {settings.epochs}: another one wouldn't have ended within "
+            f"{settings.minutes:g} minutes (--minutes)"
+        )
 
 
 def _require_finite(row: Epoch, recipe: Recipe) -> None:

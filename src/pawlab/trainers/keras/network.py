@@ -1,7 +1,7 @@
 """Dataset + recipe -> a network ready to train: pictures decoded, model built, and the two joined by a feed."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +10,15 @@ from pawlab.backbones.load import BackboneGraph, Weights, backbone_graph
 from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.splits import require_trainable
 from pawlab.errors import RecipeError
+from pawlab.evaluation.history import Epoch
 from pawlab.images import PictureInfo
 from pawlab.progress import Progress
 from pawlab.recipes.recipe import Layer, Recipe
+from pawlab.recipes.summary import Parameters, count_parameters
 from pawlab.trainers.fitted import Settings
 from pawlab.trainers.keras.architectures import Model, build, compile_for
 from pawlab.trainers.keras.batches import Decoded, Feed, decode_splits, picture_feed
+from pawlab.trainers.keras.checkpoint import best_epoch
 from pawlab.trainers.keras.frozen import feature_feed
 from pawlab.trainers.keras.steps import compiled_prediction
 from pawlab.trainers.keras.to_onnx import Probabilities, require_same_predictions, to_onnx, to_probabilities
@@ -32,19 +35,28 @@ _COMPARED_PICTURES = 32  # by which an exported graph is compared with Keras
 class Network:
     """A compiled Keras model and what it is trained on.
 
-    `recipe`: adapted to the number of `classes`. Where it has a frozen network, `backbone` is that and `model` is only
-    what follows it. `identity`: JSON values that distinguish trainings.
+    `recipe`: adapted to the number of `classes`. `model`: all of it, or what follows a frozen network. `graph`: gives
+    the classifier's graph with the model's weights as they are then. `identity`: JSON values that distinguish
+    trainings. `start`: what a network that begins from a linear probe scores before its first epoch; it is then epoch
+    0, and validation loss decides which epoch is the best. `choices`: as in `Fitted`.
     """
 
     recipe: Recipe
     classes: int
     model: Model
-    backbone: BackboneGraph | None
+    graph: Callable[[], "ModelProto"]
     feed: Feed
     validation: Decoded
     skipped: tuple[Skipped, ...]
     infos: Mapping[str, PictureInfo]
     identity: dict[str, Any]
+    parameters: Parameters
+    start: Epoch | None = None
+    choices: dict[str, Any] = field(default_factory=dict)
+
+    def best_epoch(self, history: Sequence[Epoch]) -> int:
+        """Return the number of the epoch whose weights are kept."""
+        return best_epoch(history, by_loss=self.start is not None)
 
     def predict_validation(self) -> Probabilities:
         """Return Keras's probabilities for the validation pictures: float32 (n, classes)."""
@@ -54,8 +66,7 @@ class Network:
 
     def export(self, expected: Probabilities) -> "ModelProto":
         """Return the classifier's graph. Raises RuntimeError where its predictions aren't Keras's."""
-        path = None if self.backbone is None else self.backbone.path
-        graph = to_onnx(self.model, self.recipe, self.classes, path)
+        graph = self.graph()
         some = slice(_COMPARED_PICTURES)
         require_same_predictions(graph, self.validation.pixels[some], expected[some])
         return graph
@@ -78,13 +89,25 @@ def prepare(dataset: Dataset, recipe: Recipe, settings: Settings) -> Network:
         feed = feature_feed(train, validation, before, backbone, adapted.batch_size, settings)
         model = build(after, feed.input_shape, seed)
     compile_for(model, adapted)
-    identity = {
-        "recipe": {name: value for name, value in adapted.to_dict().items() if name not in _DESCRIPTION},
-        "seed": seed,
-        "pictures": readable.fingerprint,
-        "weights": None if backbone is None else backbone.checksum,
-    }
-    return Network(adapted, classes, model, backbone, feed, validation, skipped, infos, identity)
+    path = None if backbone is None else backbone.path
+    return Network(
+        adapted,
+        classes,
+        model,
+        lambda: to_onnx(model, adapted, classes, path),
+        feed,
+        validation,
+        skipped,
+        infos,
+        identity_of(adapted, readable, seed, None if backbone is None else backbone.checksum),
+        count_parameters(recipe, classes),
+    )
+
+
+def identity_of(recipe: Recipe, dataset: Dataset, seed: int, weights: str | None) -> dict[str, Any]:
+    """Return JSON values that distinguish trainings. `weights`: the checksum of a pretrained network's."""
+    described = {name: value for name, value in recipe.to_dict().items() if name not in _DESCRIPTION}
+    return {"recipe": described, "seed": seed, "pictures": dataset.fingerprint, "weights": weights}
 
 
 def split_at_backbone(recipe: Recipe) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
