@@ -162,8 +162,8 @@ def _is_automatic(
     if str(backbone) != AUTO:
         if minutes is not None and not recipe.trains_in_epochs:
             raise PawlabError(
-                f"--minutes limits training in epochs, or choosing a network; the recipe {recipe.name} is fitted in one "
-                f"go. Add --backbone {AUTO}, or leave it out."
+                f"--minutes limits training in epochs, or choosing a network; {recipe.name} is fitted in one go. "
+                f"Add --backbone {AUTO}, or leave it out."
             )
         return False
     if weights is not None:

@@ -1,0 +1,139 @@
+"""Does fine-tuning pay? The recipe `finetune` against `fast`, cross-validated on data sets.
+
+    python benchmarks/finetune.py --work DIR NAME=DATA ... >> docs/accuracy.md
+
+Five outer folds of training and validation pictures, those of benchmarks/accuracy.py; test pictures play no part. In
+each, `fast` is fitted on the other four, its temperature read off their out-of-fold predictions. `finetune` trains on
+five sixths of them; the last sixth chooses the epoch and the temperature. Both are judged on the fold, as files. A fold
+that is done is kept in DIR, so what was killed goes on. Prints Markdown.
+"""
+
+import argparse
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from accuracy import FOLDS, Data, paired, read
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from pawlab.datasets.dataset import Dataset, Split
+from pawlab.evaluation.metrics import wilson_interval
+from pawlab.features.source import FeatureSource
+from pawlab.recipes import choose_recipe
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.settings import read_settings
+from pawlab.storage import replacing_file
+from pawlab.trainers.cross_validation import assign_folds
+from pawlab.trainers.finish import fit_temperature
+from pawlab.trainers.fitted import Fitted, Settings
+from pawlab.trainers.graph_outputs import logits_of_pictures
+from pawlab.trainers.table import TRAINERS
+
+INNER = 6  # of a fold's training pictures one in so many chooses
+Arrays = NDArray[np.float64]
+
+
+def run(data: Data, fold: int, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Train on all folds but one and judge on that; from the file where it is done. All values are plain."""
+    done = folder / f"{data.name}-{recipe.name}-{fold}.json"
+    if done.is_file():
+        kept: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
+        return kept
+    working = done.with_suffix("")
+    working.mkdir(parents=True, exist_ok=True)
+    dataset, scored = split(data, fold)
+    started = perf_counter()
+    fitted = TRAINERS[recipe.trainer](dataset, recipe, FeatureSource(), Settings(working, balance="auto"))
+    seconds = perf_counter() - started
+    logits = logits_of_pictures(fitted.graph, scored.pictures, recipe.preprocess).astype(np.float64)
+    result = {
+        "rows": np.flatnonzero(data.folds == fold).tolist(),
+        "logits": logits.tolist(),
+        "temperature": temperature(fitted, dataset, recipe),
+        "seconds": seconds,
+        "epoch": fitted.best_epoch,
+        "history": [vars(row) for row in fitted.history],
+    }
+    with replacing_file(done) as partial:
+        partial.write_text(json.dumps(result), encoding="utf-8")
+    return result
+
+
+def split(data: Data, fold: int) -> tuple[Dataset, Dataset]:
+    """Return the pictures outside a fold, split in training and validation, and those inside."""
+    rest = np.flatnonzero(data.folds != fold)
+    contents = [data.pictures[row].sha256 for row in rest]
+    inner = assign_folds(data.labels[rest], contents, [data.units[row] for row in rest], INNER)
+    splits: list[Split] = ["validation" if one == 0 else "train" for one in inner]
+    outside = tuple(replace(data.pictures[row], split=one) for row, one in zip(rest, splits, strict=True))
+    inside = tuple(data.pictures[row] for row in np.flatnonzero(data.folds == fold))
+    classes = tuple(sorted({picture.label for picture in data.pictures}))
+    whole = Dataset(data.name, Path(), classes, outside)
+    return whole, replace(whole, pictures=inside)
+
+
+def temperature(fitted: Fitted, dataset: Dataset, recipe: Recipe) -> float:
+    """Return it as `pawlab train` finds it."""
+    if fitted.out_of_fold is not None:
+        judged = fitted.out_of_fold.judged
+        return fit_temperature(fitted.out_of_fold.logits[judged], fitted.out_of_fold.labels[judged])
+    pictures = dataset.split("validation")
+    logits = logits_of_pictures(fitted.graph, pictures, recipe.preprocess)
+    return fit_temperature(logits, np.array(dataset.class_indices(pictures)))
+
+
+def scores(data: Data, results: list[dict[str, Any]]) -> tuple[Arrays, Arrays]:
+    """Return whether each judged picture is right, and its cross-entropy in nats after the temperature."""
+    right, losses = [], []
+    for result in results:
+        labels, logits = data.labels[result["rows"]], np.array(result["logits"]) / result["temperature"]
+        right.append((logits.argmax(axis=1) == labels).astype(float))
+        losses.append(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels])
+    return np.concatenate(right), np.concatenate(losses)
+
+
+def lines(data: Data, recipes: list[Recipe], folds: int, folder: Path) -> Iterator[str]:
+    """Yield a line of the table for each recipe, against the first."""
+    every = {recipe.name: [run(data, fold, recipe, folder) for fold in range(folds)] for recipe in recipes}
+    first_right, first_losses = scores(data, every[recipes[0].name])
+    for name, results in every.items():
+        right, losses = scores(data, results)
+        lowest, highest = wilson_interval(int(right.sum()), len(right))
+        epochs = [str(result["epoch"]) for result in results]
+        yield (
+            f"| {data.name} | {name} | {right.mean():.2%} | {lowest:.1%}-{highest:.1%} | "
+            f"{paired(right - first_right, 100)} | {losses.mean():.3f} | {paired(losses - first_losses, 1, 3)} | "
+            f"{'' if len(results[0]['history']) == 1 else ', '.join(epochs)} | "
+            f"{np.mean([result['seconds'] for result in results]):.0f} |"
+        )
+
+
+def main() -> None:
+    """Print the section."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("sets", nargs="+", metavar="NAME=DATA")
+    parser.add_argument("--work", type=Path, required=True, help="a folder for what is done")
+    parser.add_argument("--folds", type=int, default=FOLDS, help="of the five, how many")
+    parser.add_argument("--set", nargs="*", default=[], help="settings of finetune, as `pawlab train --set` takes them")
+    given = parser.parse_args()
+    recipes = [choose_recipe("fast"), choose_recipe("finetune", read_settings(given.set))]
+    print("\n## Fine-tuning\n")
+    print(f"`python benchmarks/finetune.py NAME=DATA ...` on {date.today()}, Python {platform.python_version()}.")
+    print(" ".join(str(__doc__).split("\n\n")[2].split()).partition(" A fold that")[0])
+    print("\n| set | recipe | right | 95% interval | difference | log loss | difference | epochs kept | s a fold |")
+    print("| --- | --- | ---: | --- | ---: | ---: | ---: | --- | ---: |")
+    for argument in given.sets:
+        name, source = argument.split("=", 1)
+        for line in lines(read(name, source), recipes, given.folds, given.work):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
