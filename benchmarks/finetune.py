@@ -48,11 +48,11 @@ def run(data: Data, fold: int, recipe: Recipe, folder: Path) -> dict[str, Any]:
         return kept
     working = done.with_suffix("")
     working.mkdir(parents=True, exist_ok=True)
-    dataset, scored = split(data, fold)
+    dataset = split(data, fold)
     started = perf_counter()
     fitted = TRAINERS[recipe.trainer](dataset, recipe, FeatureSource(), Settings(working, balance="auto"))
     seconds = perf_counter() - started
-    logits = logits_of_pictures(fitted.graph, scored.pictures, recipe.preprocess).astype(np.float64)
+    logits = logits_of_pictures(fitted.graph, dataset.split("test"), recipe.preprocess).astype(np.float64)
     result = {
         "rows": np.flatnonzero(data.folds == fold).tolist(),
         "logits": logits.tolist(),
@@ -66,17 +66,16 @@ def run(data: Data, fold: int, recipe: Recipe, folder: Path) -> dict[str, Any]:
     return result
 
 
-def split(data: Data, fold: int) -> tuple[Dataset, Dataset]:
-    """Return the pictures outside a fold, split in training and validation, and those inside."""
+def split(data: Data, fold: int) -> Dataset:
+    """Return the pictures, those inside a fold as its test split, the others in training and validation."""
     rest = np.flatnonzero(data.folds != fold)
     contents = [data.pictures[row].sha256 for row in rest]
     inner = assign_folds(data.labels[rest], contents, [data.units[row] for row in rest], INNER)
-    splits: list[Split] = ["validation" if one == 0 else "train" for one in inner]
-    outside = tuple(replace(data.pictures[row], split=one) for row, one in zip(rest, splits, strict=True))
-    inside = tuple(data.pictures[row] for row in np.flatnonzero(data.folds == fold))
-    classes = tuple(sorted({picture.label for picture in data.pictures}))
-    whole = Dataset(data.name, Path(), classes, outside)
-    return whole, replace(whole, pictures=inside)
+    splits: list[Split] = ["test"] * len(data.pictures)
+    for row, one in zip(rest, inner, strict=True):
+        splits[row] = "validation" if one == 0 else "train"
+    pictures = tuple(replace(picture, split=one) for picture, one in zip(data.pictures, splits, strict=True))
+    return Dataset(data.name, Path(), tuple(sorted({picture.label for picture in pictures})), pictures)
 
 
 def temperature(fitted: Fitted, dataset: Dataset, recipe: Recipe) -> float:
