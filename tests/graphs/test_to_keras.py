@@ -11,7 +11,7 @@ from pawlab.backbones.load import backbone_graph
 from pawlab.errors import ModelError
 from pawlab.graphs.builder import GraphBuilder
 from pawlab.graphs.edit import add_linear_classifier
-from pawlab.graphs.to_keras import to_keras
+from pawlab.graphs.to_keras import layers_with_weights, to_keras, with_weights
 from pawlab.images import Preprocess
 from pawlab.recipes import PUBLISHED
 from pawlab.recipes.recipe import Recipe
@@ -220,3 +220,30 @@ def test_a_published_network_is_the_same_in_keras(name: str) -> None:
     expected = open_session(model.SerializeToString()).run(["probabilities"], {"pictures": pictures})[0]
     given = np.asarray(to_keras(model, (side, side))(pictures.astype(np.float32), training=False))
     np.testing.assert_allclose(given, expected, rtol=0, atol=1e-5)
+
+
+def test_weights_changed_in_keras_come_back_into_the_graph() -> None:
+    """Of convolutions, in groups and by channel, and of products with and without a bias; constants may be shared."""
+
+    def build(graph: GraphBuilder, value: str) -> str:
+        zeros = graph.constant(np.zeros(6))  # two convolutions have the same one
+        value = graph.add("Conv", value, graph.constant(weights(6, 3, 3, 3)), zeros, pads=[1, 1, 1, 1])
+        value = graph.add("Conv", value, graph.constant(weights(6, 1, 3, 3)), zeros, group=6)
+        value = graph.add("Conv", value, graph.constant(weights(4, 3, 1, 1)), group=2)
+        value = rows(graph, value)
+        value = graph.add("Gemm", value, graph.constant(weights(5, 4)), graph.constant(weights(5)), transB=1)
+        value = graph.add("Add", graph.add("MatMul", value, graph.constant(weights(5, 4))), graph.constant(weights(4)))
+        return graph.add("MatMul", value, graph.constant(weights(4, 2)))
+
+    model = graph_of(build)
+    before = model.SerializeToString()
+    network = to_keras(model, SIZE)
+    layers = layers_with_weights(model, network)
+    assert [type(layer).__name__ for layer in layers] == ["Conv2D", "DepthwiseConv2D", "Conv2D", *["Dense"] * 3]
+    for layer in layers:
+        layer.set_weights([weights(*weight.shape) for weight in layer.get_weights()])
+    given = open_session(with_weights(model, network).SerializeToString()).run(None, {"pictures": PICTURES})[0]
+    expected = np.asarray(network(PICTURES.astype(np.float32), training=False))
+    assert np.ptp(expected, axis=0).min() > 1e-3, "pictures must differ, or equality says nothing"
+    np.testing.assert_allclose(given, expected, rtol=0, atol=2e-5)
+    assert model.SerializeToString() == before

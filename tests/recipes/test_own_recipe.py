@@ -57,6 +57,9 @@ layers = [
     { kind = "logistic_regression" },
 ]
 """
+TUNED = PROBE_OF_STAGES.replace(
+    "layers = [", 'layers = [\n    { kind = "flip" },\n    { kind = "crop", smallest = 0.5 },'
+).replace('regression" },', 'regression" },\n    { kind = "fine_tune", unfreeze = 4 },')
 PROBE = """
 preprocess = { height = 96, width = 96 }
 layers = [
@@ -406,8 +409,8 @@ ONE_MISTAKE = [
         changed("0.00392156862745098", f"1{400 * '0'}"),
         "layer 1 (rescale): scale is a number, or one each for red, green and blue, not 1000",
     ),
-    ('optimizer = ""' + TOML, "optimizer is 'adam' or 'rmsprop', not ''."),
-    ('optimizer = "sgd"' + TOML, "optimizer is 'adam' or 'rmsprop', not 'sgd'."),
+    ('optimizer = ""' + TOML, "optimizer is 'adam', 'adamw' or 'rmsprop', not ''."),
+    ('optimizer = "sgd"' + TOML, "optimizer is 'adam', 'adamw' or 'rmsprop', not 'sgd'."),
     (
         'loss = "mse"' + TOML,
         "loss follows from the layers: it is 'sparse categorical cross-entropy from logits'; leave it",
@@ -458,6 +461,21 @@ ONE_MISTAKE = [
         "logistic regression goes with the layers backbone, global_average_",
     ),
     (
+        "epochs = 1\noptimizer = 'adam'" + TUNED,
+        "fine_tune goes with the optimizer adamw, not adam; leave it out.",
+    ),
+    (
+        "epochs = 1" + TUNED.replace('kind = "flip"', 'kind = "dropout", rate = 0.1'),
+        "fine_tune goes with the layers augmentation, backbone, global_average_pool, standardise, "
+        "logistic_regression, fine_tune, no others.",
+    ),
+    (TUNED, "epochs is missing."),
+    ("epochs = 1" + TUNED.replace("0.5", "0.0"), "layer 2 (crop): smallest is above 0.0, not 0.0."),
+    (
+        changed(CONV, '[[layers]]\nkind = "crop"\nsmallest = 0.5\n' + CONV),
+        "layer 2 (crop) can stand before a backbone only",
+    ),
+    (
         "preprocess = 3\nlayers = []\nepochs = 1",
         "preprocess is a table with height and width in pixels, not 3; there are no [[layers]].",
     ),
@@ -471,6 +489,14 @@ ONE_MISTAKE = [
         "epochs is missing; layers are tables that begin with [[layers]] each, not {'kind': 'dense'}.",
     ),
 ]
+
+
+def test_a_recipe_of_ones_own_can_be_fine_tuned(tmp_path: Path) -> None:
+    recipe = choose_recipe(written(tmp_path, "epochs = 3" + TUNED))
+    assert (recipe.trainer, recipe.optimizer, recipe.epochs) == ("finetune", "adamw", 3)
+    assert recipe.loss == "sparse categorical cross-entropy from logits"
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert [line.trainable for line in summarise(recipe)] == [False, False, True, False, True, False]
 
 
 @pytest.mark.parametrize(("text", "sentence"), ONE_MISTAKE)

@@ -81,7 +81,7 @@ def test_a_long_list_of_settings_still_makes_a_name_for_a_folder() -> None:
 
 def test_a_wrong_value_is_refused_in_the_words_of_a_recipe_file() -> None:
     assert refused("a1", "epochs=2.5", "dropout=3", "optimizer=adm") == (
-        "a1 with --set: epochs is a whole number, not 2.5; optimizer is 'adam' or 'rmsprop', not 'adm'; "
+        "a1 with --set: epochs is a whole number, not 2.5; optimizer is 'adam', 'adamw' or 'rmsprop', not 'adm'; "
         "layer 5 (dropout): rate is below 1.0, not 3."
     )
     assert refused("a1", "learning_rate=-1") == "a1 with --set: learning_rate is above 0.0, not -1."

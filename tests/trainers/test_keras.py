@@ -351,6 +351,7 @@ def test_the_best_epoch_is_the_most_accurate_then_the_surest_then_the_first() ->
     assert checkpoint.best_epoch(rows(0.5, 0.7, 0.6)) == 2
     assert checkpoint.best_epoch(rows(0.7, 0.7, 0.6, losses=(0.9, 0.8, 0.1))) == 2
     assert checkpoint.best_epoch(rows(0.7, 0.7)) == 1
+    assert checkpoint.best_epoch(rows(0.7, 0.6, 0.5, losses=(0.9, 0.8, 0.8)), by_loss=True) == 2
 
 
 @pytest.mark.parametrize("loss", [np.nan, np.inf])
@@ -364,6 +365,7 @@ def test_early_stopping_is_the_recipe_s_choice() -> None:
     def is_over(history: tuple[Epoch, ...], patience: int) -> bool:
         return fit._is_over(history, 20, patience)
 
+    assert not is_over((), patience=1)
     assert not is_over(rows(0.9, 0.5, 0.5, 0.5), patience=0)
     assert not is_over(rows(0.9, 0.5), patience=2)
     assert is_over(rows(0.9, 0.5, 0.5), patience=2)

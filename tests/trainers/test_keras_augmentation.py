@@ -100,6 +100,68 @@ def test_one_step_after_another_is_in_that_order(keras: ModuleType, picture: Arr
     assert np.abs(other_order - expected)[inside].mean() > 10
 
 
+class Lowest:
+    """Random numbers that always come out at the lower end."""
+
+    def uniform(self, low: float, high: float) -> float:
+        return low
+
+    def random(self) -> float:
+        return 0.0
+
+
+def test_a_crop_is_a_part_enlarged(picture: Array) -> None:
+    """A quarter of the area, a fifth taller than wide, from the upper left corner: as Pillow resizes that box."""
+    across, down = (WIDTH * (0.25 / 1.2) ** 0.5, HEIGHT * (0.25 * 1.2) ** 0.5)
+    cut = augment(picture, [layers.crop(0.25)], Lowest())  # type: ignore[arg-type]
+    # our first pixel's centre stays where it is, Pillow's box begins at its corner
+    box = ((1 - across / WIDTH) / 2, (1 - down / HEIGHT) / 2)
+    image = Image.fromarray(picture).transform(
+        (WIDTH, HEIGHT),
+        Image.Transform.EXTENT,
+        (*box, box[0] + across, box[1] + down),
+        Image.Resampling.BILINEAR,
+    )
+    assert np.abs(cut - (np.asarray(image) + 0.5)).max() <= 1.5
+    assert np.abs(cut - picture).mean() > 5
+
+
+def test_a_crop_stays_within_the_picture() -> None:
+    """The picture's values are where they come from, and no value is mirrored in from beyond the edge."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    ramp = np.stack([4 * rows, 4 * columns, 0 * rows], axis=-1).astype(np.uint8)
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        cut = augment(ramp, [layers.crop(0.3)], random)
+        steps = [np.diff(cut[..., 0], axis=0), np.diff(cut[..., 1], axis=1)]
+        assert all(step.min() >= 0 and 1.5 < step.mean() <= 4.01 for step in steps)
+
+
+def test_colours_are_changed_as_they_say() -> None:
+    """Brightness scales all, contrast moves values from the mean gray, saturation from each pixel's own gray."""
+    two = np.array([[[100, 50, 0], [20, 20, 20]]], dtype=np.uint8)
+    grays = two @ np.array([0.299, 0.587, 0.114])
+    expected = {
+        "brightness": two * 1.2,
+        "contrast": grays.mean() + 1.2 * (two - grays.mean()),
+        "saturation": grays[..., np.newaxis] + 1.2 * (two - grays[..., np.newaxis]),
+    }
+    for option, values in expected.items():
+        np.testing.assert_allclose(ours(two, layers.colour(**{option: 0.2})), np.clip(values, 0, 255), atol=1e-4)
+    assert ours(np.full((4, 4, 3), 250, np.uint8), layers.colour(brightness=0.2)).max() == 255.0
+
+
+def test_a_rectangle_is_painted_in_the_mean_colour(picture: Array) -> None:
+    painted = ours(picture, layers.erase(0.5, largest=0.25))
+    changed = (painted != picture).any(axis=-1)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    assert (len(rows), len(columns)) == (round(HEIGHT * (0.25 / 1.2) ** 0.5), round(WIDTH * (0.25 * 1.2) ** 0.5))
+    np.testing.assert_allclose(painted[changed], picture.mean(axis=(0, 1)) * np.ones((changed.sum(), 1)), rtol=1e-5)
+    random = np.random.default_rng(0)
+    share = np.mean([(augment(picture, [layers.erase(0.3)], random) != picture).any() for _ in range(300)])
+    assert share == pytest.approx(0.3, abs=0.08)
+
+
 def test_draws_follow_the_layers_ranges(picture: Array) -> None:
     """Of 300 turns between -0.3 and 0.2 of a full one, about 60% go one way; half of 300 pictures are flipped."""
     from pawlab.trainers.keras import augmentation

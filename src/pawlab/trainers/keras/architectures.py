@@ -65,7 +65,8 @@ def compile_for(model: Model, recipe: Recipe) -> None:
     Without XLA, which on processors makes the step of a small network several times slower.
     """
     keras = import_keras("training a network")
-    optimizer = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}[recipe.optimizer]
+    optimizers = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop"}
+    optimizer = getattr(keras.optimizers, optimizers[recipe.optimizer])
     if recipe.loss == "binary cross-entropy":
         loss = keras.losses.BinaryCrossentropy()
     else:
