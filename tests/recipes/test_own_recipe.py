@@ -271,7 +271,8 @@ rate = 50
 [[layers]]
 filters = 3
 """
-    kinds = "conv, dense, dropout, flatten, flip, global_average_pool, global_max_pool, logistic_regression, pool, "
+    kinds = "colour, conv, crop, dense, dropout, erase, fine_tune, flatten, flip, global_average_pool, "
+    kinds += "global_max_pool, logistic_regression, pool, "
     kinds = f"its kind is one of backbone, {kinds}rescale, rotate, shear, shift, standardise, zoom"
     assert mistakes(tmp_path, text) == (
         "preprocess: width is missing; "

@@ -125,7 +125,7 @@ def logistic_regression() -> Layer:
 
 
 def fine_tune(
-    unfreeze: int, layer_decay: float = 0.93, weight_decay: float = 0.05, label_smoothing: float = 0.1
+    unfreeze: int, layer_decay: float = 0.93, weight_decay: float = 0.05, label_smoothing: float = 0.0
 ) -> Layer:
     """Go on training what stands before it, from the logistic regression on: the last `unfreeze` layers with weights.
 

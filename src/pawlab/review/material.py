@@ -59,7 +59,9 @@ def labelled_material(given: str | Path | Run, options: DataOptions, progress: P
     run = Run(folder)
     request = Request.from_record(run.record, folder / RUN_FILE).seen_from_here()
     own = replace(request.options, labels=None, split_from=str(folder))
-    material = _of_data(request.data, request.seed, _frozen(request), own, progress, request.weights)
+    recipe = _frozen(request)
+    weights = request.weights if recipe.backbone == request.chosen().backbone else None
+    material = _of_data(request.data, request.seed, recipe, own, progress, weights)
     return replace(material, test_accuracy=run.metrics["test"]["accuracy"])
 
 

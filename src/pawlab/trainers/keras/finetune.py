@@ -6,7 +6,8 @@ into this one too. Batch normalisation, folded or not, stays as it is.
 
 AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101) with a rate that falls from layer to layer downwards (Howard and
 Ruder 2018, arXiv:1801.06146), a linear warm-up and a cosine to zero; smoothed labels (Szegedy et al. 2016,
-arXiv:1512.00567). Losses that are shown, and the one that chooses the epoch, are of the labels as they are.
+arXiv:1512.00567). Losses that are shown, and the one that chooses the epoch, are of the labels as they are;
+validation losses are those after the temperature that suits validation best, since that is how a classifier ships.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import numpy as np
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.splits import require_trainable
 from pawlab.errors import ModelError, RecipeError
+from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.metrics import score
 from pawlab.features.source import FeatureSource
@@ -30,6 +32,7 @@ from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
 from pawlab.trainers.cross_validation import cross_validate, folds_of
+from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.fitted import Fitted, Settings
 from pawlab.trainers.keras.architectures import Model
 from pawlab.trainers.keras.batches import decode_splits, picture_feed
@@ -140,7 +143,8 @@ def _fit_probe(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings
     folds = folds_of(train, labels[first], settings.near, settings.folds)
     classes = len(dataset.classes)
     probe = cross_validate(features[first], labels[first], folds, classes, settings.balance, settings.progress).probe
-    own, held_out = (score(probe.probabilities(features[rows]), labels[rows]) for rows in (first, rest))
+    own, logits = score(probe.probabilities(features[first]), labels[first]), probe.logits(features[rest])
+    held_out = score(tempered(logits, fit_temperature(logits, labels[rest])), labels[rest])
     seconds = perf_counter() - started
     return Start(probe, Epoch(0, own.loss, own.accuracy, held_out.loss, held_out.accuracy, seconds))
 

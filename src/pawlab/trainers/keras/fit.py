@@ -7,6 +7,7 @@ killed goes on after its last whole epoch and ends with the very weights of one 
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 from pawlab.datasets.dataset import Dataset
@@ -14,15 +15,26 @@ from pawlab.errors import RecipeError
 from pawlab.evaluation.history import Epoch, write_history
 from pawlab.evaluation.verdict import Guessing, stands_still
 from pawlab.features.source import FeatureSource
+from pawlab.progress import Advance
 from pawlab.recipes.recipe import Recipe
 from pawlab.trainers.fitted import Fitted, Settings
 from pawlab.trainers.keras import checkpoint
 from pawlab.trainers.keras.architectures import reseed
+from pawlab.trainers.keras.batches import Batch
 from pawlab.trainers.keras.network import Network, prepare
-from pawlab.trainers.keras.steps import Step, compiled_steps, go_through, start_tensorflow
+from pawlab.trainers.keras.steps import (
+    Means,
+    Step,
+    compiled_prediction,
+    compiled_steps,
+    go_through,
+    start_tensorflow,
+    validate_tempered,
+)
 from pawlab.trainers.keras.tensorboard import write_events
 
 History = tuple[Epoch, ...]
+Validate = Callable[[Iterator[Batch], Advance], Means]
 
 _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go to standard error as they are
 
@@ -75,7 +87,7 @@ def _train(network: Network, settings: Settings, before: float) -> tuple[History
     history = checkpoint.resume(settings.folder, network.identity, network.model)
     for row in history:  # the state of an older version may hold such an epoch
         _require_finite(row, network.recipe)
-    steps = compiled_steps(network.model, network.feed)
+    steps = _steps(network)
     try:
         if network.start is not None and not history:
             history = _keep((network.start,), network, settings)
@@ -89,6 +101,14 @@ def _train(network: Network, settings: Settings, before: float) -> tuple[History
             raise
         return history, True
     return history, False
+
+
+def _steps(network: Network) -> tuple[Step, Validate]:
+    """Return what is done with a training batch, and with all of validation."""
+    train, test = compiled_steps(network.model, network.feed)
+    if network.start is None:
+        return train, partial(go_through, network.model, test)
+    return train, partial(validate_tempered, compiled_prediction(network.model, network.feed))
 
 
 def _keep(history: History, network: Network, settings: Settings) -> History:
@@ -163,13 +183,13 @@ def _warn_of_standstill(row: Epoch, before: History, network: Network) -> None:
         )
 
 
-def _epoch(network: Network, steps: tuple[Step, Step], epoch: int, settings: Settings) -> Epoch:
+def _epoch(network: Network, steps: tuple[Step, Validate], epoch: int, settings: Settings) -> Epoch:
     started = perf_counter()
     model, feed = network.model, network.feed
-    train, test = steps
+    train, validate = steps
     reseed(model, settings.seed, epoch)
     with settings.progress(f"Epoch {epoch} of {settings.epochs}", len(feed)) as advance:
         trained = go_through(model, train, feed.training(epoch), advance)
-        validated = go_through(model, test, feed.validation(), advance)
+        validated = validate(feed.validation(), advance)
     validation = {f"val_{name}": value for name, value in validated.items()}
     return Epoch(epoch, **trained, **validation, seconds=perf_counter() - started)

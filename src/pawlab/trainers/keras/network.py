@@ -38,7 +38,7 @@ class Network:
     `recipe`: adapted to the number of `classes`. `model`: all of it, or what follows a frozen network. `graph`: gives
     the classifier's graph with the model's weights as they are then. `identity`: JSON values that distinguish
     trainings. `start`: what a network that begins from a linear probe scores before its first epoch; it is then epoch
-    0, and validation loss decides which epoch is the best. `choices`: as in `Fitted`.
+    0, and validation loss, after the best temperature, decides which epoch is the best. `choices`: as in `Fitted`.
     """
 
     recipe: Recipe

@@ -7,8 +7,13 @@ to the run.
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
+from pawlab.evaluation.calibration import tempered
+from pawlab.evaluation.metrics import score
 from pawlab.graphs.keras_runtime import import_keras
 from pawlab.progress import Advance
+from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.keras.architectures import Model
 from pawlab.trainers.keras.batches import Array, Batch, Feed
 
@@ -50,6 +55,19 @@ def _compiled(function: Callable[..., Any], *rows: Array) -> Callable[..., Any]:
 
     signature = [tf.TensorSpec((None, *some.shape[1:]), some.dtype) for some in rows]
     return tf.function(function, input_signature=signature)  # type: ignore[no-any-return]
+
+
+def validate_tempered(predict: Callable[[Any], Any], batches: Iterator[Batch], advance: Advance) -> Means:
+    """Return loss and accuracy of a model's logits after the temperature that suits them best: as they would ship."""
+    logits, labels = [], []
+    for inputs, some in batches:
+        logits.append(predict(inputs).numpy())
+        labels.append(some)
+        advance(len(some), "")
+    every, true = np.concatenate(logits), np.concatenate(labels)
+    scored = score(tempered(every, fit_temperature(every, true)), true)
+    advance(0, f"loss {scored.loss:.3f}, accuracy {scored.accuracy:.1%}")
+    return {"loss": scored.loss, "accuracy": scored.accuracy}
 
 
 def go_through(model: Model, step: Step, batches: Iterator[Batch], advance: Advance) -> Means:
