@@ -25,8 +25,8 @@ def given(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Giv
     """Returns what `train` is given for a network."""
 
     def arguments(name: str) -> Given:
-        if name == "branching":
-            path = Path(shutil.copy(NETWORKS / "branching.onnx", tmp_path))
+        if name == "mobilenet":
+            path = Path(shutil.copy(NETWORKS / "mobilenet.onnx", tmp_path))
             path.with_suffix(".toml").write_text('preset = "imagenet"', encoding="utf-8")
             return {"backbone": path}
         if name == "mobilenet_v2":
@@ -38,7 +38,7 @@ def given(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Giv
 
 @pytest.mark.usefixtures("keras")
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of h5py and NumPy
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet_v2", "branching"])
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet_v2", "mobilenet"])
 def test_a_fine_tuned_network_goes_all_the_way(
     name: str, given: Callable[[str], Given], learnable_folder: Path, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def rows(graph: GraphBuilder, value: str) -> str:
 
 
 NODES: dict[str, Build] = {
+    "hard sigmoid": lambda graph, value: graph.add("HardSigmoid", value, alpha=1 / 6, beta=0.5),
     "conv": convolved(5, 3, 3, 3),
     "conv, strided, same": convolved(5, 3, 3, 3, strides=[2, 2], auto_pad="SAME_UPPER"),
     "conv, padded unevenly": convolved(4, 3, 3, 3, strides=[2, 2], pads=[0, 1, 1, 0]),

@@ -251,6 +251,13 @@ def _layer_norm(step: Step) -> Value:
     return step.layer("LayerNormalization", epsilon=step.options.get("epsilon", 1e-5), weights=weights)
 
 
+def _hard_sigmoid(step: Step) -> Value:
+    """Keras has one slope."""
+    if not np.allclose((step.options.get("alpha", 0.2), step.options.get("beta", 0.5)), (1 / 6, 0.5)):
+        step.refuse("of another slope than 1/6")
+    return step.layer("Activation", "hard_sigmoid")
+
+
 STEPS: dict[str, Callable[[Step], Value]] = {
     "Add": partial(_arithmetic, kind="Add"),
     "AveragePool": partial(_pool, kind="AveragePooling2D"),
@@ -266,6 +273,7 @@ STEPS: dict[str, Callable[[Step], Value]] = {
     "Gemm": _dense,
     "GlobalAveragePool": lambda step: step.layer("GlobalAveragePooling2D", keepdims=True, given=step.map),
     "GlobalMaxPool": lambda step: step.layer("GlobalMaxPooling2D", keepdims=True, given=step.map),
+    "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda step: step.layer("Activation", "hard_silu"),
     "Identity": lambda step: step.value,
     "LayerNormalization": _layer_norm,

@@ -35,6 +35,9 @@ def to_keras(model: "ModelProto", size: Size, output: str = "probabilities") -> 
     drop_unused(graph)
     pictures = keras.Input((*size, 3), name="pictures")
     known: dict[str, Value | Array] = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        known[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+        graph.node.remove(node)
     _join_biases(graph, known)
     known[graph.input[0].name] = Value(pictures)
     for node in graph.node:
