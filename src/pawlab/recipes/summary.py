@@ -13,7 +13,8 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One line of a recipe's table. `output_shape`: of one picture; `trainable`: whether training changes the layer."""
+    """One line of a recipe's table. `output_shape`: of one picture; `trainable`: whether training changes the layer,
+    or, of a network that is fine-tuned, some of it: how much is known once the network is built."""
 
     kind: str
     options: dict[str, Any]
