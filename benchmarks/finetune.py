@@ -124,7 +124,7 @@ def main() -> None:
     given = parser.parse_args()
     recipes = [choose_recipe("fast"), choose_recipe("finetune", read_settings(given.set))]
     print("\n## Fine-tuning\n")
-    print(f"`python benchmarks/finetune.py NAME=DATA ...` on {date.today()}, Python {platform.python_version()}.")
+    print(f"`python benchmarks/finetune.py --work DIR NAME=DATA ...` on {date.today()}, Python {platform.python_version()}.")
     print(" ".join(str(__doc__).split("\n\n")[2].split()).partition(" A fold that")[0])
     print("\n| set | recipe | right | 95% interval | difference | log loss | difference | epochs kept | s a fold |")
     print("| --- | --- | ---: | --- | ---: | ---: | ---: | --- | ---: |")
