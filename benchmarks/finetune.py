@@ -4,8 +4,9 @@
 
 Five outer folds of training and validation pictures, those of benchmarks/accuracy.py; test pictures play no part. In
 each, `fast` is fitted on the other four, its temperature read off their out-of-fold predictions. `finetune` trains on
-five sixths of them; the last sixth chooses the epoch and the temperature. Both are judged on the fold, as files. A fold
-that is done is kept in DIR, so what was killed goes on. Prints Markdown.
+five sixths of them; the last sixth chooses the epoch and the temperature. Both are judged on the fold, as files. Beside
+them, the probe that `finetune` begins from. A fold that is done is kept in DIR, so what was killed goes on. Prints
+Markdown.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from pawlab.trainers.cross_validation import assign_folds
 from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.fitted import Fitted, Settings
 from pawlab.trainers.graph_outputs import logits_of_pictures
+from pawlab.trainers.keras.finetune import _fit_probe
 from pawlab.trainers.table import TRAINERS
 
 INNER = 6  # of a fold's training pictures one in so many chooses
@@ -78,6 +80,22 @@ def split(data: Data, fold: int) -> Dataset:
     return Dataset(data.name, Path(), tuple(sorted({picture.label for picture in pictures})), pictures)
 
 
+def probe_alone(data: Data, fold: int, recipe: Recipe) -> dict[str, Any]:
+    """Judge what `finetune` begins from, its temperature read off validation pictures too."""
+    started, dataset, source = perf_counter(), split(data, fold), FeatureSource()
+    start = _fit_probe(dataset, recipe, source, Settings(Path(), balance="auto"))
+    validation, test = (
+        start.probe.logits(source.of_recipe(dataset.split(name), recipe).features) for name in ("validation", "test")
+    )
+    return {
+        "rows": np.flatnonzero(data.folds == fold).tolist(),
+        "logits": test.tolist(),
+        "temperature": fit_temperature(validation, np.array(dataset.class_indices(dataset.split("validation")))),
+        "seconds": perf_counter() - started,
+        "history": [vars(start.row)],
+    }
+
+
 def temperature(fitted: Fitted, dataset: Dataset, recipe: Recipe) -> float:
     """Return it as `pawlab train` finds it."""
     if fitted.out_of_fold is not None:
@@ -101,15 +119,16 @@ def scores(data: Data, results: list[dict[str, Any]]) -> tuple[Arrays, Arrays]:
 def lines(data: Data, recipes: list[Recipe], folds: int, folder: Path) -> Iterator[str]:
     """Yield a line of the table for each recipe, against the first."""
     every = {recipe.name: [run(data, fold, recipe, folder) for fold in range(folds)] for recipe in recipes}
+    every["its probe alone"] = [probe_alone(data, fold, recipes[-1]) for fold in range(folds)]
     first_right, first_losses = scores(data, every[recipes[0].name])
     for name, results in every.items():
         right, losses = scores(data, results)
         lowest, highest = wilson_interval(int(right.sum()), len(right))
-        epochs = [str(result["epoch"]) for result in results]
+        epochs = [str(result["epoch"]) for result in results if len(result["history"]) > 1]
         yield (
             f"| {data.name} | {name} | {right.mean():.2%} | {lowest:.1%}-{highest:.1%} | "
             f"{paired(right - first_right, 100)} | {losses.mean():.3f} | {paired(losses - first_losses, 1, 3)} | "
-            f"{'' if len(results[0]['history']) == 1 else ', '.join(epochs)} | "
+            f"{', '.join(epochs)} | "
             f"{np.mean([result['seconds'] for result in results]):.0f} |"
         )
 
@@ -124,7 +143,8 @@ def main() -> None:
     given = parser.parse_args()
     recipes = [choose_recipe("fast"), choose_recipe("finetune", read_settings(given.set))]
     print("\n## Fine-tuning\n")
-    print(f"`python benchmarks/finetune.py --work DIR NAME=DATA ...` on {date.today()}, Python {platform.python_version()}.")
+    command = "python benchmarks/finetune.py --work DIR NAME=DATA ..."
+    print(f"`{command}` on {date.today()}, Python {platform.python_version()}.")
     print(" ".join(str(__doc__).split("\n\n")[2].split()).partition(" A fold that")[0])
     print("\n| set | recipe | right | 95% interval | difference | log loss | difference | epochs kept | s a fold |")
     print("| --- | --- | ---: | --- | ---: | ---: | ---: | --- | ---: |")
