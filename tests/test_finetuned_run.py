@@ -46,7 +46,7 @@ def test_a_fine_tuned_network_goes_all_the_way(
     assert run.record["recipe"]["trainer"] == "finetune"
     assert [row.epoch for row in run.history] == [0, 1]
     (note,) = run.record["training_notes"]
-    assert note in run.page.read_text(encoding="utf-8")
+    assert f"<p>{note[0].upper()}{note[1:]}.</p>" in run.page.read_text(encoding="utf-8")
     assert run.metrics["selective"]["ood_threshold"] is not None
     assert 0 < run.metrics["parameters"]["trainable"] < run.metrics["parameters"]["total"]
     assert run.metrics["test"]["accuracy"] > 0.7
