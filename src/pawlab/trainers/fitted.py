@@ -29,10 +29,10 @@ class Settings:
     """How to train, beside what the recipe says.
 
     `folder`: the run's working folder, for history, checkpoints and pixels that don't fit in memory. `epochs`: instead
-    of the recipe's own number; `minutes`: none is begun that wouldn't end within as many. `weights`: a file with the weights of the recipe's backbone; "random" leaves it
-    untrained, for tests of the wiring. `near`: pairs of contents that show the same, which stay in one fold; `folds`:
-    how many; `balance`: whether classes are weighted alike, of a probe; `memory`: what fitting one may take, in GB, as
-    in `budget.holds`.
+    of the recipe's own number; `minutes`: none is begun that wouldn't end within as many. `weights`: a file with the
+    weights of the recipe's backbone; "random" leaves it untrained, for tests of the wiring. `near`: pairs of contents
+    that show the same, which stay in one fold; `folds`: how many; `balance`: whether classes are weighted alike, of a
+    probe; `memory`: what fitting one may take, in GB, as in `budget.holds`.
     """
 
     folder: Path
@@ -56,11 +56,11 @@ class Fitted:
     `best_epoch`: whose weights these are. `skipped`: training and validation pictures that can't be decoded; `infos`:
     size and format of the others by SHA-256. `validation`: float32 (n, classes), the probabilities that the graph gives
     for the others of validation, in order. `out_of_fold`: predictions for training and validation pictures, in this
-    order, by models fitted without them; None where there was but one model, which hadn't seen validation.
-    `notes`: what to say of the training, a sentence each. `cross_validated`: the same by models that were trained anew
-    for each fold, to score the recipe. `seconds`: wall time by stage. `choices`: what was chosen on validation. `features`: (n, d), a frozen network's last
-    for training and validation pictures, in this order; `probe_input`: (m, p), all that a probe sees of validation
-    pictures; both may be unread. None where fitting didn't compute them.
+    order, by models fitted without them; None where there was but one model, which hadn't seen validation. `notes`:
+    what to say of the training, a sentence each. `cross_validated`: the same by models that were trained anew for each
+    fold, to score the recipe. `seconds`: wall time by stage. `choices`: what was chosen on validation. `features`: (n,
+    d), a frozen network's last for training and validation pictures, in this order; `probe_input`: (m, p), all that a
+    probe sees of validation pictures; both may be unread. None where fitting didn't compute them.
     """
 
     graph: "ModelProto"

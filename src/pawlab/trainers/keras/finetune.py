@@ -142,8 +142,10 @@ def _fit_probe(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings
     first, rest = slice(len(train)), slice(len(train), None)
     folds = folds_of(train, labels[first], settings.near, settings.folds)
     classes = len(dataset.classes)
-    probe = cross_validate(features[first], labels[first], folds, classes, settings.balance, settings.progress).probe
-    own, logits = score(probe.probabilities(features[first]), labels[first]), probe.logits(features[rest])
+    learned = features.only(first)
+    found = cross_validate(learned, labels[first], folds, classes, settings.balance, settings.progress, settings.memory)
+    probe = found.probe
+    own, logits = score(probe.probabilities(learned), labels[first]), probe.logits(features[rest])
     held_out = score(tempered(logits, fit_temperature(logits, labels[rest])), labels[rest])
     seconds = perf_counter() - started
     return Start(probe, Epoch(0, own.loss, own.accuracy, held_out.loss, held_out.accuracy, seconds))
