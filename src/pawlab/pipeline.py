@@ -96,15 +96,14 @@ def train(
     file, the latter of which is run. `out`: the run's folder; runs/DATA-RECIPE by default, from where a run whose `out`
     is an address is sent there. `seed`: decides the split and all random numbers; the same one gives the same bits.
     `epochs`, `weights`, `backbone` (of `pawlab backbones`, an ONNX file, hf:OWNER/REPO or auto) and `resize_mode`
-    (squash, crop or pad) replace the recipe's own. `minutes`: a limit on training, the first epoch excepted; with
-    `backbone="auto"` on choosing, 5 where None. `sure_at`: the share of answers that must be right, above 0 and below
-    1; the classifier says "not sure" to the rest. By default the highest of 0.99, 0.95 and 0.90 that can be kept for
-    half of the pictures. `balance`: whether a probe weighs all classes alike: weights, none, or auto, whichever has the
-    smaller out-of-fold loss. `cv`: folds of a cross-validation of the recipe; probes have five in any case. `set`:
-    numbers of the recipe to change, as in {"learning_rate": 1e-3}. `report`: whether to make plots and report.html;
-    `tensorboard`: whether to log for it. `fit`: former name of `resize_mode`. `engine`, `address`, `device`: as in
-    `EngineOptions`. `memory`: what fitting a probe may take, in GB; a quarter of the machine's where None. `reading`:
-    the fields of `DataOptions`.
+    (squash, crop or pad) replace the recipe's own. `minutes`: of training, or of choosing with `backbone="auto"`.
+    `sure_at`: the share of answers that must be right, above 0 and below 1; the classifier says "not sure" to the rest.
+    By default the highest of 0.99, 0.95 and 0.90 that can be kept for half of the pictures. `balance`: whether a probe
+    weighs all classes alike: weights, none, or auto, whichever has the smaller out-of-fold loss. `cv`: folds of a
+    cross-validation of the recipe; probes have five in any case. `set`: numbers of the recipe to change, as in
+    {"learning_rate": 1e-3}. `report`: whether to make plots and report.html; `tensorboard`: whether to log for it.
+    `fit`: former name of `resize_mode`. `engine`, `address`, `device`: as in `EngineOptions`. `memory`: what fitting a
+    probe may take, in GB; a quarter of the machine's where None. `reading`: the fields of `DataOptions`.
 
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
