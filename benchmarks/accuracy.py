@@ -52,10 +52,11 @@ REST = """
 - **Two networks side by side** are as good as `accurate`, but for chance, and would need a file with two networks.
 - **EfficientNet-Lite1 at 240**: +0.3 to +0.8 points over `fast` on each set, less than Lite2 (out of fold, C chosen on
   the same folds).
-- **More of fine-tuning** (below), each looked at once, on cat_breeds' first fold: a learning rate of 1e-3 in place of 3e-4; a
-  rate of the head of 3% of the others'; colour and erasing; parts from 35% of a picture on; the mean of the weights before and
-  after. Right of the 299 pictures that weren't trained on: 66.9 to 71.2%, the probe 69.9%; log loss 0.77 to 0.82 against
-  0.81. Labels smoothed by 0.1 had the most right, labels as they are the best log loss. All of it may be chance.
+- **More of fine-tuning** (below), each looked at once, on cat_breeds' first fold: a learning rate of 1e-3 in place of
+  3e-4; a rate of the head of 3% of the others'; colour and erasing; parts from 35% of a picture on; the mean of the
+  weights before and after. Right of the 299 pictures that weren't trained on: 66.9 to 71.2%, the probe 69.9%; log loss
+  0.77 to 0.82 against 0.81. Labels smoothed by 0.1 had the most right, labels as they are the best log loss. All of it
+  may be chance.
 """
 ALL = range(2, 8)  # of which features are kept once, and columns taken
 
