@@ -14,7 +14,6 @@ from pawlab.files.addresses import is_address, redacted
 from pawlab.files.archives import archive_kind, unpack
 from pawlab.files.find import Files
 from pawlab.files.names import is_picture_file, why_passed_over
-from pawlab.files.remote import fetch, list_pictures
 from pawlab.files.scan import scan
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
@@ -89,6 +88,8 @@ class _Finder:
             yield from self._in_folder(path, name) if path.is_dir() else self._in_file(path, name)
 
     def _at_address(self, address: str) -> Iterator[Named]:
+        from pawlab.files.remote import fetch, list_pictures  # 20 ms, which files here needn't wait for
+
         listed = None if self._fetched else list_pictures(address, self._progress)
         if listed is not None:
             self.passed_over += [Skipped(name, reason) for name, reason in listed.others]
