@@ -320,7 +320,8 @@ def _run(context: Context, out: str | Path | None, overwrite: bool) -> Run:
                 write_json(context.beginning(), folder / RUN_FILE)
                 _fit_in_place(context, folder)
         else:
-            meanwhile(load)
+            if context.request.report:
+                meanwhile(load)
             fitted = TRAINERS[recipe.trainer](dataset, recipe, context.source, context.settings(folder))
             with replacing_run(folder, overwrite) as partial:
                 finish(context, fitted, partial, folder)

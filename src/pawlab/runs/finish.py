@@ -59,9 +59,11 @@ _log = logging.getLogger("pawlab")  # where nobody sets up logging, its lines go
 
 
 def load() -> None:
-    """Import what `finish` needs: a second's work for one core."""
-    for name in ("jinja2", "scipy.optimize", "scipy.stats", "sklearn.cluster"):
-        import_module(name)
+    """Import what only a report needs: half a second's work for one core.
+
+    Nothing that a fit needs too: where two threads import modules that import each other, one may find half of them.
+    """
+    import_module("jinja2")
     plots.load()
 
 
