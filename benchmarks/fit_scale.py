@@ -11,14 +11,15 @@ was kept out.
 
 import argparse
 import json
+import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from measuring import memory_mb, watching
 from numpy.typing import NDArray
 
 from pawlab.features.rows import FeatureRows
@@ -33,30 +34,10 @@ _MOST_HELD_OUT = 10_000
 
 def anonymous() -> int:
     """Return the process's RssAnon in bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this system doesn't say RssAnon")
-
-
-class Peak:
-    """The largest RssAnon since it began, looked at fifty times a second."""
-
-    def __init__(self) -> None:
-        self.bytes, self._ended = 0, threading.Event()
-        self._watch = threading.Thread(target=self._look, daemon=True)
-
-    def _look(self) -> None:
-        while not self._ended.wait(0.02):
-            self.bytes = max(self.bytes, anonymous())
-
-    def __enter__(self) -> "Peak":
-        self._watch.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._watch.join()
+    held = memory_mb(os.getpid(), "RssAnon")
+    if held is None:
+        raise RuntimeError("this system doesn't say RssAnon")
+    return round(held * 1e6)
 
 
 def make(path: Path, pictures: int, width: int, classes: int) -> NDArray[np.int64]:
@@ -104,7 +85,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, object]:
     rows, labels = FeatureRows(source, order), labels[order]
     folds = np.random.default_rng(5).permutation(given.pictures) % 5
     before = anonymous()
-    with Peak() as peak, timed(seconds, "fit"):
+    with watching(os.getpid()) as peak, timed(seconds, "fit"):
         fitted = rows.only(slice(given.pictures))
         found = cross_validate(
             fitted, labels[: given.pictures], folds, given.classes, progress=steps(seconds), memory=given.memory
@@ -114,7 +95,7 @@ def measure(given: argparse.Namespace, folder: Path) -> dict[str, object]:
         **{name: getattr(given, name) for name in ("pictures", "width", "classes", "memory", "shuffled")},
         "cores": cores(),
         "seconds": seconds,
-        "peak_anonymous": peak.bytes,
+        "peak_anonymous": round((peak.most or 0) * 1e6),
         "anonymous_before": before,
         "C": found.probe.C,
         "C_tried": list(found.losses),
