@@ -66,7 +66,7 @@ def features_of(data: str, pixels: int | None = None) -> Features:
     read = read_and_split(data, 0, DataOptions())
     pictures = read.dataset.pictures
     recipe, source = find_recipe("fast"), FeatureSource()
-    graph = source.backbone(str(recipe.backbone), recipe.preprocess)
+    graph = source.backbone(recipe)
     if pixels is None:
         x = source.features(pictures, graph, recipe.preprocess).features
     else:
