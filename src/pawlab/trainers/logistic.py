@@ -9,8 +9,9 @@ matrix products, and may start from the solutions for another C.
 
 The solver is L-BFGS on V, where A = start + V W and W is the inverse of the Cholesky factor of h X'X + 1/C; h is the
 mean curvature p (1 - p). Near that, every direction curves alike, and some ten steps do. W needs no precision: it only
-says in which coordinates to look. Where there are fewer rows than columns, the rows of the Cholesky factor of X X'
-stand for them: they have the same products.
+says in which coordinates to look, so one does for values of C that lie near each other. Where there are fewer rows than
+columns, the rows of the Cholesky factor of X X' stand for them: they have the same products. Of two classes, whose
+columns of A are each other's negative, only the second's is looked for.
 
 Products are of float32; the number of threads changes no bit.
 """
@@ -40,6 +41,8 @@ _ROWS = 256  # that one thread predicts at a time
 _LOOKED_AT = 1000  # rows from which the mean curvature is taken
 PRECISE, OUT_OF_FOLD, ROUGH = 1e-9, 1e-7, 1e-6  # nats per row between the loss reached and the smallest
 _JITTER = 1e-6  # of the mean diagonal, so that copies don't make a matrix singular
+_CERTAINTY = 4  # times: a fitted probe is surer than one that knows nothing, so its mean curvature is smaller
+_NEAR = 4  # times the curvature's part beside the penalty's, or a fourth: there the same coordinates do
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,10 @@ class Rows:
         return Rows(Held(columns), labels, classes, gram([columns], number + 1, pool), given, factor)
 
     def original(self, solution: Matrix) -> tuple[Exact, Exact]:
-        """Return coefficients (d, classes) and biases (classes,) of the rows given, by a solution (classes, ...)."""
+        """Return coefficients (d, classes) and biases (classes,) of the rows given, by a problem's solution."""
         from scipy.linalg import solve_triangular
 
+        solution = solution if len(solution) == self.classes else np.concatenate([-solution, solution])
         weights, bias = solution[:, :-1].T.astype(np.float64), solution[:, -1].astype(np.float64)
         if self.given is None or self.factor is None:
             return weights, bias
@@ -97,25 +101,61 @@ class Rows:
         return (of_rows.T.astype(np.float32) @ self.given).T.astype(np.float64), bias
 
 
+class _Coordinates:
+    """Upper triangles, of columns by columns: steps in their rows meet about the same curvature anywhere.
+
+    `products`: float32, square, of all columns with each other. The last triangle made is kept.
+    """
+
+    def __init__(self, products: Matrix) -> None:
+        self._products = products
+        self._kept: tuple[float, float, Matrix] | None = None
+
+    def at(self, curvature: float, penalty: Matrix) -> Matrix:
+        """Return the triangle for a mean curvature of the rows and the penalty (columns,) of each coefficient."""
+        most = float(penalty.max())
+        if self._kept is not None:
+            known, under, triangle = self._kept
+            if 1 / _NEAR <= curvature * under / (known * most) <= _NEAR:
+                return triangle * np.float32((known * under / (curvature * most)) ** 0.25)
+        triangle = self._made(curvature, penalty)
+        self._kept = curvature, most, triangle
+        return triangle
+
+    def _made(self, curvature: float, penalty: Matrix) -> Matrix:
+        from scipy.linalg import cholesky
+        from scipy.linalg.lapack import strtri
+
+        metric = self._products * np.float32(curvature)
+        _add_to_diagonal(metric, penalty + 2e-6 * np.trace(metric, dtype=np.float64))
+        with workers():
+            factor = cholesky(metric.T, overwrite_a=True, check_finite=False)
+            return np.asarray(strtri(factor, overwrite_c=True)[0])
+
+
 class Solver:
-    """Fits `weights` (problems, n) of the same rows. A class without weight in a problem is certain never to occur."""
+    """Fits `weights` (problems, n) of the same rows. A class without weight in a problem is certain never to occur.
+
+    Solutions are float32 (problems, columns of A that are looked for, d + 1).
+    """
 
     def __init__(self, rows: Rows, weights: NDArray[np.floating[Any]]) -> None:
         self._rows = rows
         self._weights = weights.T.astype(np.float32)  # (n, problems)
         occurs = np.stack([np.bincount(rows.labels, row, rows.classes) > 0 for row in weights])
         self._offset = np.where(occurs, 0, -np.inf).astype(np.float32)
-        self.nothing = np.zeros((len(weights), rows.classes, rows.columns.shape[1]), np.float32)
+        self._coordinates, self._binary = _Coordinates(rows.products), rows.classes == 2
+        self.nothing = np.zeros((len(weights), 1 if self._binary else rows.classes, rows.columns.shape[1]), np.float32)
 
     def fit(self, C: float, start: Matrix, precision: float | Exact) -> Matrix:  # noqa: N803
-        """Return solutions, float32 (problems, classes, d + 1), looked for from `start`: others, or `nothing`.
+        """Return solutions, looked for from `start`: others, or `nothing`.
 
         `precision`: in nats per row, for all problems or each (problems,).
         """
         width = start.shape[2]
-        penalty = np.full(width, (2 if self._rows.classes == 2 else 1) / C, np.float32)
+        penalty = np.full(width, (4 if self._binary else 1) / C, np.float32)
         penalty[-1] = 0
-        inverse = self._coordinates(penalty, start)
+        inverse = self._coordinates.at(self._mean_curvature(start), penalty)
         enough = precision * self._weights.sum(axis=0, dtype=np.float64)
         size = max(1, TOGETHER // self._rows.classes)
         groups = [np.arange(len(start))[first : first + size] for first in range(0, len(start), size)]
@@ -148,7 +188,8 @@ class Solver:
         result = np.full((len(problem), self._rows.classes), -np.inf, np.float32)
 
         def predict(place: int, rows: NDArray[np.intp]) -> None:
-            result[rows] = self._rows.columns.take(rows) @ solutions[place].T + self._offset[place]
+            logits = self._widened(self._rows.columns.take(rows) @ solutions[place].T)
+            result[rows] = logits + self._offset[place]
 
         with workers() as pool:
             for place in range(len(solutions)):
@@ -156,25 +197,20 @@ class Solver:
                 list(pool.map(partial(predict, place), np.split(rows, range(_ROWS, len(rows), _ROWS))))
         return result
 
-    def _coordinates(self, penalty: Matrix, solutions: Matrix) -> Matrix:
-        """Return an upper triangle, of columns by columns: steps in its rows meet about the same curvature anywhere."""
-        from scipy.linalg import cholesky
-        from scipy.linalg.lapack import strtri
-
-        metric = self._rows.products * np.float32(self._mean_curvature(solutions) * self._weights.mean())
-        _add_to_diagonal(metric, penalty + 2e-6 * np.trace(metric, dtype=np.float64))
-        with workers():
-            factor = cholesky(metric.T, overwrite_a=True, check_finite=False)
-            return np.asarray(strtri(factor, overwrite_c=True)[0])
-
     def _mean_curvature(self, solutions: Matrix) -> float:
+        """Return what a row adds to the curvature of a column that is looked for, on average, at these solutions."""
         from scipy.special import softmax
 
         some = self._rows.columns.take(slice(None, None, max(1, len(self._weights) // _LOOKED_AT)))
         with workers():
-            logits = some @ solutions.transpose(0, 2, 1)
+            logits = self._widened(some @ solutions.transpose(0, 2, 1))
         shares = softmax(logits + self._offset[:, np.newaxis], axis=2)
-        return max(float((shares * (1 - shares)).mean()), 1e-4)
+        mean = max(float((shares * (1 - shares)).mean()), 1e-4) / (1 if solutions.any() else _CERTAINTY)
+        return mean * float(self._weights.mean()) * (4 if self._binary else 1)
+
+    def _widened(self, logits: Matrix) -> Matrix:
+        """Return the logits of all classes (..., classes)."""
+        return np.concatenate([-logits, logits], axis=-1) if self._binary else logits
 
     def _losses(self, solutions: Matrix, which: NDArray[np.intp], pool: Executor) -> tuple[Exact, Matrix]:
         """Return the cross-entropy (some,) of the problems in `which`, and its slopes, like the solutions."""
@@ -202,8 +238,11 @@ class Solver:
         def piece(start: int) -> Exact:
             part = slice(start, start + size)
             logits = np.matmul(block[part], joined.T, out=residuals[part])
-            by_problem = logits.reshape(len(logits), len(which), -1)
-            return _cross_entropy(by_problem, weights[part][:, which], labels[part], self._offset[which])
+            by_class = self._widened(logits.reshape(len(logits), len(which), -1))
+            losses = _cross_entropy(by_class, weights[part][:, which], labels[part], self._offset[which])
+            if self._binary:
+                logits[:] = by_class[:, :, 1] - by_class[:, :, 0]
+            return losses
 
         return list(pool.map(piece, range(0, len(block), size)))
 
