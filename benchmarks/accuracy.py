@@ -24,10 +24,10 @@ from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.features.source import FeatureSource
-from pawlab.pipeline import read_and_split
 from pawlab.recipes import find_recipe
 from pawlab.recipes.layers import backbone
 from pawlab.recipes.recipe import probe_layers
+from pawlab.runs.reading import read_and_split
 from pawlab.trainers.cross_validation import assign_folds, cross_validate, folds_of
 
 FOLDS = 5

@@ -32,8 +32,8 @@ from pawlab.evaluation.selective import curve_of
 from pawlab.features.extract import features_by_content
 from pawlab.features.source import FeatureSource
 from pawlab.images import Preprocess, decode
-from pawlab.pipeline import read_and_split
 from pawlab.recipes import find_recipe
+from pawlab.runs.reading import read_and_split
 from pawlab.trainers.cross_validation import CrossValidated, assign_folds, cross_validate
 from pawlab.trainers.finish import fit_temperature
 

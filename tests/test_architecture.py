@@ -35,7 +35,7 @@ LAYERS = (
     "export",
     "report",
     "runs",
-    "pipeline estimators",
+    "exploration pipeline estimators",
     "review",
     "serve",
     "cli",

@@ -9,8 +9,8 @@ import pytest
 from drawn_pictures import drawing, save
 from page_checks import read_page
 from pawlab import cli
-from pawlab import pipeline as workflow
 from pawlab.cli.tables import print_findings
+from pawlab.exploration import explore
 from picture_folders import write
 
 
@@ -27,7 +27,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_plain_values_hold_everything(faulty: Path) -> None:
-    found = workflow.explore(faulty)
+    found = explore(faulty)
     assert [(finding["check"], finding["severity"]) for finding in found["findings"]] == [
         ("broken files", "serious"),
         ("near duplicates with two labels", "serious"),
@@ -40,7 +40,7 @@ def test_plain_values_hold_everything(faulty: Path) -> None:
 
 
 def test_broken_pictures_take_no_part_in_the_counts(faulty: Path) -> None:
-    found = workflow.explore(faulty)
+    found = explore(faulty)
     assert sum(found["counts"][split]["cats"] for split in found["counts"]) == 12
     assert found["unreadable"] == 0
     assert [item["picture"] for item in found["set_aside"]] == [f"cats/text [{number}].jpg" for number in range(7)]
@@ -79,13 +79,13 @@ def _size(number: int) -> str:
 
 
 def test_a_notebook_shows_counts_findings_and_pictures(faulty: Path, learnable_folder: Path) -> None:
-    found = workflow.explore(faulty)
+    found = explore(faulty)
     page = read_page(found._repr_html_())
     assert not page.faults
     for finding in found["findings"]:
         assert f"{finding['severity']} : {finding['sentence']}" in page.text
     assert all(picture["src"].startswith("data:image/jpeg;base64,") for picture in page.all("img"))
-    clean = workflow.explore(learnable_folder)
+    clean = explore(learnable_folder)
     page = read_page(clean._repr_html_())
     counts = clean["counts"]
     for label in clean["classes"]:

@@ -15,6 +15,7 @@ import pawlab
 from pawlab import pipeline as workflow
 from pawlab.classifier import Classifier
 from pawlab.errors import DataError, MissingExtraError, OutputError, PawlabError, RecipeError
+from pawlab.exploration import explore
 from pawlab.features import source
 from pawlab.features.extract import extract_features
 from pawlab.runs.record import Run
@@ -309,7 +310,7 @@ def test_the_verdict_is_held_against_guessing_on_validation(learnable_folder: Pa
 def test_explore_says_where_nothing_could_be_trained(tmp_path: Path) -> None:
     (tmp_path / "cats").mkdir()
     Image.new("RGB", (8, 8)).save(tmp_path / "cats" / "1.png")
-    finding = workflow.explore(tmp_path)["findings"][0]
+    finding = explore(tmp_path)["findings"][0]
     assert (finding["check"], finding["severity"]) == ("can't be trained", "serious")
     assert finding["sentence"].endswith(
         " has only one class, 'cats'; a classifier needs at least two. Add a folder of other pictures."
@@ -317,7 +318,7 @@ def test_explore_says_where_nothing_could_be_trained(tmp_path: Path) -> None:
 
 
 def test_explore_counts_and_finds(learnable_folder: Path) -> None:
-    found = workflow.explore(learnable_folder)
+    found = explore(learnable_folder)
     assert {label: sum(found["counts"][split][label] for split in found["counts"]) for label in found["classes"]} == {
         "cold-squares": 30,
         "warm-circles": 30,

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from pawlab.estimators import PictureClassifier as PictureClassifier
     from pawlab.estimators import PictureFeatures as PictureFeatures
     from pawlab.evaluation.explain import write_explanation as write_explanation
+    from pawlab.exploration import explore as explore
     from pawlab.export.export import export_classifier as export_classifier
     from pawlab.images import Preprocess as Preprocess
     from pawlab.pipeline import compare as compare
     from pawlab.pipeline import evaluate_data as evaluate_data
-    from pawlab.pipeline import explore as explore
     from pawlab.pipeline import export_int8 as export_int8
     from pawlab.pipeline import extend as extend
     from pawlab.pipeline import train as train
@@ -53,9 +53,10 @@ _HOMES = {
     "errors": ("PawlabError",),
     "estimators": ("PictureClassifier", "PictureFeatures"),
     "evaluation.explain": ("write_explanation",),
+    "exploration": ("explore",),
     "export.export": ("export_classifier",),
     "images": ("Preprocess",),
-    "pipeline": ("compare", "evaluate_data", "explore", "export_int8", "extend", "train"),
+    "pipeline": ("compare", "evaluate_data", "export_int8", "extend", "train"),
     "recipes": ("RECIPES", "find_recipe"),
     "review.queue": ("review_queue",),
     "review.sorting": ("sort_pictures",),

@@ -8,57 +8,41 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from pawlab.audit.checks import run_checks, why_untrainable
-from pawlab.audit.measurements import Measurements, measure
+from pawlab.audit.measurements import Measurements
 from pawlab.classifier import Classifier, model_file
-from pawlab.datasets.dataset import Dataset, count_skipped
-from pawlab.datasets.discover import discover
-from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataKeywords, DataOptions
-from pawlab.datasets.reading import set_aside
-from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
-from pawlab.datasets.stats import describe
-from pawlab.engines.local import LOCAL, Engine
 from pawlab.engines.options import DeviceName, EngineOptions
 from pawlab.engines.options import Name as EngineName
-from pawlab.errors import DataError, PawlabError, RecipeError, WeightsError
+from pawlab.errors import DataError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
-from pawlab.evaluation.learning_curve import LearningCurve
-from pawlab.features.source import FeatureSource
-from pawlab.features.thumbnails import thumbnails
 from pawlab.files.addresses import redacted
 from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
-from pawlab.notebook import exploration_html
 from pawlab.parallel import meanwhile
-from pawlab.progress import Progress, notebook_bar, silent
-from pawlab.recipes import DEFAULT_RECIPE, choose_recipe
-from pawlab.recipes.exchange import AUTO, require_probe, with_backbone
+from pawlab.progress import Progress, notebook_bar
+from pawlab.recipes import choose_recipe
+from pawlab.recipes.exchange import with_backbone
 from pawlab.recipes.recipe import Recipe
-from pawlab.recipes.settings import require_once
 from pawlab.report.comparison import COMPARISON_PAGE, write_comparison
-from pawlab.report.exploration import EXPLORATION_FILE, write_exploration
-from pawlab.report.shown import samples
 from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page, require_for_comparisons, require_same
 from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
 from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish, load
 from pawlab.runs.pictures import labelled_pictures, pictures_of
-from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, read_split, write_json
-from pawlab.runs.request import Context, Request, Stopwatch, data_text
+from pawlab.runs.reading import read_for
+from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
+from pawlab.runs.request import Context, Request, Stopwatch
+from pawlab.runs.requirements import is_automatic, require_effect, require_folds, require_said_once
 from pawlab.storage import COMPARISON_FILE
 from pawlab.storage.cache import within_limit
-from pawlab.trainers.backbone_choice import Choice, choose_backbone
+from pawlab.trainers.backbone_choice import choose_backbone, with_choice
 from pawlab.trainers.keras.checkpoint import clear
-from pawlab.trainers.learning_curve import curve_of
 from pawlab.trainers.probe import Balance
-from pawlab.trainers.repeat import FEWEST, repeat
+from pawlab.trainers.repeat import repeat
 from pawlab.trainers.table import TRAINERS
 
 if TYPE_CHECKING:
     from pawlab.export.export import Exported
-
-_HARDLY_USED = 0.01  # of the values from black to white
 
 _log = logging.getLogger("pawlab")
 
@@ -110,8 +94,8 @@ def train(
     """
     watch, mode, settings = Stopwatch(), resize_mode or _renamed(fit), dict(set or {})
     chosen = choose_recipe(recipe, settings)
-    _require_once(settings, epochs, mode, backbone)
-    automatic = _is_automatic(chosen, backbone, weights, minutes)
+    require_said_once(settings, epochs, mode, backbone)
+    automatic = is_automatic(chosen, backbone, weights, minutes)
     if backbone is not None and not automatic:
         chosen = with_backbone(chosen, str(backbone), None if weights is None else Path(weights), progress)
     more: dict[str, Any] = {"minutes": minutes, "sure_at": sure_at, "balance": balance, "cv": cv, "memory": memory}
@@ -119,13 +103,13 @@ def train(
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     request = replace(request, **more)
     require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
-    _require_folds(chosen, cv)
+    require_folds(chosen, cv)
     place, address = _writable(out, overwrite)
-    read = _read(request, watch, progress)
+    read = read_for(request, watch, progress)
     if automatic:
         with watch.stage("features"):
             best = choose_backbone(read.dataset, request.chosen().preprocess, minutes, progress)
-        request = replace(request, own_recipe=_with_choice(chosen, best, progress).to_dict())
+        request = replace(request, own_recipe=with_choice(chosen, best, progress).to_dict())
     run = _run(Context(request, read, watch, progress), place, overwrite)
     if address is not None and not run.interrupted:
         upload_folder(run.folder, address, progress)
@@ -144,62 +128,6 @@ def _writable(out: str | Path | None, overwrite: bool) -> tuple[str | Path | Non
     return folder, address
 
 
-def _require_once(
-    settings: dict[str, Any], epochs: int | None, mode: ResizeMode | None, backbone: str | Path | None
-) -> None:
-    """Raise RecipeError for what is said by an option of its own and by a setting."""
-    require_once({"epochs": epochs, "resize_mode": mode}, settings)
-    if backbone is not None and (sizes := [name for name in ("height", "width") if name in settings]):
-        raise RecipeError(f"--backbone brings its own size. Leave out --set {' and --set '.join(sizes)}.")
-
-
-def _is_automatic(
-    recipe: Recipe, backbone: str | Path | None, weights: str | Path | None, minutes: float | None
-) -> bool:
-    """Say whether the network is to be chosen. Raises PawlabError for what doesn't go with that, or only with it."""
-    if minutes is not None and not 0 < minutes < 1e6:
-        raise PawlabError(f"--minutes is {minutes}; it must be more than 0.")
-    if str(backbone) != AUTO:
-        if minutes is not None and not recipe.trains_in_epochs:
-            raise PawlabError(
-                f"--minutes limits training in epochs, or choosing a network; {recipe.name} is fitted in one go. "
-                f"Add --backbone {AUTO}, or leave it out."
-            )
-        return False
-    if weights is not None:
-        raise PawlabError(f"--weights are of one network, and --backbone {AUTO} looks at several. Leave one out.")
-    require_probe(recipe)
-    return True
-
-
-def _with_choice(recipe: Recipe, choice: Choice, progress: Progress) -> Recipe:
-    """Return the recipe with the network chosen; its layer keeps why."""
-    exchanged = with_backbone(recipe, choice.name, None, progress)
-    candidates = [candidate.to_dict() for candidate in choice.candidates]
-    layers = [
-        layer.having(why=choice.why, chosen_from=candidates) if layer.kind == "backbone" else layer
-        for layer in exchanged.layers
-    ]
-    return replace(exchanged, layers=tuple(layers))
-
-
-def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
-    """Raise PawlabError for options about epochs, by name and whether they were given, where there are no epochs."""
-    given = [name for name, was_given in options.items() if was_given]
-    if given and not recipe.trains_in_epochs:
-        have, them = ("has", "it") if len(given) == 1 else ("have", "them")
-        raise PawlabError(
-            f"the recipe {recipe.name} is fitted in one go: {' and '.join(given)} {have} no effect. Leave {them} out."
-        )
-
-
-def _require_folds(recipe: Recipe, cv: int | None) -> None:
-    """Raise PawlabError for too few folds."""
-    fewest = FEWEST if recipe.trains_in_epochs else 2
-    if cv is not None and cv < fewest:
-        raise PawlabError(f"{cv} folds are too few for the recipe {recipe.name}. Give --cv {fewest} or more.")
-
-
 @within_limit()
 def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     """Go on with a run that was killed or interrupted, after its last whole epoch; it ends as if it hadn't been.
@@ -210,7 +138,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
     with resumed_run(Path(folder)) as run:
         request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here()
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
-        context = Context(request, _read(request, watch, progress), watch, progress)
+        context = Context(request, read_for(request, watch, progress), watch, progress)
         begun: Any = run.record.get("data")
         if not isinstance(begun, dict) or context.dataset.fingerprint != begun.get("fingerprint"):
             changed = f"{redacted(request.data)} has changed since {folder} was begun."
@@ -239,7 +167,7 @@ def extend(
     old = run if isinstance(run, Run) else Run(Path(run).expanduser())
     watch = Stopwatch()
     request = Request.from_record(old.record, old.folder / RUN_FILE).extended(old.folder, more, report)
-    return _run(Context(request, _read(request, watch, progress), watch, progress), out, overwrite)
+    return _run(Context(request, read_for(request, watch, progress), watch, progress), out, overwrite)
 
 
 @within_limit()
@@ -271,7 +199,7 @@ def compare(
         own_epochs, own_weights = epochs if recipe.trains_in_epochs else None, weights if recipe.backbone else None
         request = Request.of(data, recipe, recipe, seed, own_epochs, own_weights, None, report)
         requests.append(replace(request, options=DataOptions(**reading)))
-    read = _read(requests[0], Stopwatch(), progress)
+    read = read_for(requests[0], Stopwatch(), progress)
     folder = Path(out) if out is not None else Path("runs") / f"{read.dataset.name}-compared"
     require_for_comparisons(folder, chosen)
     compared: list[Compared] = []
@@ -401,115 +329,6 @@ def export_int8(
     from pawlab.export.int8 import export_int8 as write_int8
 
     return write_int8(model, pictures_of(model, progress), out, progress, sure_at)
-
-
-class Exploration(dict[str, Any]):
-    """What `explore` found, as plain values; a notebook shows it with some of the pictures."""
-
-    def __init__(self, values: dict[str, Any], dataset: Dataset) -> None:
-        super().__init__(values)
-        self._dataset = dataset
-
-    def _repr_html_(self) -> str:
-        shown = [(label, [picture.path for picture in row]) for label, row in samples(self._dataset)]
-        return exploration_html(self, shown)
-
-
-@within_limit()
-def explore(
-    data: str | Path,
-    seed: int = 0,
-    *,
-    recipe: str = "fast",
-    out: str | Path | None = None,
-    learning_curve: bool = False,
-    progress: Progress = notebook_bar,
-    engine: EngineName = "local",
-    address: str | None = None,
-    device: DeviceName = "cpu",
-    **reading: Unpack[DataKeywords],
-) -> Exploration:
-    """Look at pictures before training: counts, baseline, sizes, formats and findings, as plain values.
-
-    `out`: a folder for a page, explore.html, that shows them with samples and what `recipe` would make of them.
-    `learning_curve`: whether to measure how accuracy grows with the number of training pictures, by the recipe `fast`.
-    Raises the errors of `pawlab.errors`.
-    """
-    previewed = choose_recipe(recipe)
-    computing = EngineOptions(engine, address, device).open()
-    read = read_and_split(data, seed, DataOptions(**reading), progress, engine=computing)
-    measured = measure(read, progress, computing)
-    dataset = measured.dataset
-    stats = describe(dataset, infos={key: value.info for key, value in measured.image_stats.items()})
-    overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
-    curve = _learning_curve(measured, seed, progress, computing) if learning_curve else None
-    if out is not None:
-        page = Path(out) / EXPLORATION_FILE
-        write_exploration(page, redacted(data_text(data)), dataset, stats, overlap, findings, previewed, curve)
-    values = {
-        "data": dataset.name,
-        "classes": list(dataset.classes),
-        **stats.to_dict(),
-        "overlap": overlap,
-        "findings": [finding.to_dict() for finding in findings],
-        "notes": [*dataset.doubts, *dataset.notes],
-        "skipped": count_skipped(dataset.skipped),
-        "set_aside": set_aside(dataset.skipped),
-        **({} if curve is None else {"learning_curve": curve.to_dict()}),
-    }
-    return Exploration(values, dataset)
-
-
-def _learning_curve(measured: Measurements, seed: int, progress: Progress, engine: Engine) -> LearningCurve:
-    """Measure it on the features that the default recipe will want too."""
-    recipe = choose_recipe(DEFAULT_RECIPE)
-    recipe = replace(recipe, preprocess=replace(recipe.preprocess, value_range=measured.value_range))
-    near = [(pair.first, pair.second) for pair in measured.near]
-    return curve_of(measured.dataset, recipe, FeatureSource(progress, engine), near, seed)
-
-
-def _read(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
-    with watch.stage("discover"):
-        engine = request.engines.open()
-        read = read_and_split(request.data, request.seed, request.options, progress, request.more, engine)
-        require_trainable(read.dataset)
-    recipe = request.chosen()
-    if (fitting := recipe.fitting(read.sizes)) != recipe:
-        given, taken = (f"{one.preprocess.width} x {one.preprocess.height}" for one in (recipe, fitting))
-        note = f"most pictures are smaller than {given} pixels: {recipe.name} takes all at {taken}"
-        return replace(read, dataset=replace(read.dataset, notes=(*read.dataset.notes, note)))
-    return read
-
-
-def read_and_split(
-    data: str | Path,
-    seed: int,
-    options: DataOptions,
-    progress: Progress = silent,
-    more: Sequence[str] = (),
-    engine: Engine = LOCAL,
-) -> Measurements:
-    """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
-    earlier = None if options.split_from is None else read_split(Path(options.split_from))
-    dataset = discover(data, progress, options)
-    for added in more:
-        dataset = dataset.joined(discover(added, progress, options))
-    small = thumbnails(dataset.pictures, progress, engine)
-    near = small.near_duplicates(progress)
-    together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
-    value_range = small.value_range and (options.black_and_white or small.value_range)
-    dataset = assign_splits(dataset.without(small.skipped), seed, options, together, earlier)
-    if value_range:
-        black, white = value_range
-        note = f"pictures of more than 8 bits: {black:g} is black, {white:g} is white; --value-range takes others"
-        dataset = replace(dataset, notes=(*dataset.notes, note))
-        if small.brightest < white * _HARDLY_USED:
-            doubt = f"the brightest value is about {small.brightest:g} of {white:g}: give --value-range, or all is dark"
-            dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
-    if options.labels is not None:
-        dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
-    sizes = [(info.width, info.height) for info in small.infos]
-    return Measurements(dataset, near=near, value_range=value_range, sizes=sizes)
 
 
 def _renamed(fit: ResizeMode | None) -> ResizeMode | None:

@@ -16,7 +16,7 @@ from pawlab.datasets.discover import discover
 from pawlab.datasets.options import DEFAULT
 from pawlab.datasets.splits import assign_splits
 from pawlab.images import PictureInfo
-from pawlab.pipeline import read_and_split
+from pawlab.runs.reading import read_and_split
 from picture_folders import Row, content, dataset_of, make, many, write
 
 Groups = list[list[str]]

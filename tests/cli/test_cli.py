@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pawlab import cli
+from pawlab import cli, exploration
 from pawlab import pipeline as workflow
 from pawlab.cli.tables import print_evaluation
 from pawlab.errors import PawlabError
@@ -482,7 +482,7 @@ def test_our_own_fault_is_told_apart(pawlab: Any, monkeypatch: pytest.MonkeyPatc
     def broken(*arguments: Any, **named: Any) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(workflow, "explore", broken)
+    monkeypatch.setattr(exploration, "explore", broken)
     code, _, err = pawlab("explore", learnable_folder)
     assert code == 1
     assert "ZeroDivisionError: ours" in err
@@ -493,7 +493,7 @@ def test_ctrl_c_ends_quietly(pawlab: Any, monkeypatch: pytest.MonkeyPatch, learn
     def interrupted(*arguments: Any, **named: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workflow, "explore", interrupted)
+    monkeypatch.setattr(exploration, "explore", interrupted)
     assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
 
 
@@ -587,7 +587,7 @@ def test_a_signal_to_end_is_like_ctrl_c(
     name: str, pawlab: Any, learnable_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = getattr(signal, name)
-    monkeypatch.setattr(workflow, "explore", lambda *_, **__: os.kill(os.getpid(), number))
+    monkeypatch.setattr(exploration, "explore", lambda *_, **__: os.kill(os.getpid(), number))
     assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
     assert signal.getsignal(number) == signal.SIG_DFL
 
@@ -604,7 +604,7 @@ def test_an_interrupt_that_a_library_turns_into_its_own_error_ends_the_command(
         except KeyboardInterrupt:
             raise TypeError("can't compare") from None
 
-    monkeypatch.setattr(workflow, "explore", explore)
+    monkeypatch.setattr(exploration, "explore", explore)
     assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
 
 
@@ -616,7 +616,7 @@ def test_under_nohup_a_closed_terminal_ends_nothing(
         os.kill(os.getpid(), signal.SIGHUP)
         raise PawlabError("it went on")
 
-    monkeypatch.setattr(workflow, "explore", explore)
+    monkeypatch.setattr(exploration, "explore", explore)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         assert pawlab("explore", learnable_folder) == Outcome(2, "", "pawlab: it went on\n")
@@ -639,7 +639,7 @@ def test_an_interrupt_that_python_drops_still_ends_the_command(
         Dropping()
         time.sleep(20)
 
-    monkeypatch.setattr(workflow, "explore", explore)
+    monkeypatch.setattr(exploration, "explore", explore)
     assert pawlab("explore", learnable_folder) == Outcome(130, "", "pawlab: stopped.\n")
 
 
@@ -667,7 +667,7 @@ def test_what_the_system_refuses_is_one_line(
     def refused(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(workflow, "explore", refused)
+    monkeypatch.setattr(exploration, "explore", refused)
     code, out, err = pawlab("explore", learnable_folder)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"pawlab: {sentence}")

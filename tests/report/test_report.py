@@ -31,6 +31,7 @@ from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.evaluation.paired import Paired
 from pawlab.evaluation.verdict import judge
+from pawlab.exploration import explore
 from pawlab.pipeline import compare
 from pawlab.progress import Advance
 from pawlab.report import plots
@@ -553,7 +554,7 @@ def test_explore_writes_a_page_that_shows_what_is_there(learnable_folder: Path, 
     shutil.copy(data / "warm-circles" / "00.png", data / "warm-circles" / "copy.png")
     shutil.copy(data / "warm-circles" / "01.png", data / "cold-squares" / "wrong.png")
     (data / "cold-squares" / "empty.png").write_bytes(b"")
-    found = workflow.explore(data, out=tmp_path / "out", recipe="a4")
+    found = explore(data, out=tmp_path / "out", recipe="a4")
     page = assert_sound((tmp_path / "out" / "explore.html").read_text(encoding="utf-8"))
     assert "62 pictures in 2 classes; 3 things worth a look." in page.text
     for finding in found["findings"]:
@@ -569,14 +570,14 @@ def test_explore_writes_a_page_that_shows_what_is_there(learnable_folder: Path, 
 
 
 def test_explore_of_clean_pictures_says_so(learnable_folder: Path, tmp_path: Path) -> None:
-    workflow.explore(learnable_folder, out=tmp_path)
+    explore(learnable_folder, out=tmp_path)
     page = read_page((tmp_path / "explore.html").read_text(encoding="utf-8"))
     assert "60 pictures in 2 classes; nothing that would spoil a score." in page.text
 
 
 def test_explore_tells_an_unknown_recipe_before_it_reads(tmp_path: Path) -> None:
     with pytest.raises(RecipeError):
-        workflow.explore(tmp_path / "absent", out=tmp_path / "out", recipe="fsat")
+        explore(tmp_path / "absent", out=tmp_path / "out", recipe="fsat")
 
 
 # compare's page

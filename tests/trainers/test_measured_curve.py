@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pawlab import pipeline as workflow
+from pawlab.exploration import explore
 from pawlab.trainers import learning_curve as module
 from pawlab.trainers.learning_curve import SHARES, measure_curve
 from pawlab.trainers.probe import fit_along_c
@@ -94,18 +94,18 @@ def test_a_class_in_one_fold_alone_gives_no_curve() -> None:
 
 
 def test_explore_tells_it_in_all_its_forms(learnable_folder: Path, tmp_path: Path) -> None:
-    found = workflow.explore(learnable_folder, out=tmp_path, learning_curve=True)
+    found = explore(learnable_folder, out=tmp_path, learning_curve=True)
     curve = found["learning_curve"]
     assert [point["pictures"] for point in curve["points"]] == sorted(point["pictures"] for point in curve["points"])
     assert curve["points"][-1]["accuracy"] == 1.0
     assert curve["points"][-1]["pictures"] == pytest.approx(0.8 * 54, abs=1)  # the 6 test pictures play no part
     page = (tmp_path / "explore.html").read_text(encoding="utf-8")
     assert "Learning curve" in page
-    assert "learning_curve" not in workflow.explore(learnable_folder)
+    assert "learning_curve" not in explore(learnable_folder)
 
 
 def test_one_class_has_no_curve(learnable_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(learnable_folder / "warm-circles", tmp_path / "one" / "warm-circles")
-    found = workflow.explore(tmp_path / "one", learning_curve=True)
+    found = explore(tmp_path / "one", learning_curve=True)
     assert found["learning_curve"]["points"] == []
     assert found["learning_curve"]["sentence"] == "There are too few pictures to tell what more of them would bring."

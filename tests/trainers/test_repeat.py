@@ -11,8 +11,8 @@ import pawlab
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
 from pawlab.features.source import FeatureSource
-from pawlab.pipeline import read_and_split
 from pawlab.recipes import find_recipe
+from pawlab.runs.reading import read_and_split
 from pawlab.trainers import linear_probe
 from pawlab.trainers.fitted import Settings
 from pawlab.trainers.repeat import repeat

@@ -129,6 +129,7 @@ def train(
     from pawlab.cli.tables import print_run
     from pawlab.recipes import choose_recipe
     from pawlab.recipes.settings import read_settings
+    from pawlab.runs.requirements import require_effect
 
     if resume is not None:
         _require_nothing_beside_resume(context)
@@ -140,9 +141,8 @@ def train(
         raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
     else:
         changed = read_settings(settings or ())
-        pipeline.require_effect(
-            choose_recipe(recipe, changed), {"--epochs": epochs is not None, "--tensorboard": tensorboard}
-        )
+        given = {"--epochs": epochs is not None, "--tensorboard": tensorboard}
+        require_effect(choose_recipe(recipe, changed), given)
         asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
         asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "set": changed, "progress": bar}
         run = pipeline.train(**asked)  # which takes our options under their names
@@ -390,11 +390,11 @@ def explore(
     engines: EngineOptions = ON_CORES,
 ) -> None:
     """Look at pictures before training: counts, baseline, findings."""
-    from pawlab import pipeline
+    from pawlab import exploration
     from pawlab.cli.tables import print_exploration
 
     asked: dict[str, Any] = {"recipe": recipe, "out": out, "learning_curve": learning_curve, "progress": bar}
-    found = pipeline.explore(data, seed, **asked, **options.keywords(), **engines.keywords())
+    found = exploration.explore(data, seed, **asked, **options.keywords(), **engines.keywords())
     if as_json:
         show_json(found)
     else:

@@ -16,10 +16,10 @@ from pawlab.errors import DataError
 from pawlab.features.source import FeatureSource
 from pawlab.files.names import file_sha256
 from pawlab.images import Preprocess
-from pawlab.pipeline import read_and_split
 from pawlab.progress import Progress
 from pawlab.recipes import DEFAULT_RECIPE, find_recipe
 from pawlab.recipes.recipe import Recipe
+from pawlab.runs.reading import read_and_split
 from pawlab.runs.record import RUN_FILE, Run
 from pawlab.runs.request import Request, data_text
 from pawlab.trainers.probe import Matrix

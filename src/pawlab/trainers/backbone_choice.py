@@ -20,6 +20,8 @@ from pawlab.errors import PawlabError, one_line
 from pawlab.features.source import FeatureSource
 from pawlab.images import Preprocess
 from pawlab.progress import Progress, silent
+from pawlab.recipes.exchange import with_backbone
+from pawlab.recipes.recipe import Recipe
 from pawlab.trainers.cross_validation import assign_folds, cross_validate
 
 MINUTES = 5.0  # for ranking, where none are said
@@ -149,3 +151,14 @@ def _as_good(candidate: Candidate, best: Candidate) -> bool:
 
 def _short(name: str) -> str:
     return Path(name).name
+
+
+def with_choice(recipe: Recipe, choice: Choice, progress: Progress) -> Recipe:
+    """Return the recipe with the network chosen; its layer keeps why."""
+    exchanged = with_backbone(recipe, choice.name, None, progress)
+    candidates = [candidate.to_dict() for candidate in choice.candidates]
+    layers = [
+        layer.having(why=choice.why, chosen_from=candidates) if layer.kind == "backbone" else layer
+        for layer in exchanged.layers
+    ]
+    return replace(exchanged, layers=tuple(layers))

@@ -1,0 +1,56 @@
+"""What must hold of what `train` is asked before any work is done: else PawlabError, with what to do about it."""
+
+from pathlib import Path
+from typing import Any
+
+from pawlab.errors import PawlabError, RecipeError
+from pawlab.images import ResizeMode
+from pawlab.recipes.exchange import AUTO, require_probe
+from pawlab.recipes.recipe import Recipe
+from pawlab.recipes.settings import require_once
+from pawlab.trainers.repeat import FEWEST
+
+
+def require_said_once(
+    settings: dict[str, Any], epochs: int | None, mode: ResizeMode | None, backbone: str | Path | None
+) -> None:
+    """Raise RecipeError for what is said by an option of its own and by a setting."""
+    require_once({"epochs": epochs, "resize_mode": mode}, settings)
+    if backbone is not None and (sizes := [name for name in ("height", "width") if name in settings]):
+        raise RecipeError(f"--backbone brings its own size. Leave out --set {' and --set '.join(sizes)}.")
+
+
+def is_automatic(
+    recipe: Recipe, backbone: str | Path | None, weights: str | Path | None, minutes: float | None
+) -> bool:
+    """Say whether the network is to be chosen. Raises PawlabError for what doesn't go with that, or only with it."""
+    if minutes is not None and not 0 < minutes < 1e6:
+        raise PawlabError(f"--minutes is {minutes}; it must be more than 0.")
+    if str(backbone) != AUTO:
+        if minutes is not None and not recipe.trains_in_epochs:
+            raise PawlabError(
+                f"--minutes limits training in epochs, or choosing a network; {recipe.name} is fitted in one go. "
+                f"Add --backbone {AUTO}, or leave it out."
+            )
+        return False
+    if weights is not None:
+        raise PawlabError(f"--weights are of one network, and --backbone {AUTO} looks at several. Leave one out.")
+    require_probe(recipe)
+    return True
+
+
+def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
+    """Raise PawlabError for options about epochs, by name and whether they were given, where there are no epochs."""
+    given = [name for name, was_given in options.items() if was_given]
+    if given and not recipe.trains_in_epochs:
+        have, them = ("has", "it") if len(given) == 1 else ("have", "them")
+        raise PawlabError(
+            f"the recipe {recipe.name} is fitted in one go: {' and '.join(given)} {have} no effect. Leave {them} out."
+        )
+
+
+def require_folds(recipe: Recipe, cv: int | None) -> None:
+    """Raise PawlabError for too few folds."""
+    fewest = FEWEST if recipe.trains_in_epochs else 2
+    if cv is not None and cv < fewest:
+        raise PawlabError(f"{cv} folds are too few for the recipe {recipe.name}. Give --cv {fewest} or more.")
