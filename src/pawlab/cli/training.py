@@ -1,0 +1,195 @@
+"""Commands that train: `train` and `compare`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pawlab.cli.arguments import (
+    DATA_HELP,
+    AsJson,
+    Data,
+    Resize,
+    ResizeMode,
+    Seed,
+    SureAt,
+    Weights,
+    argument,
+    option,
+    path_here,
+)
+from pawlab.cli.options import levelled, takes_data, takes_engine
+from pawlab.cli.terminal import bar, say, show, show_json
+from pawlab.datasets.options import DEFAULT, DataOptions
+from pawlab.engines.options import ON_CORES, EngineOptions
+from pawlab.errors import PawlabError
+from pawlab.files.addresses import is_address, redacted
+
+_NOT_ASKED = frozenset(("resume", "extend", "settings", "as_json", "quiet", "verbose"))  # of training itself
+
+
+@levelled
+@takes_data
+@takes_engine
+def train(
+    context: typer.Context,
+    data: Annotated[str | None, argument(DATA_HELP)] = None,
+    recipe: Annotated[
+        str, typer.Option(help="Which model: one that `pawlab recipes` lists, or a TOML or Python file of your own.")
+    ] = "fast",
+    out: Annotated[str | None, option("The run's folder, or address.", "runs/DATA-RECIPE", metavar="<path>")] = None,
+    seed: Seed = 0,
+    epochs: Annotated[int | None, option("Instead of the recipe's own number.", min=1)] = None,
+    weights: Weights = None,
+    backbone: Annotated[
+        str | None,
+        option(
+            "Another network: a name of `pawlab backbones`, FILE.onnx, hf:OWNER/REPO[:FILE][@REVISION].", "the recipe's"
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        option("A limit on training: on epochs, or on choosing with --backbone auto.", "none; for choosing 5"),
+    ] = None,
+    resize_mode: Resize = None,
+    sure_at: SureAt = None,
+    balance: Annotated[
+        Literal["auto", "none", "weights"], typer.Option(help="Whether a probe weighs all classes alike.")
+    ] = "auto",
+    cv: Annotated[int | None, option("Cross-validate the recipe with so many folds.", "5 for probes", min=2)] = None,
+    memory: Annotated[
+        float | None, option("What fitting a probe may take, in GB.", "a quarter of the machine's")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Change a number of the recipe: learning_rate=1e-3, dropout=0.3, conv.filters=64; repeatable.",
+            show_default=False,
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    fit: Annotated[ResizeMode | None, typer.Option(hidden=True)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in --out.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Make plots and report.html.")] = True,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard, epoch by epoch.")] = False,
+    resume: Annotated[Path | None, option("Go on with a run that was stopped; nothing else is needed.")] = None,
+    extend: Annotated[Path | None, option("Add DATA to this run's pictures, which keep their splits.")] = None,
+    as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
+    engines: EngineOptions = ON_CORES,
+) -> None:
+    """Turn pictures into a tested classifier."""
+    from pawlab import pipeline
+    from pawlab.cli.tables import print_run
+    from pawlab.recipes import choose_recipe
+    from pawlab.recipes.settings import read_settings
+    from pawlab.runs.requirements import require_effect
+
+    if resume is not None:
+        _require_nothing_beside_resume(context)
+        run = pipeline.resume(resume, progress=bar)
+    elif extend is not None:
+        _extend(context, extend, data, as_json)
+        return
+    elif data is None:
+        raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
+    else:
+        changed = read_settings(settings or ())
+        given = {"--epochs": epochs is not None, "--tensorboard": tensorboard}
+        require_effect(choose_recipe(recipe, changed), given)
+        asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
+        asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "set": changed, "progress": bar}
+        run = pipeline.train(**asked)  # which takes our options under their names
+    if as_json:
+        show_json({"run": str(run.folder), **run.metrics})
+    else:
+        print_run(run)
+    if out is not None and is_address(out) and not run.interrupted:
+        say(f"Sent to {redacted(out)}.")
+
+
+@levelled
+@takes_data
+def compare(
+    data: Data,
+    recipes: Annotated[
+        str, typer.Option(help="Names with commas between; `all` stands for the seventeen published ones.")
+    ],
+    out: Annotated[
+        Path | None, option("A folder for one run per recipe.", "runs/DATA-compared", callback=path_here)
+    ] = None,
+    seed: Seed = 0,
+    epochs: Annotated[int | None, option("Instead of the recipes' own.", min=1)] = None,
+    weights: Weights = None,
+    as_json: AsJson = False,
+    options: DataOptions = DEFAULT,
+) -> None:
+    """Train several recipes on the same split, side by side; what is done already is not done again."""
+    from pawlab.cli.tables import print_table
+    from pawlab.pipeline import compare as compare_recipes
+
+    names = [name.strip() for name in recipes.split(",") if name.strip()]
+    try:
+        compared = compare_recipes(
+            data, names, out, seed=seed, epochs=epochs, weights=weights, progress=bar, **options.keywords()
+        )
+    except KeyboardInterrupt:
+        say("The same command goes on from here.")
+        raise
+    if as_json:
+        show_json({"recipes": compared.to_dict()})
+    else:
+        print_table(*compared.table())
+        if compared.page.is_file():
+            show(f"Page       {compared.page}")
+
+
+def _extend(context: typer.Context, run: Path, more: str | None, as_json: bool) -> None:
+    """Extend a run and say what became of its score."""
+    from pawlab import pipeline
+    from pawlab.cli.tables import print_changes, print_run
+    from pawlab.runs.extension import changes
+    from pawlab.runs.record import Run
+
+    if more is None:
+        raise PawlabError(f"say which pictures to add, as in `pawlab train --extend {run} more/`.")
+    beside = _given(context, ("extend", "data", "out", "report", "overwrite", "as_json", "quiet", "verbose"))
+    if beside:
+        raise PawlabError(f"--extend trains as the run was trained. Leave out {', '.join(beside)}.")
+    asked = {name: context.params[name] for name in ("out", "report", "overwrite")}
+    extended = pipeline.extend(run, more, progress=bar, **asked)
+    changed = changes(Run(run), extended)
+    if as_json:
+        show_json({"run": str(extended.folder), **extended.metrics, "extended": changed})
+    else:
+        print_run(extended)
+        print_changes(changed)
+
+
+def _require_nothing_beside_resume(context: typer.Context) -> None:
+    """A resumed run is the one that was begun; whatever else is asked for would be ignored."""
+    beside = _given(context, ("resume", "as_json"))
+    if beside:
+        raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+
+
+def _given(context: typer.Context, allowed: tuple[str, ...]) -> list[str]:
+    """Return what was given on the command line beside what is allowed."""
+    beside = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name in allowed or source is None or source.name != "COMMANDLINE":
+            continue
+        if parameter.param_type_name == "argument":
+            beside.append(name.upper())
+        else:  # --epochs, --no-report
+            beside.append((parameter.secondary_opts if context.params[name] is False else parameter.opts)[0])
+    return beside
+
+
+def _renamed(fit: ResizeMode | None) -> ResizeMode | None:
+    if fit is not None:
+        say("pawlab: --fit is now --resize-mode; the old name works for one more version.")
+    return fit
