@@ -492,6 +492,13 @@ def test_the_command_has_the_options_that_were_given(tmp_path: Path) -> None:
     material.record["request"]["set"] = {"learning_rate": 0.001, "conv.activation": "relu", "rescale": [1, 2.5]}
     page = made_page(material, tmp_path)
     assert '--set learning_rate=0.001 --set conv.activation=relu --set "rescale=[1, 2.5]"' in page.text
+    more = {"minutes": 2.5, "sure_at": 0.95, "balance": "weights", "cv": 3, "engines": {"device": "openvino"}}
+    material.record["request"] |= {**more, "set": {}, "options": {"split": "70/15/15", "label_from_name": "^[a-z]+"}}
+    page = made_page(material, tmp_path)
+    given = "--minutes 2.5 --resize-mode crop --sure-at 0.95 --cv 3 --balance weights"
+    assert f'{given} --split 70/15/15 --label-from-name "^[a-z]+" --device openvino' in page.text
+    material.record["request"] |= {"more": ["first", "new photos"], "options": {"split_from": "runs/a-fast"}}
+    assert 'pawlab train "new photos" --extend runs/a-fast' in made_page(material, tmp_path).text
 
 
 def test_progress_is_told_to_the_end(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ from pawlab.templates import percent
 REPORT_FILE = "report.html"
 PLOTS_FOLDER = "plots"
 
+_ASKED = ("epochs", "weights", "backbone", "minutes", "resize_mode", "sure_at", "cv", "memory")
 _ANSWERS = 25
 _MISTAKES = 12
 _LABEL_ISSUES = 15
@@ -225,8 +226,12 @@ def _curve_says(material: Material, part: str) -> str:
 
 def _command(request: dict[str, Any]) -> str:
     """Return the command that repeats the run, or the Python code where its recipe was given as an object."""
-    names = ("epochs", "weights", "backbone", "resize_mode")
-    options = {name: request[name] for name in names if request.get(name)}
+    if request.get("more"):
+        return f"pawlab train {quoted(request['more'][-1])} --extend {quoted(request['options']['split_from'])}"
+    options = {name: request[name] for name in _ASKED if request.get(name) is not None}
+    if request.get("balance", "auto") != "auto":
+        options["balance"] = request["balance"]
+    options |= {**request.get("options", {}), **request.get("engines", {})}
     named = is_recipe_file(request["recipe"]) or request["recipe"] in {recipe.name for recipe in RECIPES}
     if request.get("own_recipe") and not named:
         options.pop("backbone", None)  # the recipe holds it, and what was set
