@@ -24,6 +24,7 @@ from pawlab.engines.cluster import Cluster
 from pawlab.engines.work import ForwardPass
 from pawlab.errors import ModelError, NetworkError, PawlabError
 from pawlab.files import failures
+from pawlab.files.remote import fetch
 from s3_server import S3Server, require_moto, signed_in, upload
 from test_classifier import CARD, colour_graph
 
@@ -290,6 +291,20 @@ def test_workers_read_a_prefix_themselves(
     for row, expected in zip(rows, classifier.predict_each(tiny[:200]), strict=True):
         assert replace(row, picture="") == replace(expected, picture="")
     assert not (cache / "remote").exists()
+
+
+def test_a_machine_without_the_copy_of_a_prefix_fetches_what_it_computes(
+    bucket: S3Server, classifier: Classifier, tiny: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "cache"))
+    for path in tiny[:51]:
+        shutil.copyfile(path, tmp_path / path.name)
+    upload(tmp_path, "bucket/copied")
+    copied = [fetch("s3://bucket/copied").place / path.name for path in tiny[:51]]
+    expected = list(classifier.predict_each(copied))
+    for path in copied[:50]:
+        path.unlink()
+    assert list(classifier.predict_each(copied, Cluster(store_bytes=STORE_BYTES))) == expected
 
 
 def test_an_object_that_is_gone_is_a_row_and_a_server_that_is_gone_an_end(

@@ -19,7 +19,8 @@ from pawlab.errors import DataError, MissingExtraError, NetworkError, OutputErro
 from pawlab.files import download, failures, remote
 from pawlab.files.addresses import is_address, path_of_file, redacted
 from pawlab.files.failures import ATTEMPTS
-from pawlab.files.remote import fetch
+from pawlab.files.remote import content as content_at
+from pawlab.files.remote import copied_from, fetch
 from pawlab.files.upload import here_or_there, require_free, upload_folder, writing
 from pawlab.install import install_command
 from picture_folders import content, layout, left_out, make, write
@@ -118,6 +119,15 @@ def test_a_prefix_is_read_as_the_folder_is(stored: str, photos: Path) -> None:
 
 def test_a_web_folder_is_read_as_the_folder_is(web: str, photos: Path) -> None:
     same(discover(web), discover(photos))
+
+
+def test_a_copy_knows_where_it_is_from(stored: str, web: str, photos: Path) -> None:
+    make(photos, "cats/a cat #1.jpg")  # which the store, filled before, lacks
+    for address in (stored, web):
+        for picture in discover(address).pictures:
+            found = content_at(copied_from(str(picture.path)))
+            assert (found if isinstance(found, bytes) else found.read_bytes()) == picture.path.read_bytes()
+    assert copied_from(str(photos / "cats" / "a cat #1.jpg")) == ""
 
 
 def test_a_path_may_be_written_as_an_address(photos: Path) -> None:

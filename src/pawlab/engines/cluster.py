@@ -23,8 +23,9 @@ from typing import Any, TypeVar
 
 from pawlab import __version__
 from pawlab.engines.work import Computed, ForwardPass
-from pawlab.errors import MissingExtraError, PawlabError, one_line
+from pawlab.errors import MissingExtraError, NotThereError, PawlabError, PictureError, one_line
 from pawlab.files.addresses import is_address
+from pawlab.files.remote import content, copied_from
 from pawlab.graphs.keras_runtime import silent_stderr
 from pawlab.parallel import batched, cores
 from pawlab.waiting import waiting_for
@@ -36,6 +37,7 @@ _READ_AT_ONCE = 8  # addresses: most of their time is waiting
 _STORE_BYTES = 300_000_000  # of memory for what is under way between this process and its workers
 _PATIENCE = 30.0  # seconds without a picture until something is said
 _SOURCE, _RESULT = "source", "result"
+_COPY_OF = "\0"  # between a path and the address: no path has it
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class _Worker:
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         import numpy as np
 
-        sources = [os.fsdecode(key) for key in batch[_SOURCE]]
+        sources = [_nearest(os.fsdecode(key)) for key in batch[_SOURCE]]
         results = np.empty(len(sources), object)
         with ThreadPoolExecutor(_READ_AT_ONCE if is_address(sources[0]) else 1) as pool:
             for number, result in enumerate(pool.map(self._boxed, sources)):
@@ -196,18 +198,34 @@ class _Worker:
         return {_RESULT: results}
 
     def _boxed(self, source: str) -> _Boxed:
+        """Return what the function makes of a path or of an address's content, or why there is none."""
         try:
-            return _Boxed(self._function(source))
+            return _Boxed(self._function(content(source) if is_address(source) else source))
+        except (NotThereError, PictureError) as error:
+            return _Boxed(str(error))
         except PawlabError as error:
             return _Boxed(error=error)
 
 
+def _nearest(key: str) -> str:
+    """Return the path of a key where it is a file of this machine, else the address that it was copied from."""
+    path, _, address = key.partition(_COPY_OF)
+    return address if address and not os.path.exists(path) else path  # noqa: PTH110
+
+
 def _key(source: Any) -> bytes:
-    """Return a path or an address as it is found from other processes, in bytes: not every path is text."""
+    """Return a path or an address as it is found from other processes, in bytes: not every path is text.
+
+    The copy of what lies at an address goes with that, for machines that don't have the copy.
+    """
     if not isinstance(source, str | os.PathLike):
         raise PawlabError(f"--engine ray takes paths and addresses, not {type(source).__name__}. Use --engine local.")
     text = os.fspath(source)
-    return os.fsencode(text if is_address(text) else os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
+    if is_address(text):
+        return os.fsencode(text)
+    path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
+    address = copied_from(path)
+    return os.fsencode(f"{path}{_COPY_OF}{address}" if address else path)
 
 
 def _table(keys: Sequence[bytes]) -> Any:

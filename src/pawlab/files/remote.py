@@ -8,15 +8,18 @@ objects that aren't called like pictures only the first bytes are fetched, unles
 
 import hashlib
 import json
+import os
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from glob import has_magic
 from pathlib import Path, PurePosixPath
 from threading import Event, Lock
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pawlab.errors import DataError, NetworkError, NotThereError, OutputError, counted
 from pawlab.files.addresses import last_part, path_of_file, redacted, scheme_of
@@ -36,10 +39,12 @@ _HEAD = 16  # bytes that tell a picture
 _LONGEST = 255  # bytes of a file's name that every system takes
 _VERSIONS = ("ETag", "etag", "md5Hash", "blob_id", "Content-MD5", "Digest", "mtime")
 _TIMES = ("LastModified", "last_modified", "Last-Modified", "updated", "created")
-_RECORD = "fetched.jsonl"
+_FILES, _ADDRESS, _RECORD = "files", "address.txt", "fetched.jsonl"  # of a copy
+_IN_A_COPY = re.compile(rf"(?P<folder>.+[\\/]remote[\\/][0-9a-f]{{16}})[\\/]{_FILES}[\\/](?P<name>.+)", re.DOTALL)
 _NO_PICTURES_NAME = "isn't called like a picture, and what isn't fetched goes by its name"
 
-_WALKED = ("http", "https", "memory")  # which fsspec lists folder by folder
+_WEB = ("http", "https")
+_WALKED = (*_WEB, "memory")  # which fsspec lists folder by folder
 
 Wanted = Callable[[str], bool]
 
@@ -84,11 +89,12 @@ def fetch(address: str, progress: Progress = silent, wanted: Wanted | None = Non
     if scheme == "file":
         path = path_of_file(address)
         return Fetched(path, str(path))
-    if scheme in ("http", "https") and not address.endswith("/"):
+    if scheme in _WEB and not address.endswith("/"):
         return Fetched(download(address, progress), redacted(address))
     store, listing = _listing(address, progress, wanted)
     folder = cache_dir("remote", hashlib.sha256(f"{address}\n{purpose}".encode()).hexdigest()[:16])
     with one_at_a_time(folder):
+        (folder / _ADDRESS).write_text(store.address_of(listing.root), encoding="utf-8")
         copy = _Copy(store, folder, whole=listing.single or wanted is not None)
         copy.fetch(listing.objects, address, progress)
         mark_used(folder)
@@ -114,7 +120,7 @@ def list_pictures(address: str, progress: Progress = silent) -> Listed | None:
     Raises as `fetch`.
     """
     address = "".join(printable(address).splitlines())
-    if scheme_of(address) == "file" or (scheme_of(address) in ("http", "https") and not address.endswith("/")):
+    if scheme_of(address) == "file" or (scheme_of(address) in _WEB and not address.endswith("/")):
         return None
     store, listing = _listing(address, progress, None)
     if listing.single:
@@ -138,6 +144,24 @@ def content(address: str) -> bytes | Path:
     return data
 
 
+def copied_from(path: str) -> str:
+    """Return the address of what `fetch` has brought to this path; "" of any other file."""
+    found = _IN_A_COPY.fullmatch(path)
+    address = _address_of(found["folder"]) if found else ""
+    if not found or not address:
+        return ""
+    name = found["name"].replace(os.sep, "/")
+    return f"{address.rstrip('/')}/{quote(name) if scheme_of(address) in _WEB else name}"
+
+
+@cache
+def _address_of(folder: str) -> str:
+    try:
+        return Path(folder, _ADDRESS).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
 def _listing(address: str, progress: Progress, wanted: Wanted | None) -> tuple[Store, _Listing]:
     store = open_store(address)
     with progress(f"Listing {printable(last_part(address)) or redacted(address)}", None, unit="objects") as advance:
@@ -157,7 +181,7 @@ def _nothing(address: str, listing: _Listing) -> DataError:
 
 def _list(store: Store, wanted: Wanted | None) -> _Listing:
     """List an object, a prefix with all below it, or what matches a glob."""
-    path = store.path.rstrip("/") if store.scheme not in ("http", "https") else store.path
+    path = store.path.rstrip("/") if store.scheme not in _WEB else store.path
     how = {"on_error": "raise"} if store.scheme in _WALKED else {}  # else a folder that fails would be left out
     found = store.files.find(path, detail=True, **how)
     if not found and has_magic(path):
@@ -179,7 +203,7 @@ def _before_magic(pattern: str) -> str:
 
 def _add(listing: _Listing, store: Store, key: str, info: dict[str, Any], wanted: Wanted | None) -> None:
     name = key[len(listing.root) :].lstrip("/")
-    if store.scheme in ("http", "https"):
+    if store.scheme in _WEB:
         if "?" in name:  # the links by which a server's page sorts itself
             return
         name = unquote(name)
@@ -219,7 +243,7 @@ class _Copy:
 
     def __init__(self, store: Store, folder: Path, whole: bool) -> None:
         self._store, self._folder, self._whole = store, folder, whole
-        self.files = folder / "files"
+        self.files = folder / _FILES
         self._record = folder / _RECORD
         self._stopped, self._alone = Event(), Lock()
         self._failure: BaseException | None = None  # the first, for which the other threads stopped
