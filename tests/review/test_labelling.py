@@ -8,9 +8,11 @@ import pytest
 from PIL import Image
 
 import pawlab
+from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
 from pawlab.progress import silent
 from pawlab.review.labelling import Labelling, open_labelling
+from pawlab.review.material import labelled_material
 from pawlab.runs.record import Run
 from web_client import until
 
@@ -65,7 +67,8 @@ def test_from_nothing_to_a_classifier(flat: Path, tmp_path: Path) -> None:
 
 
 def test_from_a_run_with_a_new_class(learnable_folder: Path, flat: Path, tmp_path: Path) -> None:
-    run = pawlab.train(learnable_folder, out=tmp_path / "run", report=False)
+    names = "(cold-squares|warm-circles)"  # by which answers aren't to be read
+    run = pawlab.train(learnable_folder, out=tmp_path / "run", report=False, label_from_name=names)
     for number in range(12):  # of a third class
         with Image.open(flat / f"cold-squares_{number:02}.png") as picture:
             picture.rotate(45).convert("L").save(flat / f"gray_{number:02}.png")
@@ -85,6 +88,11 @@ def test_from_a_run_with_a_new_class(learnable_folder: Path, flat: Path, tmp_pat
     assert session.state()["finish"]["error"] is None
     extended = Run(Path(session.state()["finish"]["files"]["classifier"]))
     assert extended.metrics["classes"] == ["cold-squares", "gray", "warm-circles"]
+    again = labelled_material(extended, DataOptions(), silent)  # with what was added
+    assert again.classes == ("cold-squares", "gray", "warm-circles")
+    with pytest.raises(PawlabError) as caught:
+        labelled_material(extended, DataOptions(min_per_class=5), silent)
+    assert str(caught.value) == ("a run's pictures are read as they were in training. Leave out --min-per-class.")
 
 
 def test_too_little_to_finish(flat: Path, tmp_path: Path) -> None:

@@ -53,3 +53,17 @@ def test_names_of_what_is_added_begin_with_its_own() -> None:
         ("photos/a.jpg", "dogs", None),
     ]
     assert joined.classes == ("cats", "dogs")
+    again = joined.joined(dataset_of(("a.jpg", "dogs", "3", "test")))
+    assert [item.name for item in again.pictures] == ["a.jpg", "photos-2/a.jpg", "photos/a.jpg"]
+
+
+def test_a_least_number_of_pictures_counts_old_and_new_ones_together(
+    learnable_folder: Path, more: Path, tmp_path: Path
+) -> None:
+    old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False, min_per_class=20)
+    shutil.rmtree(more / "gray")
+    (more / "rare").mkdir()
+    shutil.copy(learnable_folder / "warm-circles" / "00.png", more / "rare" / "0.png")
+    new = pawlab.extend(old, more, tmp_path / "new", report=False)
+    assert new.metrics["classes"] == old.metrics["classes"]
+    assert new.metrics["skipped"][-1]["reason"] == "its class has only 1 picture"

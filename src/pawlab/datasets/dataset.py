@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,9 +112,16 @@ class Dataset:
         return digest.hexdigest()
 
     def joined(self, other: "Dataset") -> "Dataset":
-        """Return the pictures of both; names of the other's begin with its name, and their splits are still open."""
-        added = (replace(one, name=f"{other.name}/{one.name}", split=None) for one in other.pictures)
-        skipped = (replace(one, name=f"{other.name}/{one.name}") for one in other.skipped)
+        """Return the pictures of both; names of the other's begin with its name, and their splits are still open.
+
+        A number follows where that name is taken, so that each picture keeps a name of its own.
+        """
+        names = chain((one.name for one in self.pictures), (one.name for one in self.skipped))
+        taken = {name.partition("/")[0] for name in names}
+        numbered = (f"{other.name}-{number}" for number in count(2))
+        folder = next(name for name in chain([other.name], numbered) if name not in taken)
+        added = (replace(one, name=f"{folder}/{one.name}", split=None) for one in other.pictures)
+        skipped = (replace(one, name=f"{folder}/{one.name}") for one in other.skipped)
         return replace(
             self,
             classes=tuple(sorted({*self.classes, *other.classes})),

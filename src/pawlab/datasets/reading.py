@@ -62,30 +62,31 @@ def read_dataset(
         (pictures if isinstance(item, Picture) else unreadable).append(item)  # type: ignore[arg-type]
     if not pictures:
         raise _nothing_readable(name, unreadable)
-    pictures, small = _without_small_classes(pictures, options.min_per_class)
-    return Dataset(
+    dataset = Dataset(
         name=name,
         root=root,
         classes=tuple(sorted({picture.label for picture in pictures})),
         pictures=tuple(sorted(pictures, key=lambda picture: (picture.name, picture.label))),
-        skipped=(*skipped, *unreadable, *small),
+        skipped=(*skipped, *unreadable),
         notes=notes,
         doubts=doubts,
     )
+    return without_small_classes(dataset, options.min_per_class)
 
 
-def _without_small_classes(pictures: list[Picture], least: int) -> tuple[list[Picture], list[Skipped]]:
+def without_small_classes(dataset: Dataset, least: int) -> Dataset:
     """Take out classes of fewer distinct pictures. Raises DataError where none is left."""
-    contents = contents_by_class(pictures)
-    kept = [picture for picture in pictures if len(contents[picture.label]) >= least]
-    if not kept:
+    contents = contents_by_class(dataset.pictures)
+    classes = tuple(label for label in dataset.classes if len(contents[label]) >= least)
+    if not classes:
         raise DataError(f"no class has {least} different pictures. Lower --min-per-class.")
-    small = [
+    small = tuple(
         Skipped(picture.name, f"its class has only {counted(len(contents[picture.label]), 'picture', 'pictures')}")
-        for picture in pictures
-        if len(contents[picture.label]) < least
-    ]
-    return kept, small
+        for picture in dataset.pictures
+        if picture.label not in classes
+    )
+    kept = tuple(picture for picture in dataset.pictures if picture.label in classes)
+    return replace(dataset, classes=classes, pictures=kept, skipped=dataset.skipped + small)
 
 
 def _nothing_readable(name: str, unreadable: list[Skipped]) -> DataError:

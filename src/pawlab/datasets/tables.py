@@ -12,6 +12,7 @@ import csv
 import io
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -52,6 +53,9 @@ class _Row:
     group: str = ""
 
 
+ANSWER_COLUMNS = ("path", "label", "by")  # of a table that `pawlab label` writes
+
+
 def is_table(path: Path) -> bool:
     """Say whether a file is taken as a table, by its extension. Raises DataError for a spreadsheet's own formats."""
     suffix = path.suffix.lower()
@@ -63,10 +67,13 @@ def is_table(path: Path) -> bool:
 def table_dataset(path: Path, name: str, progress: Progress = silent, options: DataOptions = DEFAULT) -> Dataset:
     """Read the pictures that a table names; `Picture.name` is the path as the table gives it.
 
-    Files that are missing or are no pictures, and rows that repeat another, are skipped with the reason. Raises
-    DataError where the table can't be read, lacks a column, has an empty field, or names no picture that's there.
+    Files that are missing or are no pictures, and rows that repeat another, are skipped with the reason. What a person
+    has answered is read as it stands, whatever the options say of names and columns. Raises DataError where the table
+    can't be read, lacks a column, has an empty field, or names no picture that's there.
     """
     path, doubts = path.absolute(), list[str]()
+    if _holds_answers(path):
+        options = replace(options, columns=None, group=None, label_from_name=None)
     read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
     rows = list(read(path, options, doubts))
     if not rows:
@@ -80,6 +87,12 @@ def table_dataset(path: Path, name: str, progress: Progress = silent, options: D
             f"{first.reason}. Paths are relative to the table's folder."
         )
     return read_dataset(name, path.parent, candidates, skipped, progress, (), options, tuple(doubts))
+
+
+def _holds_answers(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return file.readline(64).strip() == ",".join(ANSWER_COLUMNS).encode()
+    return False
 
 
 def table_paths(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from pawlab.classifier import model_file
 from pawlab.datasets.labels import Labels
 from pawlab.datasets.options import DataOptions
+from pawlab.datasets.tables import ANSWER_COLUMNS
 from pawlab.errors import PawlabError
 from pawlab.evaluation.metrics import Labels as ClassPositions
 from pawlab.pipeline import extend, train
@@ -136,10 +137,10 @@ class Labelling(Session):
             raise PawlabError("a classifier needs answers of two classes; the table is written.")
         answers = self._out / ANSWERS
         told = (
-            (str(self.material.pictures[row].path.absolute()), self.classes[position])
+            (str(self.material.pictures[row].path.absolute()), self.classes[position], "person")
             for row, position in zip(rows.tolist(), positions.tolist(), strict=True)
         )
-        write_rows(("path", "label"), told, answers)
+        write_rows(ANSWER_COLUMNS, told, answers)
         place = self._out / "run"
         if self._model is None:
             run = train(answers, out=place, overwrite=True, progress=silent)

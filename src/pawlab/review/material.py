@@ -12,7 +12,7 @@ from pawlab.backbones.load import BackboneGraph
 from pawlab.datasets.dataset import Dataset, Named, Picture, Skipped
 from pawlab.datasets.inputs import find_pictures
 from pawlab.datasets.options import DataOptions
-from pawlab.errors import DataError
+from pawlab.errors import DataError, PawlabError
 from pawlab.features.source import FeatureSource
 from pawlab.files.names import file_sha256
 from pawlab.images import Preprocess
@@ -52,16 +52,21 @@ class Material:
 
 
 def labelled_material(given: str | Path | Run, options: DataOptions, progress: Progress) -> Material:
-    """Return the labelled pictures of a run, in its splits, or of data. Raises the errors of `pawlab.errors`."""
+    """Return the labelled pictures of a run, in its splits, or of data. Raises the errors of `pawlab.errors`.
+
+    `options`: of data; a run's pictures are read as they were, and only `labels` may be given.
+    """
     folder = given.folder if isinstance(given, Run) else Path(given).expanduser()
     if not (folder / RUN_FILE).is_file():
         return _of_data(data_text(given), 0, find_recipe(DEFAULT_RECIPE), options, progress)  # type: ignore[arg-type]
+    if beside := [f"--{name.replace('_', '-')}" for name in replace(options, labels=None).to_dict()]:
+        raise PawlabError(f"a run's pictures are read as they were in training. Leave out {', '.join(beside)}.")
     run = Run(folder)
     request = Request.from_record(run.record, folder / RUN_FILE).seen_from_here()
     own = replace(request.options, labels=None, split_from=str(folder))
     recipe = _frozen(request)
     weights = request.weights if recipe.backbone == request.chosen().backbone else None
-    material = _of_data(request.data, request.seed, recipe, own, progress, weights)
+    material = _of_data(request.data, request.seed, recipe, own, progress, weights, request.more)
     return replace(material, test_accuracy=run.metrics["test"]["accuracy"])
 
 
@@ -78,9 +83,15 @@ def unlabelled_material(
 
 
 def _of_data(
-    data: str, seed: int, recipe: Recipe, options: DataOptions, progress: Progress, weights: str | None = None
+    data: str,
+    seed: int,
+    recipe: Recipe,
+    options: DataOptions,
+    progress: Progress,
+    weights: str | None = None,
+    more: Sequence[str] = (),
 ) -> Material:
-    read = read_and_split(data, seed, options, progress)
+    read = read_and_split(data, seed, options, progress, more)
     recipe = recipe.fitting(read.sizes)
     preprocess = replace(recipe.preprocess, value_range=read.value_range)
     return _with_features(read.dataset, replace(recipe, preprocess=preprocess), read.near, progress, weights)

@@ -8,6 +8,7 @@ from pawlab.audit.measurements import Measurements
 from pawlab.datasets.discover import discover
 from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataOptions
+from pawlab.datasets.reading import without_small_classes
 from pawlab.datasets.splits import assign_splits, require_trainable
 from pawlab.engines.local import LOCAL, Engine
 from pawlab.features.thumbnails import thumbnails
@@ -44,7 +45,8 @@ def read_and_split(
     earlier = None if options.split_from is None else read_split(Path(options.split_from))
     dataset = discover(data, progress, options)
     for added in more:
-        dataset = dataset.joined(discover(added, progress, options))
+        dataset = dataset.joined(discover(added, progress, replace(options, min_per_class=0)))
+    dataset = without_small_classes(dataset, options.min_per_class)
     small = thumbnails(dataset.pictures, progress, engine)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
