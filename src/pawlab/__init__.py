@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pawlab.pipeline import evaluate_data as evaluate_data
     from pawlab.pipeline import export_int8 as export_int8
     from pawlab.pipeline import extend as extend
+    from pawlab.pipeline import resume as resume
     from pawlab.pipeline import train as train
     from pawlab.recipes import RECIPES as RECIPES
     from pawlab.recipes import find_recipe as find_recipe
@@ -56,7 +57,7 @@ _HOMES = {
     "exploration": ("explore",),
     "export.export": ("export_classifier",),
     "images": ("Preprocess",),
-    "pipeline": ("compare", "evaluate_data", "export_int8", "extend", "train"),
+    "pipeline": ("compare", "evaluate_data", "export_int8", "extend", "resume", "train"),
     "recipes": ("RECIPES", "find_recipe"),
     "review.queue": ("review_queue",),
     "review.sorting": ("sort_pictures",),

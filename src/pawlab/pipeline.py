@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 from pawlab.audit.measurements import Measurements
 from pawlab.classifier import Classifier, model_file
 from pawlab.datasets.options import DataKeywords, DataOptions
-from pawlab.engines.options import DeviceName, EngineOptions
+from pawlab.engines.options import DeviceName, EngineKeywords, EngineOptions
 from pawlab.engines.options import Name as EngineName
-from pawlab.errors import DataError, RecipeError, WeightsError
+from pawlab.errors import DataError, OutputError, RecipeError, WeightsError
 from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.files.addresses import redacted
 from pawlab.files.upload import here_or_there, require_free, upload_folder
@@ -38,7 +38,7 @@ from pawlab.storage.cache import within_limit
 from pawlab.trainers.backbone_choice import choose_backbone, with_choice
 from pawlab.trainers.keras.checkpoint import clear
 from pawlab.trainers.probe import Balance
-from pawlab.trainers.repeat import repeat
+from pawlab.trainers.repeat import repeat, require_repeatable
 from pawlab.trainers.table import TRAINERS
 
 if TYPE_CHECKING:
@@ -102,24 +102,24 @@ def train(
     more |= {"set": settings, "options": DataOptions(**reading), "engines": EngineOptions(engine, address, device)}
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     request = replace(request, **more)
-    require_effect(chosen, {"epochs": epochs is not None, "tensorboard": tensorboard})
-    require_folds(chosen, cv)
+    require_effect(chosen, {"--epochs": epochs is not None, "--tensorboard": tensorboard})
+    require_folds(chosen, cv, minutes)
     place, address = _writable(out, overwrite)
-    read = read_for(request, watch, progress)
+    request = replace(request, sent_to=address)
+    context = Context(request, read_for(request, watch, progress), watch, progress)
     if automatic:
         with watch.stage("features"):
-            best = choose_backbone(read.dataset, request.chosen().preprocess, minutes, progress)
-        request = replace(request, own_recipe=with_choice(chosen, best, progress).to_dict())
-    run = _run(Context(request, read, watch, progress), place, overwrite)
-    if address is not None and not run.interrupted:
-        upload_folder(run.folder, address, progress)
-    return run
+            near, preprocess = context.near, context.recipe.preprocess
+            best = choose_backbone(context.dataset, preprocess, minutes, context.source, near)
+        own = with_choice(chosen, best, progress).to_dict()
+        context = replace(context, request=replace(request, own_recipe=own))
+    return _run(context, place, overwrite)
 
 
 def _writable(out: str | Path | None, overwrite: bool) -> tuple[str | Path | None, str | None]:
     """Return the folder or the address that `out` names. That it can be written is known before the work."""
     place, address = here_or_there(out)
-    folder = None if place is None else Path(place)
+    folder = None if place is None else Path(place).expanduser()
     if address is not None:
         require_free(address, overwrite)
     elif folder is not None:
@@ -129,23 +129,23 @@ def _writable(out: str | Path | None, overwrite: bool) -> tuple[str | Path | Non
 
 
 @within_limit()
-def resume(folder: str | Path, progress: Progress = notebook_bar) -> Run:
+def resume(folder: str | Path, progress: Progress = notebook_bar, **engine: Unpack[EngineKeywords]) -> Run:
     """Go on with a run that was killed or interrupted, after its last whole epoch; it ends as if it hadn't been.
 
-    Raises OutputError where the folder holds no unfinished run or another process trains it, DataError where the
-    pictures have changed since.
+    `engine`: the fields of `EngineOptions`, in place of the run's own. Raises OutputError where the folder holds no
+    unfinished run or another process trains it, DataError where the pictures have changed since.
     """
-    with resumed_run(Path(folder)) as run:
-        request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here()
+    with resumed_run(Path(folder).expanduser()) as run:
+        request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here().computed_by(engine)
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
-        context = Context(request, read_for(request, watch, progress), watch, progress)
+        context = Context(request, read_for(request, watch, progress), watch, progress, run.record.get("command"))
         begun: Any = run.record.get("data")
         if not isinstance(begun, dict) or context.dataset.fingerprint != begun.get("fingerprint"):
             changed = f"{redacted(request.data)} has changed since {folder} was begun."
             raise DataError(f"{changed} Bring the pictures back, or train anew.")
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
         _fit_in_place(context, run.folder)
-    return Run(run.folder)
+    return _sent(Run(run.folder), context)
 
 
 @within_limit()
@@ -157,17 +157,20 @@ def extend(
     report: bool = True,
     overwrite: bool = False,
     progress: Progress = notebook_bar,
+    **engine: Unpack[EngineKeywords],
 ) -> Run:
     """Train a run's recipe on its pictures and more of them, which may be of new classes; return the new run.
 
     Every old picture stays in its split, and features that were computed before are taken from the store. `more`: data
-    as `train` takes it, read as the run's own was. `pawlab.runs.extension.changes` says what became of the score.
-    Raises as `train`.
+    as `train` takes it, read as the run's own was. `engine`: as in `resume`. `pawlab.runs.extension.changes` says what
+    became of the score. Raises as `train`.
     """
     old = run if isinstance(run, Run) else Run(Path(run).expanduser())
     watch = Stopwatch()
     request = Request.from_record(old.record, old.folder / RUN_FILE).extended(old.folder, more, report)
-    return _run(Context(request, read_for(request, watch, progress), watch, progress), out, overwrite)
+    place, address = _writable(out, overwrite)
+    request = replace(request.computed_by(engine), sent_to=address)
+    return _run(Context(request, read_for(request, watch, progress), watch, progress), place, overwrite)
 
 
 @within_limit()
@@ -194,13 +197,16 @@ def compare(
     other pictures, with another seed or another number of epochs; RecipeError where there is nothing to compare.
     """
     chosen = choose_recipes(recipes)
+    place, address = here_or_there(out)
+    if address is not None:
+        raise OutputError(f"a comparison is made in a folder of this machine, not at {redacted(address)}. Give a path.")
     requests = []
     for recipe in chosen:
         own_epochs, own_weights = epochs if recipe.trains_in_epochs else None, weights if recipe.backbone else None
         request = Request.of(data, recipe, recipe, seed, own_epochs, own_weights, None, report)
         requests.append(replace(request, options=DataOptions(**reading)))
     read = read_for(requests[0], Stopwatch(), progress)
-    folder = Path(out) if out is not None else Path("runs") / f"{read.dataset.name}-compared"
+    folder = Path("runs") / f"{read.dataset.name}-compared" if place is None else Path(place).expanduser()
     require_for_comparisons(folder, chosen)
     compared: list[Compared] = []
     for recipe, request in zip(chosen, requests, strict=True):
@@ -232,7 +238,7 @@ def _compared(request: Request, recipe: Recipe, read: Measurements, place: Path,
     if not (place / RUN_FILE).is_file():
         run = _run(Context(request, read, Stopwatch(), progress), place, overwrite=False)
     else:
-        require_same(place, {"seed": request.seed, "epochs": request.epochs}, recipe, read.dataset)
+        require_same(place, request, recipe, read.dataset)
         run = Run(place) if Run(place).finished else resume(place, progress)
     if run.interrupted:
         raise KeyboardInterrupt  # it ended one recipe's training; the others wouldn't be wanted either
@@ -253,13 +259,23 @@ def _run(context: Context, out: str | Path | None, overwrite: bool) -> Run:
             fitted = TRAINERS[recipe.trainer](dataset, recipe, context.source, context.settings(folder))
             with replacing_run(folder, overwrite) as partial:
                 finish(context, fitted, partial, folder)
-    return Run(folder)
+    return _sent(Run(folder), context)
+
+
+def _sent(run: Run, context: Context) -> Run:
+    """Send a finished run to the address that was asked for."""
+    address = context.request.sent_to
+    if address is not None and not run.interrupted:
+        upload_folder(run.folder, address, context.progress)
+    return run
 
 
 def _fit_in_place(context: Context, folder: Path) -> None:
     """Train epoch by epoch in the run's own folder, so that history.csv can be watched and a killed run resumed."""
     trainer = TRAINERS[context.recipe.trainer]
     settings, folds = context.settings(folder), folder / "folds"
+    if context.request.cv:
+        require_repeatable(context.dataset, settings.near, settings.folds)
     fitted = trainer(context.dataset, context.recipe, context.source, settings)
     if context.request.cv and not fitted.interrupted:
         readable, there = context.dataset.without(fitted.skipped), replace(settings, folder=folds)

@@ -1,7 +1,7 @@
 """Commands that train: `train` and `compare`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,10 +21,15 @@ from pawlab.cli.arguments import (
 from pawlab.cli.options import levelled, takes_data, takes_engine
 from pawlab.cli.terminal import bar, say, show, show_json
 from pawlab.datasets.options import DEFAULT, DataOptions
-from pawlab.engines.options import ON_CORES, EngineOptions
+from pawlab.engines.options import ON_CORES, EngineKeywords, EngineOptions
 from pawlab.errors import PawlabError
 from pawlab.files.addresses import is_address, redacted
 
+if TYPE_CHECKING:
+    from pawlab.runs.record import Run
+
+_COMPUTING = ("engine", "address", "device")
+_ANYWHERE = ("as_json", "quiet", "verbose", *_COMPUTING)  # also with a run that is there already
 _NOT_ASKED = frozenset(("resume", "extend", "settings", "as_json", "quiet", "verbose"))  # of training itself
 
 
@@ -82,13 +87,11 @@ def train(
     """Turn pictures into a tested classifier."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_run
-    from pawlab.recipes import choose_recipe
     from pawlab.recipes.settings import read_settings
-    from pawlab.runs.requirements import require_effect
 
     if resume is not None:
         _require_nothing_beside_resume(context)
-        run = pipeline.resume(resume, progress=bar)
+        run = pipeline.resume(resume, progress=bar, **_engine(context))
     elif extend is not None:
         _extend(context, extend, data, as_json)
         return
@@ -96,8 +99,6 @@ def train(
         raise PawlabError("say which pictures to train on, as in `pawlab train photos/`; or try `pawlab train sample`.")
     else:
         changed = read_settings(settings or ())
-        given = {"--epochs": epochs is not None, "--tensorboard": tensorboard}
-        require_effect(choose_recipe(recipe, changed), given)
         asked = {name: value for name, value in context.params.items() if name not in _NOT_ASKED}
         asked |= {"resize_mode": resize_mode or _renamed(fit), "fit": None, "set": changed, "progress": bar}
         run = pipeline.train(**asked)  # which takes our options under their names
@@ -105,8 +106,7 @@ def train(
         show_json({"run": str(run.folder), **run.metrics})
     else:
         print_run(run)
-    if out is not None and is_address(out) and not run.interrupted:
-        say(f"Sent to {redacted(out)}.")
+    _say_sent(run, out)
 
 
 @levelled
@@ -154,24 +154,41 @@ def _extend(context: typer.Context, run: Path, more: str | None, as_json: bool) 
 
     if more is None:
         raise PawlabError(f"say which pictures to add, as in `pawlab train --extend {run} more/`.")
-    beside = _given(context, ("extend", "data", "out", "report", "overwrite", "as_json", "quiet", "verbose"))
+    beside = _given(context, ("extend", "data", "out", "report", "overwrite", *_ANYWHERE))
     if beside:
         raise PawlabError(f"--extend trains as the run was trained. Leave out {', '.join(beside)}.")
     asked = {name: context.params[name] for name in ("out", "report", "overwrite")}
-    extended = pipeline.extend(run, more, progress=bar, **asked)
+    extended = pipeline.extend(run, more, progress=bar, **asked, **_engine(context))
     changed = changes(Run(run), extended)
     if as_json:
         show_json({"run": str(extended.folder), **extended.metrics, "extended": changed})
     else:
         print_run(extended)
         print_changes(changed)
+    _say_sent(extended, asked["out"])
+
+
+def _say_sent(run: "Run", out: str | None) -> None:
+    if out is not None and is_address(out) and not run.interrupted:
+        say(f"Sent to {redacted(out)}.")
 
 
 def _require_nothing_beside_resume(context: typer.Context) -> None:
     """A resumed run is the one that was begun; whatever else is asked for would be ignored."""
-    beside = _given(context, ("resume", "as_json"))
+    beside = _given(context, ("resume", *_ANYWHERE))
     if beside:
         raise PawlabError(f"--resume goes on with a run as it was begun. Leave out {', '.join(beside)}.")
+
+
+def _engine(context: typer.Context) -> EngineKeywords:
+    """Return what is to compute, where the command line says it; else a run's own engine does."""
+    given = any(_said(context, name) for name in _COMPUTING)
+    return EngineOptions(**{name: context.params[name] for name in _COMPUTING}).keywords() if given else {}
+
+
+def _said(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _given(context: typer.Context, allowed: tuple[str, ...]) -> list[str]:
@@ -179,8 +196,7 @@ def _given(context: typer.Context, allowed: tuple[str, ...]) -> list[str]:
     beside = []
     for parameter in context.command.params:
         name = str(parameter.name)
-        source = context.get_parameter_source(name)
-        if name in allowed or source is None or source.name != "COMMANDLINE":
+        if name in allowed or not _said(context, name):
             continue
         if parameter.param_type_name == "argument":
             beside.append(name.upper())

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.known import fingerprint_of
+from pawlab.datasets.options import DataOptions
 from pawlab.errors import OutputError, RecipeError
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.paired import Paired
@@ -23,7 +24,12 @@ from pawlab.runs.side_by_side import correct_by_picture, paired_by_picture
 from pawlab.storage import COMPARISON_FILE
 
 _TUTORIALS_DATA = fingerprint_of("cats-and-dogs")
-_OTHER = {"seed": "another seed", "epochs": "another number of epochs"}
+_OTHER = {
+    "seed": "another seed",
+    "epochs": "another number of epochs",
+    "weights": "other weights",
+    "options": "data read in another way",
+}
 
 
 @dataclass(frozen=True)
@@ -184,21 +190,24 @@ def require_for_comparisons(folder: Path, recipes: Sequence[Recipe]) -> None:
         raise OutputError(f"{folder} holds something other than a comparison. Choose another --out.")
 
 
-def require_same(place: Path, asked: dict[str, Any], recipe: Recipe, dataset: Dataset) -> None:
-    """Raise OutputError where the run in `place` is of another request."""
+def require_same(place: Path, asked: Request, recipe: Recipe, dataset: Dataset) -> None:
+    """Raise OutputError where the run in `place` is of another request than is asked for."""
     record = Run(place).record
     request, other = Request.from_record(record, place / RUN_FILE), None
     if request.own_recipe != (None if recipe in RECIPES else recipe.to_dict()):
         other = "with another recipe of that name"
     elif record["data"]["fingerprint"] != dataset.fingerprint:
         other = f"on other pictures, or {dataset.name} has changed since"
-    for name, value in asked.items():
-        there = getattr(request, name)
+    for name, words in _OTHER.items():
+        there, value = getattr(request, name), getattr(asked, name)
         if other is None and there != value:
-            other = f"with {_OTHER[name]}: {_or_own(there)}, not {_or_own(value)}"
+            other = f"with {words}: {_told(there)}, not {_told(value)}"
     if other is not None:
         raise OutputError(f"{place} holds a run {other}. Choose another --out, or delete it.")
 
 
-def _or_own(value: Any) -> str:
+def _told(value: Any) -> str:
+    if isinstance(value, DataOptions):
+        given = [f"--{name.replace('_', '-')} {one}" for name, one in value.to_dict().items()]
+        return " ".join(given) or "no options"
     return "the recipe's own" if value is None else str(value)

@@ -25,11 +25,6 @@ def read_for(request: Request, watch: Stopwatch, progress: Progress) -> Measurem
         engine = request.engines.open()
         read = read_and_split(request.data, request.seed, request.options, progress, request.more, engine)
         require_trainable(read.dataset)
-    recipe = request.chosen()
-    if (fitting := recipe.fitting(read.sizes)) != recipe:
-        given, taken = (f"{one.preprocess.width} x {one.preprocess.height}" for one in (recipe, fitting))
-        note = f"most pictures are smaller than {given} pixels: {recipe.name} takes all at {taken}"
-        return replace(read, dataset=replace(read.dataset, notes=(*read.dataset.notes, note)))
     return read
 
 
@@ -42,7 +37,7 @@ def read_and_split(
     engine: Engine = LOCAL,
 ) -> Measurements:
     """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
-    earlier = None if options.split_from is None else read_split(Path(options.split_from))
+    earlier = None if options.split_from is None else read_split(Path(options.split_from).expanduser())
     dataset = discover(data, progress, options)
     for added in more:
         dataset = dataset.joined(discover(added, progress, replace(options, min_per_class=0)))

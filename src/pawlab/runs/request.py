@@ -17,7 +17,7 @@ from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.groups import Pair
 from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DEFAULT, DataOptions
-from pawlab.engines.options import ON_CORES, EngineOptions
+from pawlab.engines.options import ON_CORES, EngineKeywords, EngineOptions
 from pawlab.errors import DataError, OutputError, PawlabError
 from pawlab.features.source import FeatureSource
 from pawlab.files.addresses import LEFT_OUT, is_address, redacted
@@ -63,6 +63,7 @@ class Request:
     more: tuple[str, ...] = ()  # what a run was extended by, and all that it extends
     engines: EngineOptions = ON_CORES
     directory: str = ""  # the working folder, from which relative paths count
+    sent_to: str | None = None  # the address that `out` was
 
     def __post_init__(self) -> None:
         """Raise ValueError for numbers that no run can have, PawlabError where an option of the command line is one."""
@@ -110,6 +111,10 @@ class Request:
             weights=self.weights and self._from(self.weights),
             options=replace(self.options, **options),
         )
+
+    def computed_by(self, engine: EngineKeywords) -> "Request":
+        """Return the request with another engine, where one is given."""
+        return replace(self, engines=EngineOptions(**engine)) if engine else self
 
     def extended(self, run: Path, more: str | Path, report: bool) -> "Request":
         """Return the request for this run's pictures, each in its split, and more of them."""
@@ -172,7 +177,7 @@ def data_text(data: str | Path) -> str:
 
 def _require_texts(request: Request) -> None:
     texts = (request.data, request.recipe, request.directory)
-    optional = (request.weights, request.resize_mode, request.backbone)
+    optional = (request.weights, request.resize_mode, request.backbone, request.sent_to)
     if not all(isinstance(text, str) for text in (*texts, *(text for text in optional if text is not None))):
         raise TypeError("a name is a text")
     if not isinstance(request.own_recipe, dict | None) or not isinstance(request.set, dict):
@@ -220,6 +225,7 @@ class Context:
     read: Measurements
     watch: Stopwatch
     progress: Progress
+    command: list[str] | None = None  # by which the run was begun, where that was another than this
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -227,10 +233,16 @@ class Context:
         recipe = self.request.chosen().fitting(self.read.sizes)
         return replace(recipe, preprocess=replace(recipe.preprocess, value_range=self.read.value_range))
 
-    @property
+    @cached_property
     def dataset(self) -> Dataset:
-        """Return the data."""
-        return self.read.dataset
+        """Return the data, with a note where the recipe takes pictures smaller than it could."""
+        data, chosen = self.read.dataset, self.request.chosen()
+        fitting = chosen.fitting(self.read.sizes)
+        if fitting == chosen:
+            return data
+        given, taken = (f"{one.preprocess.width} x {one.preprocess.height}" for one in (chosen, fitting))
+        note = f"most pictures are smaller than {given} pixels: {chosen.name} takes all at {taken}"
+        return replace(data, notes=(*data.notes, note))
 
     @property
     def near(self) -> list[Pair]:
@@ -273,5 +285,5 @@ class Context:
             },
             "versions": versions(),
             "machine": machine(),
-            "command": [redacted(word) for word in sys.argv],
+            "command": self.command or [redacted(word) for word in sys.argv],
         }

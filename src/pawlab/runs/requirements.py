@@ -49,8 +49,10 @@ def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
         )
 
 
-def require_folds(recipe: Recipe, cv: int | None) -> None:
-    """Raise PawlabError for too few folds."""
+def require_folds(recipe: Recipe, cv: int | None, minutes: float | None) -> None:
+    """Raise PawlabError for too few folds, or for a limit of time on one of the trainings."""
+    if cv is not None and minutes is not None and recipe.trains_in_epochs:
+        raise PawlabError(f"--minutes limits one training, and --cv {cv} takes {cv} more. Leave one of them out.")
     fewest = FEWEST if recipe.trains_in_epochs else 2
     if cv is not None and cv < fewest:
         raise PawlabError(f"{cv} folds are too few for the recipe {recipe.name}. Give --cv {fewest} or more.")

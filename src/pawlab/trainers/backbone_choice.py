@@ -16,19 +16,22 @@ from numpy.typing import NDArray
 from pawlab.backbones.at_hand import at_hand
 from pawlab.backbones.load import backbone_graph, own_size, probe_stages
 from pawlab.datasets.dataset import Dataset, Picture
+from pawlab.datasets.groups import Pair
 from pawlab.errors import PawlabError, one_line
 from pawlab.features.source import FeatureSource
 from pawlab.images import Preprocess
-from pawlab.progress import Progress, silent
+from pawlab.progress import Progress
 from pawlab.recipes.exchange import with_backbone
 from pawlab.recipes.recipe import Recipe
-from pawlab.trainers.cross_validation import assign_folds, cross_validate
+from pawlab.trainers.cross_validation import cross_validate, folds_of
 
 MINUTES = 5.0  # for ranking, where none are said
 
 _SAMPLE = 600  # pictures at most
 _TIMED = 8  # pictures, by which a network's speed is known before all others are computed
 _SMALLEST = 1e-7  # a probability, so that a class that no fold's training had doesn't count without end
+
+_HERE = FeatureSource()
 
 Losses = NDArray[np.float64]
 
@@ -63,21 +66,26 @@ class Choice:
 
 
 def choose_backbone(
-    dataset: Dataset, preprocess: Preprocess, minutes: float | None = None, progress: Progress = silent
+    dataset: Dataset,
+    preprocess: Preprocess,
+    minutes: float | None = None,
+    source: FeatureSource = _HERE,
+    near: Sequence[Pair] = (),
 ) -> Choice:
     """Rank the networks at hand on a sample of the training pictures, for as many minutes; the first is always tried.
 
-    A network that would need longer for the features of all training and validation pictures isn't taken. Raises
-    PawlabError where none can be used.
+    A network that would need longer for the features of all training and validation pictures isn't taken. `near`: pairs
+    of contents that show the same. Raises PawlabError where none can be used.
     """
-    sample, source = sample_of(dataset), FeatureSource(progress)
+    sample = sample_of(dataset)
     pictures = len(dataset.split("train")) + len(dataset.split("validation"))
     limit, started = 60 * (MINUTES if minutes is None else minutes), perf_counter()
     candidates: list[Candidate] = []
     for name in at_hand():
         left = limit - (perf_counter() - started)
         try:
-            candidates.append(_tried(name, dataset, sample, source, preprocess, left if candidates else None, pictures))
+            time = left if candidates else None
+            candidates.append(_tried(name, dataset, sample, source, near, preprocess, time, pictures))
         except PawlabError as error:
             candidates.append(Candidate(name, skipped=one_line(error)))
     return _taken(candidates, len(sample))
@@ -98,6 +106,7 @@ def _tried(
     dataset: Dataset,
     sample: Sequence[Picture],
     source: FeatureSource,
+    near: Sequence[Pair],
     preprocess: Preprocess,
     left: float | None,
     pictures: int,
@@ -117,7 +126,7 @@ def _tried(
         return Candidate(name, skipped=f"the features of all pictures would take {seconds * pictures / 60:.1f} minutes")
     extracted = source.features(sample, graph, sized)
     known, labels = np.unique(dataset.class_indices(extracted.pictures), return_inverse=True)
-    folds = assign_folds(labels, [picture.sha256 for picture in extracted.pictures])
+    folds = folds_of(extracted.pictures, labels, near)
     if len(known) < 2 or len(np.unique(folds)) < 2:
         raise PawlabError("there are too few training pictures to cross-validate on. Name a network with --backbone.")
     logits = cross_validate(extracted.features, labels, folds, len(known)).out_of_fold.logits
