@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -383,8 +384,15 @@ def test_a_resumed_run_replaces_what_the_killed_one_was_to_replace(learnable_fol
     run = workflow.train(learnable_folder, tmp_path / "small.toml", tmp_path / "runs" / "x", report=False)
     run.folder.rename(run.folder.with_name(".x.a1b2c3_4.previous"))
     run.folder.mkdir()
-    shutil.copy(run.folder.with_name(".x.a1b2c3_4.previous") / "run.json", run.folder)
-    assert workflow.resume(run.folder).finished
+    record = run.folder.with_name(".x.a1b2c3_4.previous") / "run.json"
+    begun = json.loads(record.read_text(encoding="utf-8"))
+    begun["command"] = ["pawlab", "train", "photos/"]
+    begun["request"]["sent_to"] = "memory://bucket/resumed"
+    (run.folder / "run.json").write_text(json.dumps(begun), encoding="utf-8")
+    resumed = workflow.resume(run.folder, engine="local")
+    assert resumed.finished
+    assert resumed.record["command"] == ["pawlab", "train", "photos/"]  # it repeats the run, which --resume doesn't
+    assert fsspec.filesystem("memory").exists("/bucket/resumed/model.onnx")
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["x"]
 
 

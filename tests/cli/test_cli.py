@@ -385,7 +385,11 @@ def test_mistakes_get_one_line_and_exit_code_2(
             ),
             "--resume goes on with a run as it was begun. Leave out DATA, --seed, --epochs, --no-report.\n",
         ),
-        (("train", "--resume", run.folder, "--json"), "is finished; there is nothing to resume."),
+        (("train", "--resume", run.folder, "--json", "-q"), "is finished; there is nothing to resume."),
+        (
+            ("train", learnable_folder, "--recipe", "a4", "--cv", "3", "--minutes", "1"),
+            "--minutes limits one training, and --cv 3 takes 3 more. Leave one of them out.\n",
+        ),
         (
             ("train", learnable_folder, "--epochs", "2"),
             "the recipe fast is fitted in one go: --epochs has no effect. Leave it out.\n",

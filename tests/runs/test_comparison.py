@@ -99,6 +99,12 @@ def test_other_data_or_seed_is_refused(learnable_folder: Path, tmp_path: Path) -
     assert str(caught.value) == (
         f"{tmp_path / 'out' / 'fast'} holds a run with another seed: 0, not 3. Choose another --out, or delete it."
     )
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path / "out", split="60/20/20", report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run with data read in another way: no options, not --split 60/20/20. "
+        "Choose another --out, or delete it."
+    )
 
 
 @pytest.mark.usefixtures("keras")

@@ -3,11 +3,13 @@
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 from PIL import Image
 
 import pawlab
 from pawlab.datasets.dataset import Dataset
+from pawlab.errors import OutputError
 from pawlab.runs.extension import changes
 from pawlab.runs.record import read_split
 from picture_folders import dataset_of
@@ -43,6 +45,21 @@ def test_old_pictures_stay_in_their_splits(learnable_folder: Path, more: Path, t
     third = pawlab.extend(new.folder, more, tmp_path / "third", report=False)  # an extended run can be extended
     assert read_split(third.folder) == after
     assert [run.record["request"]["memory"] for run in (old, new, third)] == [1.5] * 3
+
+
+def test_an_extended_run_can_be_sent_to_an_address(
+    learnable_folder: Path, more: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False)
+    new = pawlab.extend(old, more, "memory://bucket/extended", report=False)
+    files = fsspec.filesystem("memory")
+    assert files.cat("/bucket/extended/model.onnx") == (new.folder / "model.onnx").read_bytes()
+    with pytest.raises(OutputError) as caught:
+        pawlab.compare(learnable_folder, "fast", "memory://bucket/compared")
+    assert str(caught.value) == (
+        "a comparison is made in a folder of this machine, not at memory://bucket/compared. Give a path."
+    )
 
 
 def test_names_of_what_is_added_begin_with_its_own() -> None:

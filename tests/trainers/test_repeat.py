@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 import pawlab
+from pawlab.datasets.dataset import Dataset, Split
 from pawlab.datasets.options import DataOptions
-from pawlab.errors import PawlabError
+from pawlab.errors import DataError, PawlabError
 from pawlab.features.source import FeatureSource
 from pawlab.recipes import find_recipe
 from pawlab.runs.reading import read_and_split
 from pawlab.trainers import linear_probe
 from pawlab.trainers.fitted import Settings
-from pawlab.trainers.repeat import repeat
+from pawlab.trainers.repeat import repeat, require_repeatable
+from picture_folders import dataset_of
 from quick_training import SMALL
 
 
@@ -39,6 +41,21 @@ def test_each_fold_is_scored_by_a_model_that_has_not_seen_it(learnable_folder: P
         assert {one.name for one in data.split("validation")} == chosen
     assert found.labels.tolist() == dataset.class_indices(pictures)
     assert (found.logits.argmax(axis=1) == found.labels).mean() > 0.9
+
+
+def numbered(count: int) -> Dataset:
+    rows: list[tuple[str, str, str, Split | None]] = [("test", "dogs", "test", "test")]
+    rows += [(f"{label}/{one}", label, f"{label}{one}", "train") for label in ("cats", "dogs") for one in range(count)]
+    return dataset_of(*rows)
+
+
+def test_too_few_pictures_for_folds_are_told_before_any_training() -> None:
+    with pytest.raises(DataError) as caught:
+        require_repeatable(numbered(3), (), 3)
+    assert str(caught.value).startswith(
+        "--cv 3 would leave too little to train on. Of what is left, 'cats' has only 2 "
+    )
+    require_repeatable(numbered(9), (), 3)
 
 
 def test_an_interrupt_ends_all_folds(learnable_folder: Path, tmp_path: Path) -> None:
