@@ -48,7 +48,7 @@ def require_repeatable(dataset: Dataset, near: Iterable[Pair], number: int) -> N
         try:
             require_trainable(_without(dataset, folds, fold))
         except DataError as error:
-            raise DataError(f"--cv {number} would leave too little to train on. Of what is left, {error}") from error
+            raise DataError(f"--cv {number} would leave too little to train on: {error}") from error
 
 
 def _learned_from(dataset: Dataset) -> tuple[Picture, ...]:
