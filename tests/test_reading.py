@@ -92,6 +92,12 @@ def test_a_range_that_is_hardly_used_is_warned_of(tmp_path: Path) -> None:
         found = pawlab.explore(tmp_path / "photos", value_range=value_range)
         sentences = [finding["sentence"] for finding in found["findings"] if finding["check"] == "doubtful reading"]
         assert [("of 65535: give --value-range" in sentence) for sentence in sentences] == [True] * warned
+    for path in (tmp_path / "photos").rglob("*.tif"):  # the file itself says that 65535 is white
+        with Image.open(path) as picture:
+            picture.save(path, tiffinfo={281: 65535})
+    found = pawlab.explore(tmp_path / "photos")
+    sentences = [finding["sentence"] for finding in found["findings"] if finding["check"] == "doubtful reading"]
+    assert ["the brightest value is 99 of 65535: give --value-range" in sentence for sentence in sentences] == [True]
 
 
 def test_what_is_skipped_stands_in_the_metrics(drawings: Path, tmp_path: Path) -> None:

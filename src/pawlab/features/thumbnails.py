@@ -53,8 +53,8 @@ class Kept:
 class Thumbnails:
     """`pixels`: a thumbnail for each of `contents`; `infos`: size and format of each.
 
-    `skipped`: pictures that can't be decoded. `brightest`: the largest value, nearly, that any picture of more than 8
-    bits has; 0 where none is deeper.
+    `skipped`: pictures that can't be decoded. `brightest`: the largest value that any picture of more than 8 bits has; 0
+    where none is deeper.
     """
 
     contents: list[str]
@@ -102,9 +102,7 @@ class _Looked:
     @property
     def brightest(self) -> float:
         """Return `Thumbnails.brightest`."""
-        return float(
-            max((row.max() * info.white / 255 for row, info in self.unsaved.values() if info.white), default=0)
-        )
+        return max((info.brightest or 0.0 for _, info in self.unsaved.values()), default=0.0)
 
     def look(self, pictures: Sequence[Picture], store: FeatureStore | None, progress: Progress, engine: Engine) -> None:
         """Decode pictures into the store, some hundred at a time."""

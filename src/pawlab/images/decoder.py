@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, UnidentifiedImageError
 
 from pawlab.errors import PictureError
-from pawlab.images.depth import Range, is_deep, likely_white, said_white, to_8_bits
+from pawlab.images.depth import Range, is_deep, largest_value, likely_white, said_white, to_8_bits
 from pawlab.images.formats import (
     FORMATS,
     NEEDS_HEIC,
@@ -121,13 +121,15 @@ class Preprocess:
 class PictureInfo:
     """What a picture's header says. `width`, `height`: pixels as people see it, after its orientation is applied.
 
-    `white`: of pictures of more than 8 bits, the value that is white; None of others, and where no pixel was read.
+    `white`: of pictures of more than 8 bits, the value that is white, and `brightest`, the largest they have; None of
+    others, and where no pixel was read.
     """
 
     width: int
     height: int
     format: str
     white: float | None = None
+    brightest: float | None = None
 
 
 def decode(source: Source, preprocess: Preprocess | None = None) -> Pixels:
@@ -209,7 +211,7 @@ def gray_thumbnail(source: Source, side: int) -> tuple[Pixels, PictureInfo]:
             image.draft("L", (side, side))
         image.load()
         if is_deep(image):
-            info = replace(info, white=said or likely_white(image))
+            info = replace(info, white=said or likely_white(image), brightest=largest_value(image))
         gray = image if image.mode == "L" else _to_rgb(image).convert("L")
     small = gray.resize((side, side), Image.Resampling.BILINEAR)
     return np.asarray(_turned(small, _orientation(image))), info

@@ -43,13 +43,18 @@ def said_white(image: Image.Image) -> float | None:
 
 def likely_white(image: Image.Image) -> float:
     """Return the value of a deep image that is white, by its largest value."""
-    top = float(np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0).max())
+    top = largest_value(image)
     if image.mode == "F":
         small = [level for level in (1.0, 255.0) if top <= level * _SLIGHTLY_OVER]
     else:
         small = [255.0] if image.mode == "I" and top <= 255 * _SLIGHTLY_OVER else []
     fitting = small or [level for level in _LEVELS if top <= level]
     return fitting[0] if fitting else top
+
+
+def largest_value(image: Image.Image) -> float:
+    """Return the largest value of a deep image that is a number."""
+    return float(np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0).max())
 
 
 def to_8_bits(image: Image.Image, value_range: Range | None) -> Image.Image:

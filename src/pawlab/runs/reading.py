@@ -52,7 +52,7 @@ def read_and_split(
         note = f"pictures of more than 8 bits: {black:g} is black, {white:g} is white; --value-range takes others"
         dataset = replace(dataset, notes=(*dataset.notes, note))
         if small.brightest < white * _HARDLY_USED:
-            doubt = f"the brightest value is about {small.brightest:g} of {white:g}: give --value-range, or all is dark"
+            doubt = f"the brightest value is {small.brightest:g} of {white:g}: give --value-range, or all is dark"
             dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
     if options.labels is not None:
         dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
