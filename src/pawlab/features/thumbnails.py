@@ -53,7 +53,7 @@ class Kept:
 class Thumbnails:
     """`pixels`: a thumbnail for each of `contents`; `infos`: size and format of each.
 
-    `skipped`: pictures that can't be decoded. `brightest`: the largest value that any picture of more than 8 bits has; 0
+    `skipped`: pictures that can't be decoded. `brightest`: the largest value of any picture of more than 8 bits; 0
     where none is deeper.
     """
 
