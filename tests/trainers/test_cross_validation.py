@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from pawlab.errors import DataError
 from pawlab.evaluation.calibration import tempered
 from pawlab.trainers import cross_validation as module
 from pawlab.trainers.cross_validation import OutOfFold, assign_folds, cross_validate, cross_validate_at
@@ -110,6 +111,14 @@ def test_folds_follow_the_content_and_not_the_order() -> None:
     order = np.random.default_rng(0).permutation(90)
     shuffled = assign_folds(labels[order], [contents[place] for place in order])
     np.testing.assert_array_equal(shuffled, assign_folds(labels, contents)[order])
+
+
+def test_one_fold_alone_is_no_cross_validation() -> None:
+    with pytest.raises(DataError) as caught:
+        cross_validate(np.eye(4, 3, dtype=np.float32), np.array([0, 0, 1, 1]), np.zeros(4, np.int64), 2)
+    assert str(caught.value) == (
+        "there are too few different pictures to cross-validate: each class shows one thing alone. Add some."
+    )
 
 
 def test_there_are_no_more_folds_than_the_largest_class_has_units() -> None:

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.dataset import SPLITS, Dataset
 from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits
 from pawlab.errors import RecipeError
@@ -96,6 +96,18 @@ def test_before_the_first_epoch_it_is_the_probe_of_training_pictures_alone(datas
     assert (network.start.epoch, network.start.val_accuracy) == (0, scored.accuracy)
     assert network.start.val_loss == pytest.approx(scored.loss, abs=1e-4), "as it would ship"
     network.export(network.predict_validation())  # refused where the graph differs from Keras
+
+
+def test_three_pictures_a_class_are_enough(dataset: Dataset, tmp_path: Path) -> None:
+    few = tuple(
+        replace(picture, split=split)
+        for label in dataset.classes
+        for picture, split in zip(
+            (picture for picture in dataset.pictures if picture.label == label), SPLITS, strict=False
+        )
+    )
+    probe, row = tune(replace(dataset, pictures=few), tmp_path, epochs=1).history
+    assert np.isfinite([probe.loss, probe.val_loss, row.loss, row.val_loss]).all()
 
 
 def test_losses_are_of_the_labels_as_they_are(dataset: Dataset, tmp_path: Path) -> None:

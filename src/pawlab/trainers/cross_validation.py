@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pawlab.datasets.dataset import Picture
 from pawlab.datasets.groups import Pair, unit_numbers
+from pawlab.errors import DataError
 from pawlab.evaluation.metrics import Labels, Logits
 from pawlab.features.rows import AnyRows, blocks
 from pawlab.progress import Progress, silent
@@ -30,7 +31,7 @@ from pawlab.trainers.probe import (
 )
 
 FOLDS = 5
-_LIKELY_C = 0.01  # of C_GRID: where the search begins
+LIKELY_C = 0.01  # of C_GRID: where the search begins
 _WORSE = 1.01  # times the smallest loss: further from the best C it would be worse still
 ENOUGH_TO_CHOOSE = 4_000  # held-out pictures: where fewer folds than all have as many, those choose C
 _UNEQUAL = 1.5  # times as many pictures in the largest class as in the smallest, from where weights are tried
@@ -130,9 +131,13 @@ def cross_validate(
 
     `features`: (n, d); `labels`: (n,), class positions, each of which occurs; `folds`: (n,), two or more different.
     Where few of the folds hold 4,000 pictures, those few choose. The same arrays give the same bits. `memory`: in GB,
-    as in `budget.holds`, whose errors it raises.
+    as in `budget.holds`, whose errors it raises. Raises DataError where there is one fold alone.
     """
     names = np.unique(folds)
+    if len(names) < 2:
+        raise DataError(
+            "there are too few different pictures to cross-validate: each class shows one thing alone. Add some."
+        )
     prepared = prepare(features, labels, classes, len(names) + 1, memory, progress)
     names = names[: _enough_to_choose(folds)]
     tried = []
@@ -213,17 +218,17 @@ def _along_c(folds: _Folds, progress: Progress) -> tuple[Losses, Solutions]:
     """Go from a likely C up until it gets worse, and down where that one is the best."""
     losses: Losses = {}
     solutions: Solutions = {}
-    above = [one for one in C_GRID if one >= _LIKELY_C]
-    below = [one for one in reversed(C_GRID) if one < _LIKELY_C]
+    above = [one for one in C_GRID if one >= LIKELY_C]
+    below = [one for one in reversed(C_GRID) if one < LIKELY_C]
     with progress("Fitting", len(C_GRID), "values of C") as advance:
         for way in (above, below):
-            start = solutions.get(_LIKELY_C, folds.nothing)
+            start = solutions.get(LIKELY_C, folds.nothing)
             for C in way:  # noqa: N806
                 start = solutions[C] = folds.fit(C, start, ROUGH)
                 losses[C] = folds.held_out(start).loss
                 advance(1)
                 if losses[C] > _WORSE * min(losses.values()):
                     break
-            if min(losses, key=losses.__getitem__) != _LIKELY_C:
+            if min(losses, key=losses.__getitem__) != LIKELY_C:
                 break
     return dict(sorted(losses.items())), solutions

@@ -31,7 +31,7 @@ from pawlab.graphs.to_keras import layers_with_weights, to_keras, with_weights
 from pawlab.recipes.layers import AUGMENTATION
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.summary import Parameters
-from pawlab.trainers.cross_validation import cross_validate, folds_of
+from pawlab.trainers.cross_validation import LIKELY_C, cross_validate, folds_of
 from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.fitted import Fitted, Settings
 from pawlab.trainers.keras.architectures import Model
@@ -39,7 +39,7 @@ from pawlab.trainers.keras.batches import decode_splits, picture_feed
 from pawlab.trainers.keras.fit import fit_network
 from pawlab.trainers.keras.network import Network, identity_of
 from pawlab.trainers.keras.steps import start_tensorflow
-from pawlab.trainers.probe import LinearProbe
+from pawlab.trainers.probe import LinearProbe, fit_probe
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -143,8 +143,11 @@ def _fit_probe(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings
     folds = folds_of(train, labels[first], settings.near, settings.folds)
     classes = len(dataset.classes)
     learned = features.only(first)
-    found = cross_validate(learned, labels[first], folds, classes, settings.balance, settings.progress, settings.memory)
-    probe = found.probe
+    if folds.any():
+        how = settings.balance, settings.progress, settings.memory
+        probe = cross_validate(learned, labels[first], folds, classes, *how).probe
+    else:  # one picture of each class
+        probe = fit_probe(learned, labels[first], LIKELY_C)
     own, logits = score(probe.probabilities(learned), labels[first]), probe.logits(features[rest])
     held_out = score(tempered(logits, fit_temperature(logits, labels[rest])), labels[rest])
     seconds = perf_counter() - started
