@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,11 @@ def test_under_its_file_and_commit_it_needs_no_network_twice(
     asked = len(served.asked)
     assert pawlab("train", learnable_folder, *options, "--out", tmp_path / "second").returncode == 0
     assert len(served.asked) == asked
+    shutil.rmtree(Path(os.environ["PAWLAB_CACHE_DIR"]) / "hub")  # as `pawlab cache clear` does
+    more = ("train", "--extend", tmp_path / "first", learnable_folder, "--out", tmp_path / "third", "--no-report")
+    done = pawlab(*more)
+    assert done.returncode == 0, done.stderr
+    assert len(served.asked) > asked
 
 
 MISTAKES = [

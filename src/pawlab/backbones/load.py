@@ -104,14 +104,8 @@ def _with_stages(build: Callable[[], "ModelProto"], stages: Sequence[Stage]) -> 
 
 
 def fetched(name: str, progress: Progress = silent) -> Fetched | None:
-    """Return a network of a hub, by `hf:` or by its row in the table, as it lies here; None where it is from elsewhere.
-
-    Raises what `hub.fetch` raises.
-    """
-    if is_on_hub(name):
-        return fetch(name, progress)
-    row = None if is_file(name) else find_backbone(name)
-    return fetch(row.weights, progress) if row is not None and row.reader == "hub" else None
+    """Return a network of a hub as it lies here; None where it is from elsewhere. Raises what `hub.fetch` raises."""
+    return fetch(name, progress) if is_on_hub(name) else None
 
 
 def local_name(name: str, progress: Progress = silent) -> str:

@@ -21,9 +21,14 @@ class FeatureSource:
     engine: Engine = LOCAL
 
     def backbone(self, recipe: Recipe, weights: Path | None = None) -> BackboneGraph:
-        """Return a recipe's pretrained network for pictures of its size. Raises what `backbone_graph` raises."""
-        size = recipe.preprocess.height, recipe.preprocess.width
-        return backbone_graph(str(recipe.backbone), size, weights, self.progress, stages=recipe.stages)
+        """Return a recipe's pretrained network for pictures of its size. Raises what `backbone_graph` raises.
+
+        One of a hub that lies here no more is fetched again.
+        """
+        size, name = (recipe.preprocess.height, recipe.preprocess.width), str(recipe.backbone)
+        if recipe.hub_name is not None and not Path(name).is_file():
+            name = recipe.hub_name
+        return backbone_graph(name, size, weights, self.progress, stages=recipe.stages)
 
     def features(self, pictures: Sequence[Picture], graph: BackboneGraph, preprocess: Preprocess) -> Extracted:
         """Return what a linear probe sees of each picture that can be decoded."""

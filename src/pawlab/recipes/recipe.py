@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import InitVar, asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from pawlab.backbones.hub import PREFIX
 from pawlab.images import Preprocess
 
 Loss = Literal[
@@ -140,6 +141,12 @@ class Recipe:
     def backbone(self) -> str | None:
         """Return the name of the pretrained network among the layers, if there is one."""
         return next((str(layer.options["name"]) for layer in self.layers if layer.kind == "backbone"), None)
+
+    @property
+    def hub_name(self) -> str | None:
+        """Return the name by which the backbone was fetched from a hub, at that commit; None where it wasn't."""
+        found = next((layer.options.get("hub") for layer in self.layers if layer.kind == "backbone"), None)
+        return f"{PREFIX}{found['repo']}:{found['file']}@{found['revision']}" if found else None
 
     @property
     def stages(self) -> tuple[str, ...]:
