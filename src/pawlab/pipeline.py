@@ -32,7 +32,7 @@ from pawlab.runs.pictures import labelled_pictures, pictures_of
 from pawlab.runs.reading import read_for
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
 from pawlab.runs.request import Context, Request, Stopwatch
-from pawlab.runs.requirements import is_automatic, require_effect, require_folds, require_said_once
+from pawlab.runs.requirements import is_automatic, require_effect, require_folds, require_probe_for, require_said_once
 from pawlab.storage import COMPARISON_FILE
 from pawlab.storage.cache import within_limit
 from pawlab.trainers.backbone_choice import choose_backbone, with_choice
@@ -103,6 +103,7 @@ def train(
     request = Request.of(data, recipe, chosen, seed, epochs, weights, mode, report, tensorboard, backbone)
     request = replace(request, **more)
     require_effect(chosen, {"--epochs": epochs is not None, "--tensorboard": tensorboard})
+    require_probe_for(chosen, balance)
     require_folds(chosen, cv, minutes)
     place, address = _writable(out, overwrite)
     request = replace(request, sent_to=address)

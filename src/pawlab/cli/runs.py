@@ -114,7 +114,7 @@ def delete(
 def _agreed(folders: list[Path]) -> bool:
     from pawlab.runs.listing import listed
 
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise PawlabError("deleting asks first, and nobody is there to answer. Add --yes to delete without.")
     for folder in folders:
         run = listed(folder)

@@ -37,14 +37,17 @@ def find_pictures(
 
     `named`: files, folders and archives (all pictures in them), tables (their column of paths), globs, addresses of
     pictures, folders or archives, `-` for paths on standard input, one a line. A file that doesn't exist is returned
-    too: its prediction will say so. `fetched`: whether what lies below an address is brought here; else its pictures
-    are listed by their names, for an engine whose workers read addresses. Raises DataError for an empty name, for a
-    folder, archive or glob without pictures, and for nothing on standard input.
+    too: its prediction will say so. What lies in several of the folders and globs comes once. `fetched`: whether what
+    lies below an address is brought here; else its pictures are listed by their names, for an engine whose workers read
+    addresses. Raises DataError for an empty name, for a folder, archive or glob without pictures, and for a table or
+    standard input that names none.
     """
     finder = _Finder(standard_input, progress, fetched)
-    pictures = [picture for name in named for picture in finder.meant_by(os.fspath(name))]
+    names = [os.fspath(name) for name in named]
+    pictures = [picture for name in names for picture in finder.meant_by(name)]
     if not pictures:
-        raise DataError("standard input names no pictures. Give one path a line.")
+        source = "standard input" if names[-1:] == ["-"] or not names else printable(names[-1])
+        raise DataError(f"{source} names no pictures. Give one path a line.")
     return Inputs(pictures, finder.passed_over)
 
 
@@ -70,6 +73,7 @@ class _Finder:
         self._progress = progress
         self._fetched = fetched
         self.passed_over: list[Skipped] = []
+        self._found: set[str] = set()  # in folders and by globs
 
     def meant_by(self, name: str) -> Iterator[Named]:
         if not name:  # which Path would take for the current folder
@@ -116,7 +120,9 @@ class _Finder:
             name = file.relative_to(folder)
             path = f"{shown.rstrip('/')}/{name.as_posix()}" if is_address(shown) else os.path.join(shown, name)  # noqa: PTH118
             at = str(file)
-            yield Named(at if at == path else path, at)  # one text where they are equal, of a million
+            if at not in self._found:
+                self._found.add(at)
+                yield Named(at if at == path else path, at)  # one text where they are equal, of a million
 
     def _in_file(self, path: Path, shown: str) -> Iterator[Named]:
         if not path.is_file() or not _is_bundle(path):
@@ -134,9 +140,12 @@ class _Finder:
         if not matches:
             raise DataError(f"no file matches {printable(pattern)}.")
         for match in matches:
-            yield from (
-                self._in_folder(Path(match), match) if Path(match).is_dir() else self._in_file(Path(match), match)
-            )
+            path = Path(match)
+            if path.is_dir():
+                yield from self._in_folder(path, match)
+            elif str(path) not in self._found:
+                self._found.add(str(path))
+                yield from self._in_file(path, match)
 
 
 def _exists(name: str) -> bool:

@@ -37,6 +37,7 @@ _READ_AT_ONCE = 8  # addresses: most of their time is waiting
 _STORE_BYTES = 300_000_000  # of memory for what is under way between this process and its workers
 _PATIENCE = 30.0  # seconds without a picture until something is said
 _SOURCE, _RESULT = "source", "result"
+_JOINED: list[str | None] = []  # the address of the cluster that this process has joined by us
 _COPY_OF = "\0"  # between a path and the address: no path has it
 
 
@@ -112,6 +113,10 @@ class Cluster:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if not ray.is_initialized():
             self._connect(ray)
+            _JOINED[:] = [self.address]
+        elif _JOINED and [self.address] != _JOINED:
+            there, wanted = (address or "this machine" for address in (*_JOINED, self.address))
+            raise PawlabError(f"this process uses Ray on {there}; for {wanted} call ray.shutdown() first.")
         context = data.DataContext.get_current()
         context.execution_options.preserve_order = True
         context.enable_progress_bars = False

@@ -48,8 +48,10 @@ def export_int8(
     What was measured is said in the log. Raises PawlabError where it isn't quicker than model.onnx on this machine by a
     twentieth, or its accuracy is lower by more than half a point; DataError where there are no such pictures.
     """
+    classifier = Classifier.load(model, sure_at)
+    known = [one for one in pictures if one.label in classifier.classes]  # a class's folder may have another name now
     training, validation = (
-        _evenly([one for one in pictures if one.split == split], count)
+        _evenly([one for one in known if one.split == split], count)
         for split, count in (("train", _CALIBRATED_ON), ("validation", _JUDGED_ON))
     )
     if not training or not validation:
@@ -57,7 +59,7 @@ def export_int8(
     measured: list[str] = []
     write = partial(_write_checked, training, validation, measured)
     form = Form(".onnx", write, FORMS["onnx"].answer, "onnxruntime", bound=1.0)
-    exported = write_export(form, "onnx", Classifier.load(model, sure_at), Path(out), progress)
+    exported = write_export(form, "onnx", classifier, Path(out), progress)
     _log.warning("pawlab: %s", "; ".join(measured))
     return exported
 

@@ -77,7 +77,7 @@ def sort_found(
 def _waiting(found: Iterable[Named], sorter: Sorter, result: Sorted, move: bool) -> Iterator[Named]:
     """Yield what is to be sorted; count the rest."""
     out, cache = result.out.resolve(), cache_dir().resolve()
-    for picture in found:
+    for picture in {picture.path: picture for picture in found}.values():
         path = Path(picture.path)
         place = path.absolute().parent.resolve()
         if place.is_relative_to(out):

@@ -16,11 +16,12 @@ from pawlab.runs.record import (
     SPLIT_FILE,
     Run,
 )
+from pawlab.trainers.keras.checkpoint import UNFINISHED
 
 _ALONE = (FILE_NAME, HISTORY_FILE, PREDICTIONS_FILE, SPLIT_FILE, LABEL_ISSUES_FILE)
 _OURS = (
-    *(*_ALONE, METRICS_FILE, "report.html", "MODEL_CARD.md", "plots", "folds", "tensorboard", "state.json"),
-    *("epoch-*.npz", ".*.partial"),
+    *(*_ALONE, METRICS_FILE, "report.html", "MODEL_CARD.md", "plots", "folds", "tensorboard", ".*.partial"),
+    *UNFINISHED,
     RUN_FILE,  # the last: a run that is half-deleted is still one that can be deleted
 )
 

@@ -33,7 +33,8 @@ def pictures_of(model: str | Path, progress: Progress) -> tuple[Picture, ...]:
         return ()
     request = Request.from_record(Run(folder).record, folder / RUN_FILE).seen_from_here()
     splits = read_split(folder)
-    found = (labelled_pictures(data, request.options, progress) for data in (request.data, *request.more))
+    options = replace(request.options, min_per_class=0)  # `splits` knows which were used
+    found = (labelled_pictures(data, options, progress) for data in (request.data, *request.more))
     return tuple(
         replace(picture, split=splits[picture.sha256])
         for pictures in found

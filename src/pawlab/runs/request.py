@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, get_args
 
 from pawlab.audit.measurements import Measurements
 from pawlab.backbones.table import is_file
@@ -72,6 +72,8 @@ class Request:
             _require_whole("epochs", self.epochs, 1)
         if self.cv is not None:
             _require_whole("cv", self.cv, 2)
+        if self.balance not in get_args(Balance):
+            raise PawlabError(f"--balance can't be {self.balance!r}. Give {', '.join(get_args(Balance))}.")
         if self.memory is not None and not 0 < self.memory < 1e6:
             raise PawlabError(f"--memory is {self.memory:g}; it must be more than 0, in GB.")
         if self.sure_at is not None and not 0 < self.sure_at < 1:

@@ -8,6 +8,7 @@ from pawlab.images import ResizeMode
 from pawlab.recipes.exchange import AUTO, require_probe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.settings import require_once
+from pawlab.trainers.probe import Balance
 from pawlab.trainers.repeat import FEWEST
 
 
@@ -47,6 +48,12 @@ def require_effect(recipe: Recipe, options: dict[str, bool]) -> None:
         raise PawlabError(
             f"the recipe {recipe.name} is fitted in one go: {' and '.join(given)} {have} no effect. Leave {them} out."
         )
+
+
+def require_probe_for(recipe: Recipe, balance: Balance) -> None:
+    """Raise PawlabError where classes are to be weighed, and no probe is fitted that could."""
+    if balance == "weights" and recipe.trainer == "keras":
+        raise PawlabError(f"--balance is of linear probes, and {recipe.name} fits none. Leave it out.")
 
 
 def require_folds(recipe: Recipe, cv: int | None, minutes: float | None) -> None:

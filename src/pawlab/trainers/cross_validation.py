@@ -18,7 +18,7 @@ from pawlab.errors import DataError
 from pawlab.evaluation.metrics import Labels, Logits
 from pawlab.features.rows import AnyRows, blocks
 from pawlab.progress import Progress, silent
-from pawlab.trainers.logistic import OUT_OF_FOLD, PRECISE, ROUGH, Rows, Solver
+from pawlab.trainers.logistic import OUT_OF_FOLD, PRECISE, Rows, Solver
 from pawlab.trainers.probe import (
     C_GRID,
     Balance,
@@ -173,7 +173,7 @@ def _at(
     weights: NDArray[np.float64],
     known: Matrix | None = None,
 ) -> CrossValidated:
-    """Fit the folds' probes, and one on all, together. `known`: solutions of the first folds to look from, rough."""
+    """Fit the folds' probes, and one on all, together. `known`: solutions of the first folds."""
     names = np.unique(folds)
     every = _Folds(prepared.rows, folds, np.append(names, names[-1] + 1), weights)  # the last holds no picture
     start = every.nothing.copy()
@@ -224,7 +224,7 @@ def _along_c(folds: _Folds, progress: Progress) -> tuple[Losses, Solutions]:
         for way in (above, below):
             start = solutions.get(LIKELY_C, folds.nothing)
             for C in way:  # noqa: N806
-                start = solutions[C] = folds.fit(C, start, ROUGH)
+                start = solutions[C] = folds.fit(C, start, OUT_OF_FOLD)
                 losses[C] = folds.held_out(start).loss
                 advance(1)
                 if losses[C] > _WORSE * min(losses.values()):

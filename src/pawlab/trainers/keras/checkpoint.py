@@ -18,6 +18,10 @@ from pawlab.evaluation.history import Epoch
 from pawlab.storage import replacing_file
 
 _STATE_FILE = "state.json"
+UNFINISHED = (  # what only an unfinished run needs: its state, and pixels and features that didn't fit in memory
+    *(_STATE_FILE, "epoch-*.npz"),
+    *("train-pixels.npy", "validation-pixels.npy", "validation-features.npy"),
+)
 _DAMAGE = (OSError, ValueError, TypeError, LookupError, RecursionError, BadZipFile)  # what damaged JSON and NPZ raise
 
 
@@ -96,7 +100,7 @@ def _weights_file(folder: Path, epoch: int) -> Path:
 
 
 def clear(folder: Path) -> None:
-    """Remove what only an unfinished run needs: its state, and pixels and features that didn't fit in memory."""
-    for pattern in (_STATE_FILE, "epoch-*.npz", "*.npy"):
+    """Remove what only an unfinished run needs."""
+    for pattern in UNFINISHED:
         for file in folder.glob(pattern):
             file.unlink()
