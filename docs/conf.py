@@ -59,10 +59,16 @@ html_copy_source = False
 html_show_sourcelink = False
 
 
+def with_notebooks_beside(app, docname, source):
+    """Let links to `examples/`, which work wherever the files are read, lead to the notebooks' pages of the site."""
+    source[0] = re.sub(r"\]\(((?:\.\./)*)\.\./examples/", r"](\1", source[0])
+
+
 def without_links_into_runs(app, pagename, templatename, context, doctree):
     """Keep the text of links to the reports that the notebook's runs wrote: on the site there are no runs."""
     context["body"] = re.sub(r'<a [^>]*href="runs/[^>]*>(.*?)</a>', r"\1", context.get("body", ""))
 
 
 def setup(app):
+    app.connect("source-read", with_notebooks_beside)
     app.connect("html-page-context", without_links_into_runs)

@@ -13,7 +13,7 @@ _INTRODUCTION = """# Recipes
 A recipe is a model and how it is trained, as plain data. `pawlab recipes` lists them, `pawlab recipes c4` prints one,
 and `pawlab train DATA --recipe c4` trains it. Counts are those for two classes; with more, the last layer is widened
 where it has to be. Published figures are the source's own, on the same photos. How the measured ones were taken:
-[the ladder, measured](measured.md). A recipe of your own: [](own.md).
+[the ladder, measured](measured.md). [A recipe of your own](own.md).
 """
 
 
