@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra 'serve'")
 
 from dockerfile import Folder, Step, read_dockerfile
+from pawlab.serve.limits import Limits
 from pawlab.serve.server import listen
 from picture_files import RED, encode
 from web_client import form, send, until
@@ -81,6 +82,10 @@ def test_compose_runs_it_closed_and_prometheus_asks_what_there_is() -> None:
     assert job["metrics_path"] == "/metrics"
     assert job["authorization"]["credentials_file"] == f"/run/secrets/{prometheus['secrets'][0]}"
     assert document("compose.yaml")["secrets"] == {prometheus["secrets"][0]: {"environment": "PAWLAB_TOKEN"}}
+
+
+def test_compose_waits_at_a_stop_as_long_as_the_service_finishes_requests() -> None:
+    assert document("compose.yaml")["services"]["pawlab"]["stop_grace_period"] == f"{Limits().stop_seconds}s"
 
 
 def has_docker() -> bool:
