@@ -40,7 +40,7 @@ test: check
 	$(TEST)/$(BIN)/python -m pytest -n auto -m "not slow"
 
 test-all: check
-	@echo "Running all tests (some minutes); they are told in $(LOG)."
+	@echo "Running all tests (some minutes); the results are in $(LOG)."
 	@$(TEST)/$(BIN)/python -m pytest -n auto -ra --durations=20 > $(LOG) 2>&1; code=$$?; tail -n 1 $(LOG); exit $$code
 
 soak: $(TEST)/installed

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from textwrap import fill
 from time import process_time
 
 import numpy as np
@@ -199,15 +200,23 @@ def paired(differences: NDArray[np.float64], factor: float, digits: int = 2) -> 
     return f"{factor * differences.mean():+.{digits}f} ± {factor * error:.{digits}f}"
 
 
+def print_wrapped(text: str) -> None:
+    """Print a paragraph in lines of 120 characters, between words."""
+    print(fill(text, 120, break_long_words=False, break_on_hyphens=False))
+
+
 def main() -> None:
     """Print the page."""
     sets = [read(*argument.split("=", 1)) for argument in sys.argv[1:]]
     given = ", ".join(f"{data.name} ({len(data.pictures):,} pictures)" for data in sets)
     print("# Accuracy: what was tried, and what it brought\n")
-    print(f"`python benchmarks/accuracy.py NAME=DATA ...` on {date.today()}, Python {platform.python_version()}.")
-    print(f"Sets: {given}; training and validation pictures alone, split with seed 0. Differences with their paired")
-    print("standard errors; CPU seconds of all fits, on a machine that did other work.\n")
-    print(str(__doc__).split("\n\n")[2].replace("\n", " "))
+    print_wrapped(
+        f"`python benchmarks/accuracy.py NAME=DATA ...` on {date.today()}, Python {platform.python_version()}. "
+        f"Sets: {given}; training and validation pictures alone, split with seed 0. Differences with their paired "
+        "standard errors; CPU seconds of all fits, on a machine that did other work."
+    )
+    print()
+    print_wrapped(str(__doc__).split("\n\n")[2])
     print(f"\n{SUMMARY}", end="")
     for title, methods in (("Stages of the network", STAGES), ("Networks and sizes", SIZES)):
         for line in table(title, methods, sets):

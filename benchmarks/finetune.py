@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from accuracy import FOLDS, Data, paired, read
+from accuracy import FOLDS, Data, paired, print_wrapped, read
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
@@ -144,8 +144,8 @@ def main() -> None:
     recipes = [choose_recipe("fast"), choose_recipe("finetune", read_settings(given.set))]
     print("\n## Fine-tuning\n")
     command = "python benchmarks/finetune.py --work DIR NAME=DATA ..."
-    print(f"`{command}` on {date.today()}, Python {platform.python_version()}.")
-    print(" ".join(str(__doc__).split("\n\n")[2].split()).partition(" A fold that")[0])
+    about = " ".join(str(__doc__).split("\n\n")[2].split()).partition(" A fold that")[0]
+    print_wrapped(f"`{command}` on {date.today()}, Python {platform.python_version()}. {about}")
     print("\n| set | recipe | right | 95% interval | difference | log loss | difference | epochs kept | s a fold |")
     print("| --- | --- | ---: | --- | ---: | ---: | ---: | --- | ---: |")
     for argument in given.sets:

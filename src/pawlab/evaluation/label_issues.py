@@ -9,7 +9,7 @@ T and e are the most probable ones together. A model that is often wrong but kno
 are where a model is sure of another class more often than its sureness allows, and give e > 0. A label's probability of
 being wrong then follows from Bayes' rule. Confident learning (Northcutt, Jiang and Chuang 2021, arXiv:1911.00068) was
 measured beside it: its thresholds take the model's own mistakes for wrong labels, so of five breeds of cats that are
-hard to distinguish it listed a quarter of the pictures. Figures are in docs/measured.md.
+hard to distinguish it listed a quarter of the pictures. Figures are in docs/trust.md.
 """
 
 from collections.abc import Sequence

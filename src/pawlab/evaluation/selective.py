@@ -4,7 +4,7 @@ A classifier that may decline answers those pictures whose most probable class i
 is read off predictions for pictures that the model wasn't fitted on (Geifman and El-Yaniv 2017, arXiv:1705.08500): of
 all thresholds, the one that answers most while the accuracy of what it answers is at least the target. Not the accuracy
 seen, but its lower confidence bound (Clopper and Pearson 1934); so few pictures promise little. The bound holds for
-each threshold by itself; what choosing among them costs was measured: see docs/measured.md.
+each threshold by itself; what choosing among them costs was measured: see docs/trust.md.
 """
 
 from typing import Any
