@@ -50,10 +50,10 @@ REST = """
   time takes `--set height=288 --set width=288`, or `accurate`.
 - **Another weight of the stages** against the last map (0.3, 0.5, 0.7, 1.4): -0.9 to +0.8 points, another best one on
   each set.
-- **Features raised to a power** (0.7, 0.5, 0.35) or their logarithm, which makes them less skewed: -0.28 to +0.09 points
-  for 0.7 and 0.5 on hymenoptera, cat_breeds and trashnet_half (two divisions into folds, C chosen on the same; standard
-  errors 0.3 to 0.8), less for the others. **Less or more of standardisation** (divided by the deviation to the power of
-  0.5, 0.75, 1.25): -1.6 to +0.4, another best one on each set.
+- **Features raised to a power** (0.7, 0.5, 0.35) or their logarithm, which makes them less skewed: -0.28 to +0.09
+  points for 0.7 and 0.5 on hymenoptera, cat_breeds and trashnet_half (two divisions into folds, C chosen on the same;
+  standard errors 0.3 to 0.8), less for the others. **Less or more of standardisation** (divided by the deviation to the
+  power of 0.5, 0.75, 1.25): -1.6 to +0.4, another best one on each set.
 - **Two networks side by side** are as good as `accurate`, but for chance, and would need a file with two networks.
 - **EfficientNet-Lite1 at 240**: +0.3 to +0.8 points over `fast` on each set, less than Lite2 (out of fold, C chosen on
   the same folds).

@@ -110,8 +110,8 @@ def page(results: dict[str, list[Result]], timed: dict[str, Any]) -> str:
     lines = [
         "# The ladder, measured",
         "",
-        f"The published models on the 3,000 photos, {runs[0]['epochs']} epochs, {len(runs)} runs with seeds from "
-        f"{min(seeds)} to {max(seeds)}, trained from {min(dates)} to {max(dates)} on {machines} by `python "
+        f"The published models but e1 on the 3,000 photos, {runs[0]['epochs']} epochs, {len(runs)} runs with seeds "
+        f"from {min(seeds)} to {max(seeds)}, trained from {min(dates)} to {max(dates)} on {machines} by `python "
         "benchmarks/ladder.py`; a file per run is in `benchmarks/ladder_runs`. Pictures are read as the authors "
         "read theirs. Published figures are those of the tutorials, on the same photos; their validation and test "
         "pictures mix (see each recipe), ours don't.",

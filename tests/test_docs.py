@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import pawlab
+from pawlab.backbones.table import BACKBONES
 from pawlab.recipes import RECIPES
 from pawlab.recipes.summary import count_parameters
 
@@ -152,6 +153,18 @@ def test_a_link_between_files_leads_somewhere(document: Path) -> None:
 def test_a_link_has_its_text(document: Path) -> None:
     """MyST fills in the title of a page, where it builds the site; other readers of Markdown show nothing."""
     assert re.findall(r"(?<!!)\[\]\([^)]*\)", document.read_text(encoding="utf-8")) == []
+
+
+def test_the_table_of_backbones_is_the_programs() -> None:
+    rows = re.findall(
+        r"^\| (\w+) \| ([\w.-]+) \| (\d.*) \|$", (ROOT / "docs" / "backbones.md").read_text(), re.MULTILINE
+    )
+    table = [
+        (row.name, row.licence, f"{row.image_size} | {row.parameters / 1e6:.1f} | {row.channels:,} | {row.top1:.1%}")
+        for row in BACKBONES
+        if row.cut is None
+    ]
+    assert rows == table
 
 
 @pytest.mark.parametrize(
