@@ -49,7 +49,8 @@ def train(
     backbone: Annotated[
         str | None,
         option(
-            "Another network: a name of `pawlab backbones`, FILE.onnx, hf:OWNER/REPO[:FILE][@REVISION].", "the recipe's"
+            "Another network: a name of `pawlab backbones`, FILE.onnx, hf:OWNER/REPO[:FILE]\\[@REVISION], or auto.",
+            "the recipe's",
         ),
     ] = None,
     minutes: Annotated[
