@@ -167,6 +167,29 @@ def test_the_table_of_backbones_is_the_programs() -> None:
     assert rows == table
 
 
+def test_the_page_of_a_runs_files_names_each_with_its_columns_and_keys(learnable_folder: Path, tmp_path: Path) -> None:
+    run = pawlab.train(learnable_folder, out=tmp_path / "run")
+    pawlab.evaluate_data(run.folder, learnable_folder, include_seen=True, out=tmp_path / "score")
+    explained = set(re.findall(r"`([^`\s]+)`", (ROOT / "docs" / "run_folder.md").read_text(encoding="utf-8")))
+    for folder in (run.folder, tmp_path / "score"):
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        files = {entry.name + "/" * entry.is_dir() for entry in folder.iterdir()}
+        columns = {name for table in folder.glob("*.csv") for name in table.read_text().splitlines()[0].split(",")}
+        keys = {*metrics, *metrics.get("test", ()), *metrics.get("verdict", ()), *metrics["selective"]}
+        assert (files | columns | keys) - explained == set()
+
+
+def test_the_page_of_a_runs_files_names_the_options_that_compare_lacks() -> None:
+    reference = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    train, compare = (
+        set(re.findall(r"^\* `.*?(--[a-z-]+)[ `]", section, re.MULTILINE))
+        for section in re.findall(r"^## `pawlab (?:train|compare)`$(.*?)(?=^## )", reference, re.MULTILINE | re.DOTALL)
+    )
+    page = (ROOT / "docs" / "run_folder.md").read_text(encoding="utf-8")
+    lacks = set(re.findall(r"`(--[a-z-]+)`", page.partition("options it lacks")[2]))
+    assert lacks == train - compare - {"--recipe", "--report"} | {"--no-report"}
+
+
 @pytest.mark.parametrize(
     ("word", "page"),
     [
