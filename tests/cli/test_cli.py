@@ -112,7 +112,7 @@ def test_predict_takes_folders_globs_and_standard_input(
     names = [Path(answer["picture"]).relative_to(learnable_folder).as_posix() for answer in answers]
     assert names == [
         *(f"cold-squares/{number:02}.png" for number in range(30)),
-        *(f"{label}/0{number}.png" for label in ("cold-squares", "warm-circles") for number in (1, 2)),
+        *(f"warm-circles/0{number}.png" for number in (1, 2)),  # those of cold-squares are there already
         "warm-circles/00.png",
     ]
     assert all(answer["label"] in answer["picture"] for answer in answers)

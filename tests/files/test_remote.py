@@ -208,6 +208,12 @@ def test_a_table_brings_only_what_it_names(stored: str, memory: Any, fetched: li
     )
 
 
+@pytest.mark.parametrize("name", ["my%20labels.csv", "my%20labels.csv?version=2"])
+def test_a_table_on_the_web(web: str, photos: Path, name: str) -> None:
+    (photos / "my labels.csv").write_text("path,label\ncats/1.jpg,cat\ndogs/1.jpg,dog\n", encoding="utf-8")
+    assert [picture.label for picture in discover(web + name).pictures] == ["cat", "dog"]
+
+
 def test_an_archive_in_a_store(memory: Any, photos: Path, tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "photos"), "zip", photos))
     memory.pipe("/bucket/photos.zip", packed.read_bytes())

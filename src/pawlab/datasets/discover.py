@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
+from urllib.parse import unquote
 
 from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.folders import folder_dataset
@@ -81,7 +82,7 @@ def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: D
     if fetched.place.is_dir():
         dataset = folder_dataset(fetched.place, printable(name) or "pictures", progress, Path(name), options)
     elif is_table(fetched.place):
-        around, table = address[: address.rindex("/") + 1], address.rpartition("/")[2]
+        around, table = _parted(address)
         wanted = names_in_table(fetched.place, options)
         folder = fetch(around, progress, lambda item: item == table or wanted(item), purpose=table)
         dataset = table_dataset(folder.place / table, _name(fetched.place), progress, options)
@@ -91,6 +92,13 @@ def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: D
     else:
         dataset = _from_archive(fetched.place, Path(fetched.place.name), progress, options)
     return replace(dataset, skipped=dataset.skipped + tuple(starmap(Skipped, fetched.skipped)))
+
+
+def _parted(address: str) -> tuple[str, str]:
+    """Return the address of the folder that a table is in, and the table's name there."""
+    on_the_web = scheme_of(address) in ("http", "https")
+    around, _, name = (address.partition("?")[0] if on_the_web else address).rpartition("/")
+    return f"{around}/", unquote(name) if on_the_web else name
 
 
 def _forget(address: str) -> None:
