@@ -108,13 +108,16 @@ def train(
     place, address = _writable(out, overwrite)
     request = replace(request, sent_to=address)
     context = Context(request, read_for(request, watch, progress), watch, progress)
-    if automatic:
-        with watch.stage("features"):
-            near, preprocess = context.near, context.recipe.preprocess
-            best = choose_backbone(context.dataset, preprocess, minutes, context.source, near)
-        own = with_choice(chosen, best, progress).to_dict()
-        context = replace(context, request=replace(request, own_recipe=own))
-    return _run(context, place, overwrite)
+    return _run(_with_best_backbone(context) if automatic else context, place, overwrite)
+
+
+def _with_best_backbone(context: Context) -> Context:
+    """Choose the network among those at hand; the recipe then has it."""
+    request, preprocess = context.request, context.recipe.preprocess
+    with context.watch.stage("features"):
+        best = choose_backbone(context.dataset, preprocess, request.minutes, context.source, context.near)
+    own = with_choice(request.chosen(), best, context.progress).to_dict()
+    return replace(context, request=replace(request, own_recipe=own))
 
 
 def _writable(out: str | Path | None, overwrite: bool) -> tuple[str | Path | None, str | None]:
@@ -330,7 +333,7 @@ def evaluate_data(
     scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
     if out is not None:
         document = {"model": str(model), "data": redacted(str(data)), **scored.to_dict(), "excluded_as_seen": len(gone)}
-        command = command_of(str(model), redacted(str(data)), str(out), include_seen, options)
+        command = command_of(str(model), redacted(str(data)), str(out), include_seen, sure_at, options, engines)
         write_evaluation(Path(out), scored, classifier, document, command, progress)
     return scored, len(gone)
 

@@ -11,6 +11,7 @@ from PIL import Image
 from page_checks import assert_sound
 from pawlab import pipeline as workflow
 from pawlab.datasets.options import DataOptions
+from pawlab.engines.options import EngineOptions
 from pawlab.errors import DataError, OutputError
 from pawlab.evaluation.confusion import rarest_class
 from pawlab.runs import evaluation as written
@@ -138,8 +139,10 @@ def test_nothing_is_written_where_there_is_nothing_to_score(run: Run, learnable_
 
 def test_options_are_part_of_the_command() -> None:
     options = DataOptions(label_from_name=r"^(\w+)_", min_per_class=3)
-    assert written.command_of("runs/a", "my data", "out", True, options) == (
-        "pawlab evaluate runs/a \"my data\" --out out --include-seen --label-from-name '^(\\w+)_' --min-per-class 3"
+    command = written.command_of("runs/a", "my data", "out", True, 0.9, options, EngineOptions(device="openvino"))
+    assert command == (
+        'pawlab evaluate runs/a "my data" --out out --sure-at 0.9 --include-seen'
+        " --label-from-name '^(\\w+)_' --min-per-class 3 --device openvino"
     )
 
 

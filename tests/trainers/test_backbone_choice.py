@@ -17,6 +17,7 @@ from pawlab.datasets.discover import discover
 from pawlab.datasets.splits import assign_splits
 from pawlab.errors import PawlabError
 from pawlab.images import Preprocess
+from pawlab.recipes.recipe import Recipe
 from pawlab.trainers.backbone_choice import Candidate, _taken, choose_backbone, sample_of
 
 
@@ -76,6 +77,10 @@ def test_the_network_that_tells_classes_apart_is_taken(
     assert (run.record["request"]["backbone"], run.record["request"]["minutes"]) == ("auto", 5)
     assert run.metrics["test"]["accuracy"] == 1.0
     assert json.loads(json.dumps(run.record["recipe"])) == run.record["recipe"]
+    recipe = Recipe.from_dict(run.record["request"]["own_recipe"])  # as the report's program has it
+    again = pawlab.train(learnable_folder, recipe, tmp_path / "again", report=False)
+    assert again.record["recipe"] == run.record["recipe"]
+    assert (again.folder / "model.onnx").read_bytes() == (run.folder / "model.onnx").read_bytes()
 
 
 def test_only_training_pictures_are_looked_at(learnable_folder: Path) -> None:

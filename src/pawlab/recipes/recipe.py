@@ -143,6 +143,12 @@ class Recipe:
         return next((str(layer.options["name"]) for layer in self.layers if layer.kind == "backbone"), None)
 
     @property
+    def has_chosen_network(self) -> bool:
+        """Say whether `--backbone` brought the network: a file, one of a hub, or the best of those at hand."""
+        network = next((layer for layer in self.layers if layer.kind == "backbone"), None)
+        return network is not None and not {"sha256", "hub", "why"}.isdisjoint(network.options)
+
+    @property
     def hub_name(self) -> str | None:
         """Return the name by which the backbone was fetched from a hub, at that commit; None where it wasn't."""
         found = next((layer.options.get("hub") for layer in self.layers if layer.kind == "backbone"), None)

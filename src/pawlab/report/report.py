@@ -234,7 +234,8 @@ def _command(request: dict[str, Any]) -> str:
     options |= {**request.get("options", {}), **request.get("engines", {})}
     named = is_recipe_file(request["recipe"]) or request["recipe"] in {recipe.name for recipe in RECIPES}
     if request.get("own_recipe") and not named:
-        options.pop("backbone", None)  # the recipe holds it, and what was set
+        if options.pop("backbone", None) == "auto":  # the recipe holds it, and what was set
+            options.pop("minutes", None)
         arguments = "".join(f", {name}={value!r}" for name, value in {"seed": request["seed"], **options}.items())
         return (
             "import json, pawlab\nfrom pawlab.recipes.recipe import Recipe\n\n"

@@ -8,6 +8,7 @@ from PIL import Image
 
 from pawlab.classifier import Classifier
 from pawlab.datasets.options import DataOptions
+from pawlab.engines.options import EngineOptions
 from pawlab.errors import OutputError
 from pawlab.evaluation.evaluate import Evaluation
 from pawlab.parallel import map_in_threads
@@ -40,9 +41,18 @@ def require_for_evaluation(folder: Path) -> None:
     raise OutputError(f"{folder} holds something other than an evaluation. Choose another --out.")
 
 
-def command_of(model: str, data: str, out: str, include_seen: bool, options: DataOptions) -> str:
+def command_of(
+    model: str,
+    data: str,
+    out: str,
+    include_seen: bool,
+    sure_at: float | None,
+    options: DataOptions,
+    engines: EngineOptions,
+) -> str:
     """Return the command that makes an evaluation."""
-    given = {**({"include-seen": ""} if include_seen else {}), **options.to_dict()}
+    given: dict[str, Any] = {} if sure_at is None else {"sure_at": sure_at}
+    given |= {**({"include-seen": ""} if include_seen else {}), **options.to_dict(), **engines.to_dict()}
     flags = [f"--{name.replace('_', '-')} {quoted(str(value)) if value != '' else ''}" for name, value in given.items()]
     return " ".join(["pawlab evaluate", quoted(model), quoted(data), "--out", quoted(out), *map(str.strip, flags)])
 

@@ -1,6 +1,5 @@
 """A run under way: what was requested, on which pictures, and how long it takes."""
 
-import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from time import perf_counter
 from typing import Any, get_args
 
 from pawlab.audit.measurements import Measurements
-from pawlab.backbones.table import is_file
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.groups import Pair
 from pawlab.datasets.known import is_known
@@ -24,16 +22,13 @@ from pawlab.files.addresses import LEFT_OUT, is_address, redacted
 from pawlab.images import ResizeMode
 from pawlab.names import as_path
 from pawlab.progress import Progress
-from pawlab.recipes import DEFAULT_RECIPE, RECIPES, find_recipe
-from pawlab.recipes.layers import backbone
-from pawlab.recipes.own import recipe_of
+from pawlab.recipes import RECIPES, checked_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.runs.record import machine, versions
 from pawlab.trainers.cross_validation import FOLDS
 from pawlab.trainers.fitted import Settings
 from pawlab.trainers.probe import Balance
 
-_OF_BACKBONES = ("kind", *inspect.signature(backbone).parameters)
 _PATHS = ("data", "weights", "directory")
 _DATA_PATHS = ("split_from", "labels")  # of the options
 _OLD_NAMES = {"fit": "resize_mode"}
@@ -150,24 +145,7 @@ class Request:
             raise DataError(f"{path} keeps no passwords or signatures: {request.data} can't be read again. Train anew.")
         if request.own_recipe is None:
             return request
-        return replace(request, own_recipe=_checked(dict(request.own_recipe), f"the recipe in {path}"))
-
-
-def _checked(values: dict[str, Any], where: str) -> dict[str, Any]:
-    """Return a recipe's values, checked as a recipe file is. What is known of a network that the user chose stays."""
-    given = values.get("layers")
-    layers: list[Any] = given if isinstance(given, list) else []
-    place = next((n for n, one in enumerate(layers) if isinstance(one, dict) and one.get("kind") == "backbone"), None)
-    network = {} if place is None else layers[place]
-    if place is None or not isinstance(network.get("name"), str):
-        return recipe_of(values, where, ()).to_dict()
-    plain = {key: network[key] for key in _OF_BACKBONES if key in network}
-    if is_file(network["name"]):
-        plain["name"] = find_recipe(DEFAULT_RECIPE).backbone  # which stands for one outside the table
-    checked = recipe_of({**values, "layers": [*layers[:place], plain, *layers[place + 1 :]]}, where, ()).to_dict()
-    found = next(layer for layer in checked["layers"] if layer["kind"] == "backbone")  # scaling may stand before it
-    found |= network
-    return checked
+        return replace(request, own_recipe=checked_recipe(dict(request.own_recipe), f"the recipe in {path}").to_dict())
 
 
 def data_text(data: str | Path) -> str:
