@@ -1,5 +1,6 @@
 """Which pictures are asked about, and how good the classifier then is said to be."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,17 @@ def test_suggestions_for_a_folder(learnable_folder: Path) -> None:
     correct = [one.label == Path(one.picture).parent.name for one in more]
     assert sum(correct) >= 50
     assert all(0.5 <= one.probability <= 1 for one in more)
+
+
+def test_an_answer_for_a_copy_is_one_for_its_content(learnable_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(learnable_folder, folder)
+    first, second = (folder / "cold-squares" / name for name in ("00.png", "copy.png"))
+    shutil.copy(first, second)
+    answers = {str(second): "cold", str(folder / "warm-circles" / "00.png"): "warm"}
+    asked = {one.picture for one in pawlab.suggest(folder, answers, 100)}
+    assert len(asked) == 58  # of 60 contents
+    assert not {str(first), str(second)} & asked
 
 
 def test_an_answer_for_a_picture_that_is_not_there(learnable_folder: Path) -> None:

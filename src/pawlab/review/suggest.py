@@ -138,12 +138,12 @@ def suggest(
 
 
 def _answered(material: Material, given: Mapping[str, str], classes: Sequence[str]) -> tuple[Positions, Labels]:
-    places = {item.name: place for place, item in enumerate(material.pictures)}
-    unknown = [name for name in given if name not in places]
+    places = {name: material.positions.get(content) for name, content in material.contents.items()}
+    unknown = [name for name in given if places.get(name) is None]
     if unknown:
         raise PawlabError(f"there is an answer for {unknown[0]}, which isn't among the pictures. Name it as they do.")
-    rows = np.array([places[name] for name in given], np.intp)
-    return rows, np.array([classes.index(label) for label in given.values()], np.int64)
+    answers = {places[name]: classes.index(label) for name, label in given.items()}  # one for copies too
+    return np.array(list(answers), np.intp), np.array(list(answers.values()), np.int64)
 
 
 def _suggestion(material: Material, place: int, belief: Belief | None, classes: Sequence[str]) -> Suggestion:

@@ -136,7 +136,9 @@ class Request:
             given |= {name: as_path(str(given[name])) for name in _PATHS if given.get(name)}
             given["more"] = tuple(as_path(str(path)) for path in given.get("more", ()))
             given["engines"] = EngineOptions(**given.get("engines", {}))
-            request = Request(**{**given, "options": DataOptions(**given.get("options", {}))})
+            options = dict(given.get("options", {}))
+            options |= {name: as_path(str(options[name])) for name in _DATA_PATHS if options.get(name)}
+            request = Request(**{**given, "options": DataOptions(**options)})
             _require_texts(request)
         except (AttributeError, TypeError, ValueError) as error:
             needed = ", ".join(sorted(known))
