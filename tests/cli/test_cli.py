@@ -391,6 +391,10 @@ def test_mistakes_get_one_line_and_exit_code_2(
             "--minutes limits one training, and --cv 3 takes 3 more. Leave one of them out.\n",
         ),
         (
+            ("train", learnable_folder, "--recipe", "a4", "--balance", "weights"),
+            "--balance is of linear probes, and a4 fits none. Leave it out.\n",
+        ),
+        (
             ("train", learnable_folder, "--epochs", "2"),
             "the recipe fast is fitted in one go: --epochs has no effect. Leave it out.\n",
         ),

@@ -30,10 +30,24 @@ def test_files_folders_and_globs(photos: Path) -> None:
     assert names("absent.jpg") == ["absent.jpg"]
 
 
+def test_what_lies_in_several_of_them_comes_once(photos: Path) -> None:
+    all_of_them = sorted(str(photos / name) for name in ("[x]/3.jpg", "a/1.jpg", "a/2.jpg", "b.jpg"))
+    assert sorted(names(str(photos / "**"))) == all_of_them
+    assert names(str(photos / "a"), str(photos / "a" / "*")) == all_of_them[1:3]
+    assert names(photos / "b.jpg", photos / "b.jpg") == [str(photos / "b.jpg")] * 2  # named one by one, as asked for
+
+
 def test_the_home_folder(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(photos))
     found = find_pictures(["~/b.jpg", "~/a/*.jpg"]).pictures
     assert [item.path for item in found] == [str(photos / name) for name in ("b.jpg", "a/1.jpg", "a/2.jpg")]
+
+
+def test_a_table_that_names_none(photos: Path) -> None:
+    write(photos / "some.csv", b"path\n")
+    with pytest.raises(DataError) as caught:
+        names(str(photos / "some.csv"))
+    assert str(caught.value) == f"{photos / 'some.csv'} names no pictures. Give one path a line."
 
 
 def test_archives_and_tables(photos: Path) -> None:

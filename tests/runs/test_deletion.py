@@ -29,12 +29,13 @@ def test_a_run_is_deleted_with_all_that_training_writes(learnable_folder: Path, 
 
 def test_what_is_not_the_runs_own_is_kept(tmp_path: Path) -> None:
     run = with_predictions(make_run(tmp_path / "run"), {"aa": True})
-    for name in ("notes.txt", "my.onnx"):
+    for name in ("notes.txt", "my.onnx", "my.npy"):
         (run / name).write_text("precious")
     (run / "plots").symlink_to(tmp_path)
-    (run / "epoch-0003.npz").write_text("")
-    assert delete_run(run) == [run / "my.onnx", run / "notes.txt"]
-    assert sorted(tmp_path.rglob("*")) == [run, run / "my.onnx", run / "notes.txt"]
+    for name in ("epoch-0003.npz", "train-pixels.npy"):  # of a run that was killed
+        (run / name).write_text("")
+    assert delete_run(run) == [run / "my.npy", run / "my.onnx", run / "notes.txt"]
+    assert sorted(tmp_path.rglob("*")) == [run, run / "my.npy", run / "my.onnx", run / "notes.txt"]
     assert refusal(run) == f"{run} isn't a run: it has no run.json. Nothing was deleted."
 
 

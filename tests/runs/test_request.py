@@ -14,6 +14,7 @@ from pawlab.errors import PawlabError
         ("sure_at", 2, "--sure-at is 2; it must be a share above 0 and below 1, as in 0.95."),
         ("sure_at", 0.0, "--sure-at is 0; it must be a share above 0 and below 1, as in 0.95."),
         ("memory", -1, "--memory is -1; it must be more than 0, in GB."),
+        ("balance", "weight", "--balance can't be 'weight'. Give auto, none, weights."),
     ],
 )
 def test_an_option_that_no_run_can_have(option: str, value: float, sentence: str, tmp_path: Path) -> None:
