@@ -22,8 +22,8 @@ from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from pawlab import __version__
-from pawlab.engines.work import Computed, ForwardPass
-from pawlab.errors import MissingExtraError, NotThereError, PawlabError, PictureError, one_line
+from pawlab.engines.work import Computed, ForwardPass, why_unread
+from pawlab.errors import DataError, MissingExtraError, PawlabError, one_line
 from pawlab.files.addresses import is_address
 from pawlab.files.remote import content, copied_from
 from pawlab.graphs.keras_runtime import silent_stderr
@@ -203,13 +203,20 @@ class _Worker:
         return {_RESULT: results}
 
     def _boxed(self, source: str) -> _Boxed:
-        """Return what the function makes of a path or of an address's content, or why there is none."""
         try:
-            return _Boxed(self._function(content(source) if is_address(source) else source))
-        except (NotThereError, PictureError) as error:
-            return _Boxed(str(error))
+            return _Boxed(self._result(source))
         except PawlabError as error:
             return _Boxed(error=error)
+
+    def _result(self, source: str) -> Any:
+        """Return what the function makes of a path or of an address's content, or why there is none."""
+        if not is_address(source):
+            return self._function(source)
+        try:
+            found = content(source)
+        except DataError as error:
+            return why_unread(error)
+        return self._function(found)
 
 
 def _nearest(key: str) -> str:

@@ -27,6 +27,13 @@ class Outputs:
 Computed = Outputs | str  # or why the picture can't be read
 
 
+def why_unread(error: PictureError | DataError) -> str:
+    """Return why a picture can't be read. Raises the error again where it says nothing of the picture."""
+    if isinstance(error, NetworkError) and not isinstance(error, NotThereError):
+        raise error
+    return str(error)
+
+
 def as_it_is(source: Any) -> Any:
     """Return a source that can be read without further ado."""
     return source
@@ -74,9 +81,7 @@ class ForwardPass:
         try:
             return read(self.locate(source), self.preprocess)
         except (PictureError, DataError) as error:
-            if isinstance(error, NetworkError) and not isinstance(error, NotThereError):
-                raise
-            return str(error)
+            return why_unread(error)
 
     def run(self, pixels: Pixels, graph: Graph | None = None) -> list[NDArray[np.float32]]:
         """Return each output, (n, ...), for pictures (n, h, w, 3). `graph`: the same elsewhere than on the processor.
