@@ -12,7 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 from typing import Any
 
 from ladder import EPOCHS, RESULTS
@@ -93,11 +93,10 @@ def facts(runs: Sequence[Result]) -> dict[str, Any]:
         "seeds": len(runs),
         "dead_seeds": sum(run["stands_still"] for run in runs),
         "mean": round(fmean(means), 6),
-        "sd": round(stdev(means), 6) if len(means) > 1 else None,
+        **({"sd": round(stdev(means), 6)} if len(means) > 1 else {}),
         "stable_range": [min(low for low, _ in ranges), max(high for _, high in ranges)],
         "validation": round(fmean(run["validation"] for run in alive), 6),
         "test": round(fmean(run["test"] for run in alive), 6),
-        "seconds": round(median(run["seconds"] for run in runs)),
         "machine": runs[0]["machine"],
         "date": max(run["date"] for run in runs),
     }
@@ -105,13 +104,15 @@ def facts(runs: Sequence[Result]) -> dict[str, Any]:
 
 def page(results: dict[str, list[Result]], timed: dict[str, Any]) -> str:
     runs = [run for found in results.values() for run in found]
-    seeds, dates = [run["seed"] for run in runs], [run["date"] for run in runs]
+    seeds, dates = sorted({run["seed"] for run in runs}), sorted({run["date"] for run in runs})
+    with_seeds = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+    trained = f"on {dates[0]}" if len(dates) == 1 else f"from {dates[0]} to {dates[-1]}"
     machines = " and ".join(sorted({run["machine"] for run in runs}))
     lines = [
         "# The ladder, measured",
         "",
-        f"The published models but e1 on the 3,000 photos, {runs[0]['epochs']} epochs, {len(runs)} runs with seeds "
-        f"from {min(seeds)} to {max(seeds)}, trained from {min(dates)} to {max(dates)} on {machines} by `python "
+        f"The published models but e1 on the 3,000 photos, {runs[0]['epochs']} epochs, {len(runs)} runs with "
+        f"{with_seeds}, trained {trained} on {machines} by `python "
         "benchmarks/ladder.py`; a file per run is in `benchmarks/ladder_runs`. Pictures are read as the authors "
         "read theirs. Published figures are those of the tutorials, on the same photos; their validation and test "
         "pictures mix (see each recipe), ours don't.",
@@ -141,7 +142,7 @@ def table(results: dict[str, list[Result]]) -> list[str]:
 def row(name: str, runs: Sequence[Result]) -> list[str]:
     measured, alive = facts(runs), living(runs)
     published, tests = find_recipe(name).published["val_stable"], [run["test"] for run in alive]
-    spread = "" if measured["sd"] is None else f" ± {100 * measured['sd']:.1f}"
+    spread = f" ± {100 * measured['sd']:.1f}" if "sd" in measured else ""
     return [
         name,
         f"{runs[0]['trainable']:,}",
