@@ -140,24 +140,28 @@ class Recipe:
     @property
     def backbone(self) -> str | None:
         """Return the name of the pretrained network among the layers, if there is one."""
-        return next((str(layer.options["name"]) for layer in self.layers if layer.kind == "backbone"), None)
+        return str(self._network["name"]) if self._network else None
+
+    @property
+    def _network(self) -> dict[str, Any]:
+        """Return the options of the backbone's layer; none where there is no backbone."""
+        return next((layer.options for layer in self.layers if layer.kind == "backbone"), {})
 
     @property
     def has_chosen_network(self) -> bool:
         """Say whether `--backbone` brought the network: a file, one of a hub, or the best of those at hand."""
-        network = next((layer for layer in self.layers if layer.kind == "backbone"), None)
-        return network is not None and not {"sha256", "hub", "why"}.isdisjoint(network.options)
+        return not {"sha256", "hub", "why"}.isdisjoint(self._network)
 
     @property
     def hub_name(self) -> str | None:
         """Return the name by which the backbone was fetched from a hub, at that commit; None where it wasn't."""
-        found = next((layer.options.get("hub") for layer in self.layers if layer.kind == "backbone"), None)
+        found = self._network.get("hub")
         return f"{PREFIX}{found['repo']}:{found['file']}@{found['revision']}" if found else None
 
     @property
     def stages(self) -> tuple[str, ...]:
         """Return the backbone's inner tensors whose means a linear probe sees beside its features."""
-        return next((tuple(layer.options.get("stages", ())) for layer in self.layers if layer.kind == "backbone"), ())
+        return tuple(self._network.get("stages", ()))
 
     @property
     def outputs(self) -> int:

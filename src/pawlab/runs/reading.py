@@ -41,7 +41,8 @@ def read_and_split(
     dataset = discover(data, progress, options)
     for added in more:
         dataset = dataset.joined(discover(added, progress, replace(options, min_per_class=0)))
-    dataset = without_small_classes(dataset, options.min_per_class)
+    if more:  # else it is done
+        dataset = without_small_classes(dataset, options.min_per_class)
     small = thumbnails(dataset.pictures, progress, engine)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
