@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics as reference
 
 from pawlab.evaluation.confusion import rarest_class
 from pawlab.evaluation.evaluate import Evaluation
-from pawlab.evaluation.metrics import cross_entropy, score, wilson_interval
+from pawlab.evaluation.metrics import binomial_p_value, cross_entropy, score, wilson_interval
 
 
 @pytest.mark.parametrize(
@@ -157,3 +158,16 @@ def test_all_of_it_is_plain_values_and_keeps_its_former_names() -> None:
 )
 def test_the_rarest_class_is_named_where_classes_are_unequal(pictures: dict[str, int], rarest: str | None) -> None:
     assert rarest_class(pictures) == rarest
+
+
+@pytest.mark.parametrize(("right", "total", "share"), [(1, 11, 0.5), (0, 1, 0.5), (7, 14, 0.5), (300, 500, 0.5)])
+def test_the_exact_test_is_scipys_where_both_tails_are_alike(right: int, total: int, share: float) -> None:
+    assert binomial_p_value(right, total, share) == pytest.approx(binomtest(right, total, share).pvalue, rel=1e-12)
+
+
+@pytest.mark.parametrize("right", [0, 1, 12, 38, 40])
+def test_the_exact_test_is_at_five_percent_where_clopper_and_pearsons_interval_ends(right: int) -> None:
+    ends = binomtest(right, 40).proportion_ci(0.95, "exact")
+    for end in (ends.low, ends.high):
+        if 0 < end < 1:
+            assert binomial_p_value(right, 40, end) == pytest.approx(0.05)

@@ -96,12 +96,12 @@ def curve_point(share: float, pictures: int, folds: Sequence[tuple[int, int]]) -
     Its interval is, on each side, the wider of two: Wilson's, of that many pictures, and Student's, of the folds, which
     also differ in what they were trained on.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     right, total = (sum(column) for column in zip(*folds, strict=True))
     accuracies = [correct / of for correct, of in folds]
     accuracy = right / total
-    half = float(t.ppf(_QUANTILES[1], len(folds) - 1)) * float(np.std(accuracies, ddof=1)) / sqrt(len(folds))
+    half = float(stdtrit(len(folds) - 1, _QUANTILES[1])) * float(np.std(accuracies, ddof=1)) / sqrt(len(folds))
     low, high = wilson_interval(right, total)
     return CurvePoint(
         share, pictures, accuracy, (max(0.0, min(low, accuracy - half)), min(1.0, max(high, accuracy + half)))

@@ -66,3 +66,15 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
     margin = sqrt(z2 * (share * (1 - share) + z2 / 4))
     low, high = ((share + z2 / 2 + side) / (1 + z2) for side in (-margin, margin))
     return (low if right else 0.0, high if right < total else 1.0)
+
+
+def binomial_p_value(right: int, total: int, share: float) -> float:
+    """Return how probable it is by chance that so many of `total`, each with this probability, are as far off, or more.
+
+    Exact and two-sided: twice the smaller tail, so it is below 5% where Clopper and Pearson's 95% interval leaves
+    `share` out.
+    """
+    from scipy.special import bdtr, bdtrc  # scipy.stats takes half a second to import
+
+    tails = bdtr(right, total, share), bdtrc(right - 1, total, share)
+    return min(1.0, 2 * float(min(tails)))

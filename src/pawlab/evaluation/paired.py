@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.evaluation.metrics import wilson_interval
+from pawlab.evaluation.metrics import binomial_p_value, wilson_interval
 
 SIGNIFICANT = 0.05
 
@@ -42,10 +42,8 @@ class Paired:
     @property
     def p_value(self) -> float:
         """Return how probable a difference as large as this, either way, is by chance."""
-        from scipy.stats import binomtest
-
         differing = self.only_one + self.only_other
-        return float(binomtest(self.only_one, differing, 0.5).pvalue) if differing else 1.0
+        return binomial_p_value(self.only_one, differing, 0.5)
 
     @property
     def ci95(self) -> tuple[float, float]:

@@ -22,7 +22,7 @@ _MOST_TRIED = 5000  # thresholds
 
 def curve_of(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) -> Curve:
     """Return what can be promised, from predictions for pictures not fitted on: probability (n,), and whether right."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
     if not len(confidence):
         return Curve(())
@@ -33,7 +33,7 @@ def curve_of(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) 
     tried = np.unique(np.linspace(0, len(levels) - 1, _MOST_TRIED).round().astype(int))[::-1]
     tried = tried[levels[tried] > below[tried]]  # no answers of the same probability are parted
     hits, answered = right[tried], tried + 1
-    bounds = beta.ppf(1 - CONFIDENCE, hits, answered - hits + 1)  # nan where there is no hit
+    bounds = betaincinv(hits, answered - hits + 1, 1 - CONFIDENCE)  # of Clopper and Pearson; nan where there is no hit
     best = np.maximum.accumulate(np.fmax(np.append(_LEAST_PROMISED, bounds), _LEAST_PROMISED))
     points = []
     for row in np.flatnonzero(bounds > best[:-1]):

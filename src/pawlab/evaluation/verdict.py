@@ -33,7 +33,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from pawlab.evaluation.history import Epoch
-from pawlab.evaluation.metrics import wilson_interval
+from pawlab.evaluation.metrics import binomial_p_value, wilson_interval
 
 _SHARE = 4  # the window is one fourth of the epochs
 _FEWEST_EPOCHS = 5
@@ -135,10 +135,8 @@ def differs(share: Share, baseline: float) -> bool | None:
 
     By an exact binomial test, two-sided at 5%, and Wilson's 95% interval, which must agree.
     """
-    from scipy.stats import binomtest
-
     low, high = wilson_interval(*share)
-    if low <= baseline <= high or binomtest(*share, baseline).pvalue >= _SIGNIFICANT:
+    if low <= baseline <= high or binomial_p_value(*share, baseline) >= _SIGNIFICANT:
         return None
     return low > baseline
 

@@ -5,6 +5,7 @@ and Modha 2001), or the pictures themselves where there are no more. Of more tha
 taken, spread evenly over all. The limit keeps a stated share of pictures that the centres haven't seen.
 """
 
+import warnings
 from hashlib import sha256
 from typing import Any
 
@@ -54,12 +55,14 @@ def _distinct(rows: Features) -> Features:
 
 def _cluster(rows: Features) -> Features:
     """Start from pictures spread evenly over the training set: every class has its share, and nothing is random."""
-    from sklearn.cluster import KMeans
+    from scipy.cluster.vq import kmeans2
 
     if len(rows) <= _CENTRES:
         return rows
     start = rows[_spread(len(rows), _CENTRES)]
-    found: NDArray[Any] = KMeans(_CENTRES, init=start, n_init=1, max_iter=_ROUNDS).fit(rows).cluster_centers_
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")  # its centre stays where it was
+        found: NDArray[Any] = kmeans2(rows, start, _ROUNDS, minit="matrix", check_finite=False)[0]
     return directions(found.astype(np.float32))
 
 
