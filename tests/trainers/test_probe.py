@@ -5,6 +5,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from pawlab.features import rows
+from pawlab.features.rows import BLOCK
 from pawlab.trainers.probe import class_weights, fit_along_c, fit_probe, mean_and_deviation
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -32,6 +34,22 @@ def test_a_probe_equals_scikit_learn_on_scaled_features(pictures: int, classes: 
     reference.fit(train.astype(np.float64), labels)
     probe = fit_probe(train, labels, C)
     np.testing.assert_allclose(probe.probabilities(others), reference.predict_proba(others), atol=5e-4)
+
+
+@pytest.mark.parametrize("block", [BLOCK, 100_000])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_fewer_pictures_than_features_in_several_pieces(
+    monkeypatch: pytest.MonkeyPatch, classes: int, block: int
+) -> None:
+    """A triangle stands for them, of which products leave out the zeros; in one block of rows, or in four."""
+    monkeypatch.setattr(rows, "BLOCK", block)
+    train, labels = separable(0, 600, classes, 700)
+    mean, deviation = mean_and_deviation(train)
+    reference = LogisticRegression(C=0.01, max_iter=5000, tol=1e-10).fit((train - mean) / deviation, labels)
+    probe = fit_probe(train, labels, 0.01)
+    others, _ = separable(1, 60, classes, 700)
+    expected = reference.predict_proba((others - mean) / deviation)
+    np.testing.assert_allclose(probe.probabilities(others), expected, atol=5e-4)
 
 
 @pytest.mark.parametrize("width", [12, 300])

@@ -19,7 +19,7 @@ KEPT_SHARE = 0.995  # of the pictures that the centres haven't seen which count 
 
 _CENTRES = 256  # of 1,280 numbers each: 1.3 MB in the classifier's file
 _MOST_TRAINING = 20_000  # pictures: 78 a centre
-_ROUNDS = 20  # of k-means; it has converged by then, and needn't be perfect
+_ROUNDS = 20  # of k-means at most; it has all but converged by then, and needn't be perfect
 _ENOUGH = 200  # scores, so that the share of 1 in 200 beyond the limit is more than a guess
 _FOLDS = 5
 _FEW = 100  # pictures: then each is left out alone
@@ -59,11 +59,16 @@ def _cluster(rows: Features) -> Features:
 
     if len(rows) <= _CENTRES:
         return rows
-    start = rows[_spread(len(rows), _CENTRES)]
+    centres: NDArray[Any] = rows[_spread(len(rows), _CENTRES)]
+    nearest: NDArray[Any] = np.full(len(rows), -1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="One of the clusters is empty")  # its centre stays where it was
-        found: NDArray[Any] = kmeans2(rows, start, _ROUNDS, minit="matrix", check_finite=False)[0]
-    return directions(found.astype(np.float32))
+        for _ in range(_ROUNDS):
+            before = nearest
+            centres, nearest = kmeans2(rows, centres, 1, minit="matrix", check_finite=False)
+            if (nearest == before).all():
+                break
+    return directions(centres.astype(np.float32))
 
 
 def _held_out(rows: Features) -> NDArray[np.float32]:

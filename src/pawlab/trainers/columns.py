@@ -1,4 +1,4 @@
-"""What logistic regression is fitted to: columns float32 (n, d + 1), the last of them 1, in memory or made as wanted.
+"""What logistic regression is fitted to: columns float32 (n, d + 1), the first of them 1, in memory or made as wanted.
 
 Standardised features are the same bits either way: a block at a time is made of them where they lie, or each was kept.
 """
@@ -99,6 +99,6 @@ class Standardised:
         return result
 
     def _make(self, given: Matrix, result: Matrix) -> None:
-        np.subtract(given, self._mean, out=result[:, :-1])
-        result[:, :-1] /= self._deviation
-        result[:, -1] = 1
+        result[:, 0] = 1
+        np.subtract(given, self._mean, out=result[:, 1:])
+        result[:, 1:] /= self._deviation

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from pawlab.progress import Advance
 from pawlab.trainers.columns import Columns, Held, Standardised
 from pawlab.trainers.lbfgs import minimise
-from pawlab.trainers.products import gram, times, workers
+from pawlab.trainers.products import Triangle, gram, times, workers
 
 Matrix = NDArray[np.float32]
 Exact = NDArray[np.float64]
@@ -47,10 +47,10 @@ _NEAR = 4  # times the curvature's part beside the penalty's, or a fourth: there
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to fit: `columns` (n, columns + 1), the last of them 1; `labels` (n,), class positions.
+    """Rows to fit: `columns` (n, columns + 1), the first of them 1; `labels` (n,), class positions.
 
     `products`: float32, square, of all columns with each other. Where the rows of a Cholesky factor stand for
-    those given, `given` are those (n, d) and `factor` is it, float64 (n, n).
+    those given, `given` are those (n, d) and `factor` is it, float64 (n, n), a lower triangle.
     """
 
     columns: Columns
@@ -69,7 +69,7 @@ class Rows:
         with workers() as pool:
             number, width = columns.shape
             if number < width:
-                rows = Rows._of_factor(columns.held(pool).matrix[:, :-1], labels, classes, pool)
+                rows = Rows._of_factor(columns.held(pool).matrix[:, 1:], labels, classes, pool)
                 advance(number)
                 return rows
             known = columns.held(pool) if held else columns
@@ -86,15 +86,16 @@ class Rows:
         _add_to_diagonal(products, _JITTER * max(float(products.diagonal().mean()), 1e-12))
         factor = cholesky(products.T, lower=True, overwrite_a=True, check_finite=False)
         columns = np.ones((number, number + 1), np.float32)
-        columns[:, :-1] = factor
-        return Rows(Held(columns), labels, classes, gram([columns], number + 1, pool), given, factor)
+        columns[:, 1:] = factor
+        products = gram([columns], number + 1, pool, triangular=True)
+        return Rows(Held(columns), labels, classes, products, given, factor)
 
     def original(self, solution: Matrix) -> tuple[Exact, Exact]:
         """Return coefficients (d, classes) and biases (classes,) of the rows given, by a problem's solution."""
         from scipy.linalg import solve_triangular
 
         solution = solution if len(solution) == self.classes else np.concatenate([-solution, solution])
-        weights, bias = solution[:, :-1].T.astype(np.float64), solution[:, -1].astype(np.float64)
+        weights, bias = solution[:, 1:].T.astype(np.float64), solution[:, 0].astype(np.float64)
         if self.given is None or self.factor is None:
             return weights, bias
         of_rows = solve_triangular(self.factor, weights, trans="T", lower=True, check_finite=False)
@@ -154,7 +155,7 @@ class Solver:
         """
         width = start.shape[2]
         penalty = np.full(width, (4 if self._binary else 1) / C, np.float32)
-        penalty[-1] = 0
+        penalty[0] = 0
         inverse = self._coordinates.at(self._mean_curvature(start), penalty)
         enough = precision * self._weights.sum(axis=0, dtype=np.float64)
         size = max(1, TOGETHER // self._rows.classes)
@@ -219,7 +220,8 @@ class Solver:
         for rows, block in self._rows.columns.blocks(pool):
             residuals = np.empty((len(block), len(joined)), np.float32)
             losses += self._residuals(joined, which, rows, block, residuals, pool)
-            slopes += times(residuals.T, block, pool)
+            triangle: Triangle | None = None if self._rows.factor is None else "lower"
+            slopes += times(residuals.T, block, pool, triangle, rows.start + 1)
         return np.sum(losses, axis=0), slopes.reshape(solutions.shape)
 
     def _residuals(
@@ -237,7 +239,8 @@ class Solver:
 
         def piece(start: int) -> Exact:
             part = slice(start, start + size)
-            logits = np.matmul(block[part], joined.T, out=residuals[part])
+            filled = slice(None if self._rows.factor is None else rows.start + part.stop + 1)
+            logits = np.matmul(block[part, filled], joined[:, filled].T, out=residuals[part])
             by_class = self._widened(logits.reshape(len(logits), len(which), -1))
             losses = _cross_entropy(by_class, weights[part][:, which], labels[part], self._offset[which])
             if self._binary:

@@ -30,37 +30,47 @@ def workers() -> Iterator[Executor]:
 
 
 def times(
-    left: NDArray[np.float32], right: NDArray[np.float32], pool: Executor, triangle: Triangle | None = None
+    left: NDArray[np.float32],
+    right: NDArray[np.float32],
+    pool: Executor,
+    triangle: Triangle | None = None,
+    offset: int = 0,
 ) -> NDArray[np.float32]:
-    """Return left (n, m) times right (m, k). `triangle`: where alone a square `right` has other values than 0."""
+    """Return left (n, m) times right (m, k).
+
+    `triangle`: where alone `right` has other values than 0: on its diagonal and to one side of it. The diagonal of a
+    lower one begins in column `offset`.
+    """
     result = np.empty((len(left), right.shape[1]), np.float32)
 
     def piece(start: int) -> None:
         end = start + _PIECE
-        rows = {"upper": slice(0, end), "lower": slice(start, None), None: slice(None)}[triangle]
+        rows = {"upper": slice(0, end), "lower": slice(max(0, start - offset), None), None: slice(None)}[triangle]
         result[:, start:end] = left[:, rows] @ right[rows, start:end]
 
     list(pool.map(piece, range(0, right.shape[1], _PIECE)))
     return result
 
 
-def gram(blocks: Iterable[NDArray[Any]], width: int, pool: Executor) -> NDArray[Any]:
+def gram(blocks: Iterable[NDArray[Any]], width: int, pool: Executor, triangular: bool = False) -> NDArray[Any]:
     """Return the products (width, width) of all columns with each other, in their precision.
 
-    `blocks`: the rows (n, width), some at a time, one or more; each adds to the sum in its turn.
+    `blocks`: the rows (n, width), some at a time, one or more; each adds to the sum in its turn. `triangular`: the only
+    block is a column, the first, and a lower triangle beside it.
     """
     pairs = list(combinations_with_replacement(range(0, width, 2 * _PIECE), 2))
     result: NDArray[Any] = np.zeros(0)
     for block in blocks:
         if not result.size:
             result = np.zeros((width, width), block.dtype)
-        list(pool.map(partial(_add_products, result, block), pairs))
+        list(pool.map(partial(_add_products, result, block, triangular), pairs))
     for pair in pairs:
         one, other = (slice(start, start + 2 * _PIECE) for start in pair)
         result[other, one] = result[one, other].T
     return result
 
 
-def _add_products(result: NDArray[Any], block: NDArray[Any], pair: tuple[int, int]) -> None:
+def _add_products(result: NDArray[Any], block: NDArray[Any], triangular: bool, pair: tuple[int, int]) -> None:
     one, other = (slice(start, start + 2 * _PIECE) for start in pair)
-    result[one, other] += block[:, one].T @ block[:, other]
+    rows = block[max(0, other.start - 1) :] if triangular else block
+    result[one, other] += rows[:, one].T @ rows[:, other]
