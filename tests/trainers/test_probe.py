@@ -7,6 +7,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from pawlab.features import rows
 from pawlab.features.rows import BLOCK
+from pawlab.trainers import logistic
 from pawlab.trainers.probe import class_weights, fit_along_c, fit_probe, mean_and_deviation
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -43,6 +44,7 @@ def test_fewer_pictures_than_features_in_several_pieces(
 ) -> None:
     """A triangle stands for them, of which products leave out the zeros; in one block of rows, or in four."""
     monkeypatch.setattr(rows, "BLOCK", block)
+    monkeypatch.setattr(logistic, "_CELLS", 1)
     train, labels = separable(0, 600, classes, 700)
     train += np.random.default_rng(2).normal(size=train.shape).astype(np.float32) * 20  # so that nothing is certain
     mean, deviation = mean_and_deviation(train)
