@@ -154,8 +154,8 @@ class Classifier:
         self._work = replace(self._probabilities, outputs={**outputs, **score})
 
     @staticmethod
-    def load(model: str | Path, sure_at: float | None = None) -> "Classifier":
-        """Open a run's folder or its model.onnx. `sure_at`: the share of its answers that must be right, instead of
+    def load(model: str | os.PathLike[str], sure_at: float | None = None) -> "Classifier":
+        """Open a run, its folder or its model.onnx. `sure_at`: the share of its answers that must be right, instead of
         the file's own; it is not sure of the rest.
 
         Raises ModelError where that can't be promised, and where it isn't a whole classifier of ours, with the bits
@@ -285,7 +285,7 @@ def _local(source: Any) -> Any:
     return os.path.expanduser(text) if text.startswith("~") else source  # noqa: PTH111  (a nobody's home is no error)
 
 
-def model_file(model: str | Path) -> Path:
+def model_file(model: str | os.PathLike[str]) -> Path:
     """Return the model file that a user means. Raises ModelError where there is none."""
     path = Path(model).expanduser()
     if is_picture_name(path.name) and path.is_file():

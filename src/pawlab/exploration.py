@@ -69,7 +69,7 @@ def explore(
     overlap, findings = count_overlap(dataset), why_untrainable(dataset) + run_checks(measured)
     curve = _learning_curve(measured, seed, progress, computing) if learning_curve else None
     if out is not None:
-        page = Path(out) / EXPLORATION_FILE
+        page = Path(out).expanduser() / EXPLORATION_FILE
         write_exploration(page, redacted(data_text(data)), dataset, stats, overlap, findings, previewed, curve)
     values = {
         "data": dataset.name,

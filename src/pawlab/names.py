@@ -27,6 +27,13 @@ class Output(Protocol):
         ...
 
 
+def plain(value: Any) -> Any:
+    """Return a path as text, a number of NumPy's as one of Python's, and all else as it is: what JSON takes."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return value.item() if hasattr(value, "item") else value
+
+
 def printable(name: str) -> str:
     r"""Return a name as text that every file takes; bytes that aren't UTF-8 appear as `\udcff`."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,6 +1,7 @@
 """The whole run in one page: discover, split, fit, finish, save, evaluate, report. Command line and Python call it."""
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from pawlab.evaluation.evaluate import Evaluation, evaluate
 from pawlab.files.addresses import redacted
 from pawlab.files.upload import here_or_there, require_free, upload_folder
 from pawlab.images import ResizeMode
+from pawlab.names import plain
 from pawlab.parallel import meanwhile
 from pawlab.progress import Progress, notebook_bar
 from pawlab.recipes import choose_recipe
@@ -92,7 +94,11 @@ def train(
     Ctrl-C ends training after the last whole epoch, and what has been learned becomes the run, which `resume` can go on
     with. Raises the errors of `pawlab.errors`, ValueError for a seed below 0 or less than one epoch.
     """
-    watch, mode, settings = Stopwatch(), resize_mode or _renamed(fit), dict(set or {})
+    watch, mode, settings = (
+        Stopwatch(),
+        resize_mode or _renamed(fit),
+        {name: plain(one) for name, one in (set or {}).items()},
+    )
     chosen = choose_recipe(recipe, settings)
     require_said_once(settings, epochs, mode, backbone)
     automatic = is_automatic(chosen, backbone, weights, minutes)
@@ -293,7 +299,7 @@ def _fit_in_place(context: Context, folder: Path) -> None:
 
 @within_limit()
 def evaluate_data(
-    model: str | Path,
+    model: str | Path | Run,
     data: str | Path,
     progress: Progress = notebook_bar,
     *,
@@ -314,9 +320,11 @@ def evaluate_data(
     Raises DataError where no other pictures remain, OutputError where `out` holds something other than an evaluation or
     can't be written.
     """
-    path, options, engines = model_file(model), DataOptions(**reading), EngineOptions(engine, address, device)
-    if out is not None:
-        require_for_evaluation(Path(out))
+    model, options, engines = os.fspath(model), DataOptions(**reading), EngineOptions(engine, address, device)
+    path = model_file(model)
+    place = None if out is None else Path(out).expanduser()
+    if place is not None:
+        require_for_evaluation(place)
     classifier = Classifier.load(path, sure_at)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
@@ -331,10 +339,10 @@ def evaluate_data(
     asked = tuple(picture for picture in pictures if picture.name not in gone)
     scored = evaluate(classifier, asked, progress, engines.open())
     scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
-    if out is not None:
-        document = {"model": str(model), "data": redacted(str(data)), **scored.to_dict(), "excluded_as_seen": len(gone)}
-        command = command_of(str(model), redacted(str(data)), str(out), include_seen, sure_at, options, engines)
-        write_evaluation(Path(out), scored, classifier, document, command, progress)
+    if place is not None:
+        document = {"model": model, "data": redacted(str(data)), **scored.to_dict(), "excluded_as_seen": len(gone)}
+        command = command_of(model, redacted(str(data)), str(out), include_seen, sure_at, options, engines)
+        write_evaluation(place, scored, classifier, document, command, progress)
     return scored, len(gone)
 
 

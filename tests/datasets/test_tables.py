@@ -108,6 +108,26 @@ def test_parquet(folder: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system can't have such names")
+def test_what_parquet_holds_for_missing_is_no_label(folder: Path) -> None:
+    path = parquet(folder, {"path": list(PICTURES), "label": [1.0, 2.0, float("nan"), 1.0]})
+    assert sentence(path) == "row 3 of labels.parquet has no label. Fill it in, or remove the row."
+
+
+def test_parquet_that_holds_the_pictures_themselves_is_refused(folder: Path) -> None:
+    held = [{"bytes": content(name), "path": name} for name in PICTURES]
+    assert sentence(parquet(folder, {"image": held, "label": ["cats", "cats", "dogs", "dogs"]})) == (
+        "the column image of labels.parquet holds struct<bytes: binary, path: string>, not paths. Save the pictures as "
+        "files and name those, or say which column holds paths: --columns path=COLUMN,label=COLUMN"
+    )
+
+
+def test_which_columns_were_taken_is_said(folder: Path) -> None:
+    rows = "".join(f"{name},{name[0]},{name[2]}\n" for name in PICTURES)
+    assert discover(table(folder, f"Image,breed,group\n{rows}")).notes == (
+        "labels.csv: path from column Image, label from column breed, group from column group",
+    )
+
+
 def test_a_parquet_name_is_no_pattern(folder: Path) -> None:
     parquet(folder, {"path": ["a/1.jpg", "b/3.jpg"], "label": ["wrong", "dogs"]}, "labels a.parquet")
     right = parquet(folder, {"path": ["a/1.jpg", "b/3.jpg"], "label": ["cats", "dogs"]}, "labels ?.parquet")

@@ -3,12 +3,16 @@
 import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any, Literal, TypedDict, get_args
 
 from pawlab.datasets.dataset import SPLITS, Split
 from pawlab.errors import PawlabError
+from pawlab.names import plain
 
 NearDuplicates = Literal["group", "report"]
+
+_EXAMPLES = {"split": "80/10/10", "columns": "path=file,label=breed", "value_range": "0,4095"}
 
 
 class DataKeywords(TypedDict, total=False):
@@ -39,7 +43,7 @@ class DataOptions:
     skipped. `value_range`: "black,white" of pictures of more than 8 bits, where the files can't tell. `labels`: the
     table of decisions that `pawlab review` made; test pictures keep the labels that they have.
 
-    Raises PawlabError for what no option can be.
+    A path may be a `Path` or a `Run`. Raises PawlabError for what no option can be, TypeError for what is no text.
     """
 
     split: str = "80/10/10"
@@ -55,6 +59,9 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         """Check what can be checked without the data."""
+        for name, value in vars(self).copy().items():
+            object.__setattr__(self, name, value := plain(value))
+            _require_kind(name, value)
         if self.near_duplicates not in get_args(NearDuplicates):
             choices = " or ".join(get_args(NearDuplicates))
             raise PawlabError(f"near duplicates can't be {self.near_duplicates!r}. Give {choices}.")
@@ -123,6 +130,16 @@ class DataOptions:
         return {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
 
 
+def _require_kind(name: str, value: Any) -> None:
+    """Raise TypeError where an option isn't what it must be: a whole number, or text."""
+    if name == "min_per_class":
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r}; it must be a whole number")
+    elif value is not None and not isinstance(value, str):
+        example = f", as in {_EXAMPLES[name]!r}" if name in _EXAMPLES else ""
+        raise TypeError(f"{name} is {value!r}; it must be text{example}")
+
+
 def found_in(pattern: re.Pattern[str], name: str) -> str | None:
     """Return what a pattern finds in a name: its first group that took part, or all of it; None without a match."""
     match = pattern.search(name)
@@ -141,9 +158,10 @@ def _pattern(text: str | None, option: str) -> re.Pattern[str] | None:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if isfinite(number) else None
 
 
 DEFAULT = DataOptions()

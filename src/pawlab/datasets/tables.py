@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import ModuleType
+from typing import Any
 
 from pawlab.datasets.dataset import Dataset, Skipped, Split
 from pawlab.datasets.folders import split_named
@@ -71,11 +72,11 @@ def table_dataset(path: Path, name: str, progress: Progress = silent, options: D
     has answered is read as it stands, whatever the options say of names and columns. Raises DataError where the table
     can't be read, lacks a column, has an empty field, or names no picture that's there.
     """
-    path, doubts = path.absolute(), list[str]()
+    path, notes, doubts = path.absolute(), list[str](), list[str]()
     if _holds_answers(path):
         options = replace(options, columns=None, group=None, label_from_name=None)
     read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
-    rows = list(read(path, options, doubts))
+    rows = list(read(path, options, notes, doubts))
     if not rows:
         raise DataError(f"{_shown(path)} has no rows. It needs one a picture, with the columns path and label.")
     _require_filled(rows, path)
@@ -86,7 +87,7 @@ def table_dataset(path: Path, name: str, progress: Progress = silent, options: D
             f"none of the {len(rows)} files that {_shown(path)} names can be used; the first is {first.name}, which "
             f"{first.reason}. Paths are relative to the table's folder."
         )
-    return read_dataset(name, path.parent, candidates, skipped, progress, (), options, tuple(doubts))
+    return read_dataset(name, path.parent, candidates, skipped, progress, tuple(notes), options, tuple(doubts))
 
 
 def _holds_answers(path: Path) -> bool:
@@ -98,14 +99,14 @@ def _holds_answers(path: Path) -> bool:
 def table_paths(path: Path) -> list[str]:
     """Return the paths that a table names, whatever else it holds. Raises DataError."""
     read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
-    return [row.path for row in read(path.absolute(), _PATHS_ONLY, []) if row.path.strip()]
+    return [row.path for row in read(path.absolute(), _PATHS_ONLY, [], []) if row.path.strip()]
 
 
 def names_in_table(path: Path, options: DataOptions = DEFAULT) -> Callable[[str], bool]:
     """Return what says of a file's name below the table's folder whether the table may mean it. Raises DataError."""
     options = replace(options, label_from_name="")  # which needs no column of labels
     read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
-    named = {_last(row.path) for row in read(path.absolute(), options, [])}
+    named = {_last(row.path) for row in read(path.absolute(), options, [], [])}
     return lambda name: _last(name) in named or _last(PurePosixPath(name).stem) in named
 
 
@@ -156,8 +157,8 @@ def _split(row: _Row, table: Path) -> Split | None:
     return split
 
 
-def _find_columns(header: Sequence[str], table: Path, options: DataOptions) -> dict[str, int]:
-    """Return where each role's column stands. Raises DataError where path or label have none, or several."""
+def _find_columns(header: Sequence[str], table: Path, options: DataOptions, notes: list[str]) -> dict[str, int]:
+    """Return where each role's column stands, and note it. Raises DataError for a path or label without, or several."""
     names = [name.strip().casefold() for name in header]
     given = {role: name.casefold() for role, name in options.column_names.items()}
     columns = {}
@@ -170,6 +171,8 @@ def _find_columns(header: Sequence[str], table: Path, options: DataOptions) -> d
             columns[role] = names.index(found[0])
         elif found or role in given or role in ("path", "label"):
             raise _no_column(role, found, [name.strip() for name in header], table, given)
+    taken = (f"{role} from column {printable(header[place].strip())}" for role, place in columns.items())
+    notes.append(f"{_shown(table)}: {', '.join(taken)}")
     return columns
 
 
@@ -182,7 +185,7 @@ def _no_column(role: str, found: Sequence[str], header: Sequence[str], table: Pa
     return DataError(f"{_shown(table)} {problem}. Say which hold path and label: --columns path=COLUMN,label=COLUMN")
 
 
-def _csv_rows(path: Path, options: DataOptions, doubts: list[str]) -> Iterator[_Row]:
+def _csv_rows(path: Path, options: DataOptions, notes: list[str], doubts: list[str]) -> Iterator[_Row]:
     try:
         lines = io.StringIO(_text(path, doubts), newline="")
         first = lines.readline()
@@ -191,7 +194,7 @@ def _csv_rows(path: Path, options: DataOptions, doubts: list[str]) -> Iterator[_
             delimiter = max(_DELIMITERS, key=first.count)
             lines.seek(0)
         reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-        columns = _find_columns(next(reader, []), path, options)
+        columns = _find_columns(next(reader, []), path, options, notes)
         for fields in reader:
             if any(field.strip() for field in fields):
                 yield _row(reader.line_num, fields, columns, options)
@@ -226,18 +229,19 @@ def _row(number: int, fields: Sequence[str], columns: dict[str, int], options: D
     return _Row(number, field("path"), label, field("split").strip(), field("group").strip())
 
 
-def _parquet_rows(path: Path, options: DataOptions, _: list[str]) -> Iterator[_Row]:
+def _parquet_rows(path: Path, options: DataOptions, notes: list[str], _: list[str]) -> Iterator[_Row]:
     """Yield the rows, a few thousand in memory at a time; whatever is no text is written out as such."""
     pyarrow = require_pyarrow(f"reading {_shown(path)}")
     try:
         with path.open("rb") as opened, pyarrow.parquet.ParquetFile(opened) as file:
             header = file.schema_arrow.names
-            columns = _find_columns(header, path, options)
+            columns = _find_columns(header, path, options, notes)
+            _require_names(file.schema_arrow.field(columns["path"]), path)
             roles = {role: place for place, role in enumerate(columns)}
             number = 0
             for batch in file.iter_batches(_ROWS, columns=[header[index] for index in columns.values()]):
                 texts = [
-                    ["" if value is None else str(value) for value in batch.column(header[index]).to_pylist()]
+                    ["" if _is_missing(value) else str(value) for value in batch.column(header[index]).to_pylist()]
                     for index in columns.values()
                 ]
                 for number, fields in enumerate(zip(*texts, strict=True), start=number + 1):  # noqa: B020
@@ -245,6 +249,22 @@ def _parquet_rows(path: Path, options: DataOptions, _: list[str]) -> Iterator[_R
     except (OSError, pyarrow.ArrowException, ValueError, LookupError, OverflowError) as error:  # also of damaged text
         reason = " ".join(str(error).split())
         raise DataError(f"{_shown(path)} can't be read as Parquet: {printable(reason)[:160]}.") from error
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _require_names(column: Any, path: Path) -> None:
+    """Raise DataError where a column holds pictures in place of their paths."""
+    import pyarrow
+
+    kind = column.type
+    if pyarrow.types.is_nested(kind) or pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
+        raise DataError(
+            f"the column {printable(column.name)} of {_shown(path)} holds {kind}, not paths. Save the pictures as "
+            "files and name those, or say which column holds paths: --columns path=COLUMN,label=COLUMN"
+        )
 
 
 def require_pyarrow(what: str) -> ModuleType:

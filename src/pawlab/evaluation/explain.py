@@ -178,7 +178,7 @@ def write_explanation(classifier: Classifier, source: Source, out: str | Path, l
     The picture keeps its shape, but isn't drawn longer than 1,024 pixels; where the classifier crops or pads, it is
     drawn as the classifier sees it. Raises OutputError where it can't be written, and what `Explainer` raises.
     """
-    out = Path(out)
+    out = Path(out).expanduser()
     form = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(out.suffix.lower())
     if form is None:
         raise OutputError(f"can't write {out}: its ending names no picture format. End it with .png, .jpg or .webp.")

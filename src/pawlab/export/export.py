@@ -69,7 +69,8 @@ def export_classifier(
     """
     if to not in FORMS:
         raise PawlabError(f"there is no form '{to}'.{did_you_mean(to, list(FORMS))} There are: {', '.join(FORMS)}.")
-    return write_export(FORMS[to], to, Classifier.load(model, sure_at), Path(out), progress, pictures)
+    place = Path(out).expanduser()
+    return write_export(FORMS[to], to, Classifier.load(model, sure_at), place, progress, pictures)
 
 
 def write_export(

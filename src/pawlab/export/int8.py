@@ -59,7 +59,7 @@ def export_int8(
     measured: list[str] = []
     write = partial(_write_checked, training, validation, measured)
     form = Form(".onnx", write, FORMS["onnx"].answer, "onnxruntime", bound=1.0)
-    exported = write_export(form, "onnx", classifier, Path(out), progress)
+    exported = write_export(form, "onnx", classifier, Path(out).expanduser(), progress)
     _log.warning("pawlab: %s", "; ".join(measured))
     return exported
 

@@ -43,6 +43,8 @@ def _found(recipe: str | Path | Recipe, names: list[str]) -> Recipe:
         if recipe.has_chosen_network:
             return checked_recipe(recipe.to_dict(), where, names)
         return recipe if recipe in RECIPES else recipe_of(vars(recipe), where, names)
+    if not isinstance(recipe, str | Path):
+        raise TypeError(f"recipe is {recipe!r}; it must be a name, a file or a Recipe")
     if isinstance(recipe, Path) or is_recipe_file(recipe):
         return read_recipe(Path(recipe), names)
     return find_recipe(recipe)

@@ -178,7 +178,7 @@ def open_labelling(
         raise PawlabError("say which classes there are, as in --classes cats,dogs; more can be added on the page.")
     table = open_labels(labels)
     material = unlabelled_material([folder], classes, run, progress)
-    place = Path(out) if out is not None else Path("runs") / f"{material.name}-labelled"
+    place = Path(out).expanduser() if out is not None else Path("runs") / f"{material.name}-labelled"
     return Labelling(material, table, place, base, run)
 
 

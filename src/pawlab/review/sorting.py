@@ -51,7 +51,7 @@ def sort_pictures(
     """
     classifier = model if isinstance(model, Classifier) else Classifier.load(model)
     named = [pictures] if isinstance(pictures, str | Path) else pictures
-    return sort_found(classifier, find_pictures(named, None, progress).pictures, Path(out), move, progress)
+    return sort_found(classifier, find_pictures(named, None, progress).pictures, Path(out).expanduser(), move, progress)
 
 
 def sort_found(

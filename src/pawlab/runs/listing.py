@@ -189,14 +189,15 @@ _ORDERS: dict[str, Callable[[ListedRun], Any]] = {
 }
 
 
-def find_run(given: str | Path, folder: Path = RUNS_FOLDER) -> Path:
+def find_run(given: str | os.PathLike[str], folder: Path = RUNS_FOLDER) -> Path:
     """Return the folder of a run: a path, or a name that `list_runs` gives. Raises OutputError where there's none."""
+    given = os.fspath(given)
     places = [place for place in dict.fromkeys((Path(given), folder / given)) if (place / RUN_FILE).is_file()]
     if len(places) > 1 and not places[0].samefile(places[1]):
         raise OutputError(f"there is a run in {places[0].absolute()} and one in {places[1].absolute()}. Give its path.")
     if places:
         return places[0]
-    raise OutputError(f"there is no run {given}, nor {folder / given}.{_near(str(given), folder)}")
+    raise OutputError(f"there is no run {given}, nor {folder / given}.{_near(given, folder)}")
 
 
 def _near(given: str, folder: Path) -> str:

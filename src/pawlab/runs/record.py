@@ -41,6 +41,10 @@ class Run:
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
 
+    def __fspath__(self) -> str:
+        """Stand for its folder, wherever a path is taken."""
+        return str(self.folder)
+
     def __repr__(self) -> str:
         what = "not finished"
         if (self.folder / METRICS_FILE).is_file():

@@ -20,7 +20,7 @@ from pawlab.errors import DataError, OutputError, PawlabError
 from pawlab.features.source import FeatureSource
 from pawlab.files.addresses import LEFT_OUT, is_address, redacted
 from pawlab.images import ResizeMode
-from pawlab.names import as_path
+from pawlab.names import as_path, plain
 from pawlab.progress import Progress
 from pawlab.recipes import RECIPES, checked_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
@@ -62,6 +62,8 @@ class Request:
 
     def __post_init__(self) -> None:
         """Raise ValueError for numbers that no run can have, PawlabError where an option of the command line is one."""
+        for name in ("seed", "epochs", "minutes", "sure_at", "cv", "memory"):
+            object.__setattr__(self, name, plain(getattr(self, name)))
         _require_whole("seed", self.seed, 0)
         if self.epochs is not None:
             _require_whole("epochs", self.epochs, 1)

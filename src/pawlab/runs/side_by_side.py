@@ -4,6 +4,7 @@ Pictures are the same where their bytes and labels are: names differ from folder
 """
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,11 @@ class SideBySide:
         return f"{few}: {points:.1f} points of accuracy apart ({chance})."
 
 
-def compare_runs(one: str | Path, other: str | Path) -> SideBySide:
+def compare_runs(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> SideBySide:
     """Compare two runs on the test pictures that both have, by McNemar's exact test.
 
-    `one`, `other`: their folders, or names in runs/. Raises OutputError where one isn't there, isn't finished or is
-    damaged, where both are the same, or where they share no test picture.
+    `one`, `other`: runs, their folders, or names in runs/. Raises OutputError where one isn't there, isn't finished or
+    is damaged, where both are the same, or where they share no test picture.
     """
     folders = find_run(one), find_run(other)
     if folders[0].samefile(folders[1]):
