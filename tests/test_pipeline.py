@@ -193,6 +193,17 @@ def test_evaluate_leaves_out_what_the_run_has_seen(run: Run, learnable_folder: P
     assert evaluation.metrics == run.metrics["test"]
 
 
+def test_a_run_stands_for_its_folder_and_options_without_effect_are_said(
+    run: Run, learnable_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluation, _ = workflow.evaluate_data(run, learnable_folder, split="70/15/15", split_from=run)  # type: ignore[arg-type]
+    assert evaluation.metrics == run.metrics["test"]
+    assert caplog.messages == [
+        "pawlab: --split and --split-from have no effect here: nothing is split, and pictures are read as in training."
+    ]
+    assert pawlab.load(run).card == pawlab.load(run.folder).card
+
+
 def test_evaluate_refuses_pictures_that_were_all_seen_unless_asked_to(
     run: Run, learnable_folder: Path, tmp_path: Path
 ) -> None:

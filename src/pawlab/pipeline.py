@@ -34,7 +34,14 @@ from pawlab.runs.pictures import labelled_pictures, pictures_of
 from pawlab.runs.reading import read_for
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
 from pawlab.runs.request import Context, Request, Stopwatch
-from pawlab.runs.requirements import is_automatic, require_effect, require_folds, require_probe_for, require_said_once
+from pawlab.runs.requirements import (
+    is_automatic,
+    require_effect,
+    require_folds,
+    require_probe_for,
+    require_said_once,
+    warn_of_splitting,
+)
 from pawlab.storage import COMPARISON_FILE
 from pawlab.storage.cache import within_limit
 from pawlab.trainers.backbone_choice import choose_backbone, with_choice
@@ -322,6 +329,7 @@ def evaluate_data(
     """
     model, options, engines = os.fspath(model), DataOptions(**reading), EngineOptions(engine, address, device)
     path = model_file(model)
+    warn_of_splitting(options)
     place = None if out is None else Path(out).expanduser()
     if place is not None:
         require_for_evaluation(place)

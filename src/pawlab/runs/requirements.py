@@ -1,8 +1,10 @@
 """What must hold of what `train` is asked before any work is done: else PawlabError, with what to do about it."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
+from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError, RecipeError
 from pawlab.images import ResizeMode
 from pawlab.recipes.exchange import AUTO, require_probe
@@ -10,6 +12,23 @@ from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.settings import require_once
 from pawlab.trainers.probe import Balance
 from pawlab.trainers.repeat import FEWEST
+
+_OF_SPLITS = ("split", "split_from", "group", "group_from_name", "near_duplicates", "value_range")
+
+_log = logging.getLogger("pawlab")
+
+
+def warn_of_splitting(options: DataOptions) -> None:
+    """Say which options have no effect where nothing is split or trained, and pictures are read as the model does."""
+    given = options.to_dict()
+    without = [f"--{name.replace('_', '-')}" for name in _OF_SPLITS if name in given]
+    if without:
+        have = "has" if len(without) == 1 else "have"
+        _log.warning(
+            "pawlab: %s %s no effect here: nothing is split, and pictures are read as in training.",
+            " and ".join(without),
+            have,
+        )
 
 
 def require_said_once(
