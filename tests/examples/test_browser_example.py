@@ -1,6 +1,5 @@
 """The page that classifies in the browser alone: the same pixels and the same labels as pawlab's."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -24,8 +23,6 @@ from pawlab.images import Preprocess, ResizeMode, decode
 from picture_files import encode, exif, gray_quadrants, palette, quadrants, smooth
 from web_client import until
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "examples" / "browser"
 PICTURES = 50
 OWN = ("http://127.0.0.1", "blob:", "data:")
 MODES: tuple[ResizeMode, ...] = ("squash", "crop", "pad")
@@ -50,16 +47,16 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example with what its package.json names, from npm's cache where it is there."""
+    """An exported page with what its package.json names, from npm's cache where it is there."""
     if CHROMIUM is None or shutil.which("npm") is None:
         pytest.skip("needs npm and Chromium")
     folder = tmp_path_factory.mktemp("example") / "browser"
-    shutil.copytree(PAGE, folder, ignore=shutil.ignore_patterns("node_modules", "model.onnx*"))
+    run = pawlab.train("sample", out=folder.parent / "run", report=False)
+    export_classifier(run.folder, "web", folder)
     command = ["npm", "install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"npm can't install onnxruntime-web: {done.stderr.strip().splitlines()[-1]}")
-    assert not (folder / "package-lock.json").exists()
     return folder
 
 
@@ -140,9 +137,6 @@ def photos() -> list[tuple[str, bytes]]:
 @pytest.mark.parametrize("screen", [{}, {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"}])
 def test_labels_are_those_of_pawlab(browser: Any, site: Path, port: int, screen: Any, tmp_path: Path) -> None:
     pictures = photos()
-    if not (site / "model.onnx").exists():
-        run = pawlab.train("sample", out=site.parent / "run", report=False)
-        export_classifier(run.folder, "onnx", site / "model.onnx")
     files = [{"name": name, "mimeType": "image/jpeg", "buffer": content} for name, content in pictures]
     page = opened(browser, port, bypass_csp=True, **screen)
     faults: list[str] = []
@@ -168,13 +162,15 @@ def test_a_missing_model_is_told(browser: Any, site: Path, port: int) -> None:
     page.route("**/model.onnx", lambda route: route.fulfill(status=404))
     page.goto(f"http://127.0.0.1:{port}/")
     until(lambda: page.inner_text("#state") != "Loading the model …")
+    assert page.inner_text("#state") == ("model.onnx isn't there: see pawlab export --to web")
+
+
+@pytest.mark.slow
+def test_a_missing_runtime_is_told(browser: Any, port: int) -> None:
+    page = browser.new_context().new_page()
+    page.route("**/node_modules/**", lambda route: route.fulfill(status=404))
+    page.goto(f"http://127.0.0.1:{port}/")
+    until(lambda: page.inner_text("#state") != "Loading the model …")
     assert page.inner_text("#state") == (
-        "model.onnx isn't there. Write it by: pawlab export RUN --to onnx --out model.onnx"
+        "This page needs onnxruntime-web: run `npm install` in its folder, then load it again."
     )
-
-
-def test_no_address_of_a_registry_is_kept() -> None:
-    package = json.loads((PAGE / "package.json").read_text(encoding="utf-8"))
-    assert list(package["dependencies"]) == ["onnxruntime-web"]
-    assert "package-lock=false" in (PAGE / ".npmrc").read_text(encoding="utf-8")
-    assert not [path for path in PAGE.rglob("*lock*") if "node_modules" not in path.parts]

@@ -26,6 +26,7 @@ from pawlab.images import Preprocess, ResizeMode
 
 FILES: dict[Name, str] = {
     "onnx": "x.onnx",
+    "web": "page",
     "keras": "x.keras",
     "savedmodel": "x",
     "tflite": "x.tflite",
@@ -75,7 +76,7 @@ def test_an_export_answers_as_the_classifier_does(
     to: Name, run: Path, learnable_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     run_example = example
-    if to != "onnx":
+    if to not in ("onnx", "web"):
         request.getfixturevalue("keras")
         run_example = example_here
     pictures = sorted(learnable_folder.rglob("0*.png"))
@@ -92,6 +93,57 @@ def test_an_export_answers_as_the_classifier_does(
         f"{FILES[to]}.example.py",
         f"{FILES[to]}.json",
     ]
+
+
+@pytest.mark.parametrize("limit", [0.0, 2.0])
+def test_the_example_is_sure_where_the_classifier_is(
+    limit: float, run: Path, learnable_folder: Path, tmp_path: Path
+) -> None:
+    """Also where a picture is unlike the training pictures, as with a limit of 0 each new one is."""
+    picture = min(learnable_folder.rglob("0*.png"))
+    Image.open(picture).rotate(20).save(tmp_path / "new.png")
+    card = replace(Classifier.load(run).card, ood_threshold=limit)
+    save_classifier(onnx.load(run / "model.onnx"), card, tmp_path / "limited.onnx")
+    (predicted,) = Classifier.load(tmp_path / "limited.onnx").predict([str(tmp_path / "new.png")])
+    assert predicted.sure is (limit > 0)
+    exported = export_classifier(tmp_path / "limited.onnx", "onnx", tmp_path / "x.onnx")
+    command = [sys.executable, str(exported.example), str(tmp_path / "new.png")]
+    said = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=True).stdout
+    assert said.startswith("not sure: ") is not predicted.sure
+
+
+def test_a_page_holds_the_model_its_card_and_all_but_the_runtime(run: Path, tmp_path: Path) -> None:
+    exported = export_classifier(run, "web", tmp_path / "page")
+    there = contents(exported.path)
+    assert sorted(there) == [
+        "classifier.js",
+        "index.html",
+        "model.onnx",
+        "model.onnx.json",
+        "package.json",
+        "page.css",
+        "page.js",
+        "pixels.js",
+    ]
+    assert there["model.onnx"] == (run / "model.onnx").read_bytes()
+    assert there["model.onnx.json"] == exported.card.read_bytes()
+    assert "onnxruntime-web" in json.loads(there["package.json"])["dependencies"]
+    (exported.path / "node_modules").mkdir()
+    assert contents(export_classifier(run, "web", exported.path).path) == there  # an earlier one is replaced
+
+
+def test_a_page_takes_no_folder_of_others_and_no_pixels_that_it_cannot_make(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "index.html").write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"mine holds something other than a page\. Choose another --out\.$"):
+        export_classifier(run, "web", tmp_path / "mine")
+    classifier = Classifier.load(run)
+    card = replace(classifier.card, preprocess=replace(classifier.card.preprocess, interpolation="nearest"))
+    save_classifier(onnx.load(run / "model.onnx"), card, tmp_path / "nearest.onnx")
+    with pytest.raises(PawlabError) as caught:
+        export_classifier(tmp_path / "nearest.onnx", "web", tmp_path / "page")
+    assert str(caught.value) == ("the page averages over pixels, and this classifier's are nearest. Serve it instead.")
+    assert not (tmp_path / "page").exists()
 
 
 def test_what_a_program_must_know_lies_beside(run: Path, tmp_path: Path) -> None:

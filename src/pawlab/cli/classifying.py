@@ -177,11 +177,12 @@ def evaluate(
 def export(
     model: Model,
     to: Annotated[
-        Literal["onnx", "onnx-int8", "keras", "savedmodel", "tflite", "tflite-float16"],
+        Literal["onnx", "onnx-int8", "keras", "savedmodel", "tflite", "tflite-float16", "web"],
         option("Which form to write."),
     ],
     out: Annotated[
-        Path, option("A file that ends with .onnx, .keras or .tflite; a SavedModel's folder.", callback=path_here)
+        Path,
+        option("A file that ends with .onnx, .keras or .tflite; a folder for web and savedmodel.", callback=path_here),
     ],
     sure_at: SureAt = None,
     as_json: AsJson = False,
@@ -205,6 +206,10 @@ def export(
     show(f"Checked    probabilities {at_most if exported.difference else same}")
     for name in exported.missing_outputs:
         show(f"Without    {name}, which model.onnx has")
+    if to == "web":
+        show(f"Next       cd {shlex.quote(str(exported.path))}; npm install; npm start")
+        show("           then open http://127.0.0.1:8080/")
+        return
     show(f"Next       python {shlex.quote(str(exported.example))} PICTURE")
 
 

@@ -4,15 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pawlab.classifier import FILE_NAME
 from pawlab.export.forms import FORMS, Name
 from pawlab.images import Preprocess
 from pawlab.templates import environment
 
 
-def example(form: Name, target: Path, card: Path, preprocess: Preprocess) -> str:
-    """Return the program for an export `target`, to lie beside it and its `card`."""
-    names = {"file": json.dumps(target.name), "card": json.dumps(card.name)}
-    return _filled("example.py.j2", **names, form=form, needs=FORMS[form].needs, pixels=pixels_code(preprocess))
+def example(form: Name, target: Path, card: Path, preprocess: Preprocess, scored: bool) -> str:
+    """Return the program for an export `target`, to lie beside it and its `card`.
+
+    `scored`: whether it says how unlike the training pictures a picture is, and from where on that is too much.
+    """
+    file = f"{target.name}/{FILE_NAME}" if form == "web" else target.name
+    names = {"file": json.dumps(file), "card": json.dumps(card.name), "form": "onnx" if form == "web" else form}
+    pixels = pixels_code(preprocess)
+    return _filled("example.py.j2", **names, needs=FORMS[form].needs, pixels=pixels, scored=scored)
 
 
 def pixels_code(preprocess: Preprocess) -> str:

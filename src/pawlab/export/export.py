@@ -15,7 +15,7 @@ import numpy as np
 from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.datasets.sample import sample_files
 from pawlab.errors import OutputError, PawlabError, did_you_mean
-from pawlab.export.card import card_json
+from pawlab.export.card import ONNX_ONLY, card_json
 from pawlab.export.example import example
 from pawlab.export.forms import FORMS, Form, Name
 from pawlab.export.same_labels import no_pictures, require_same_labels
@@ -26,7 +26,6 @@ from pawlab.progress import Progress, notebook_bar
 from pawlab.storage import RUN_FILE, is_free, replacing_file, replacing_folder
 
 _SAMPLE_PICTURES = 8  # by which an export is held against model.onnx, with three plainer ones
-_SAVEDMODEL_FILE = "saved_model.pb"
 _CARD_NAMES = {"classes", "preprocess", "output", "pawlab"}  # among those of a card of any version
 
 
@@ -56,12 +55,12 @@ def export_classifier(
     sure_at: float | None = None,
     pictures: Sequence[str | Path] = (),
 ) -> Exported:
-    """Write a run's classifier as ONNX, Keras, SavedModel or TensorFlow Lite.
+    """Write a run's classifier as ONNX, a page for browsers, Keras, SavedModel or TensorFlow Lite.
 
     `model`: a run's folder or its model.onnx. `sure_at`: as in `Classifier.load`. `out`: a file that ends as such files
-    do, or a SavedModel's folder. `pictures`: those of which a form that rounds, tflite-float16, must keep
-    every label. Beside it come OUT.json and OUT.example.py. An earlier export is replaced with both, nothing else ever
-    is. Nothing appears before it is whole and checked.
+    do, or the folder of a SavedModel or a page. `pictures`: those of which a form that rounds, tflite-float16, must
+    keep every label. Beside it come OUT.json and OUT.example.py. An earlier export is replaced with both, nothing else
+    ever is. Nothing appears before it is whole and checked.
 
     Raises ModelError where the model can't be read or has no such form, OutputError where `out` is taken or can't be
     written, MissingExtraError where Keras is needed, PawlabError where rounding changes a label of `pictures`, and
@@ -96,9 +95,10 @@ def write_export(
             answer, paths = functools.partial(form.answer, partial), [*map(Path, pictures)]
             difference = max(difference, require_same_labels(classifier, answer, paths, form.bound, to, progress))
         outputs = open_graph(classifier.path).outputs
-        left_out = [name for name in outputs if name != "probabilities" and to != "onnx"]
+        left_out = [name for name in outputs if name != "probabilities" and to not in ("onnx", "web")]
         about = card_json(classifier.card, left_out)
-        for path, text in (card, about), (program, example(to, target, card, classifier.card.preprocess)):
+        scored = classifier.card.ood_threshold is not None and set(ONNX_ONLY) <= set(outputs) - set(left_out)
+        for path, text in (card, about), (program, example(to, target, card, classifier.card.preprocess, scored)):
             with replacing_file(path) as written:
                 written.write_text(text, encoding="utf-8", newline="\n")
     return Exported(target, card, program, difference, tuple(left_out))
@@ -112,13 +112,13 @@ def _problem(form: Form, source: Path, target: Path, beside: tuple[Path, Path]) 
     if form.ending and ending != form.ending:
         return f"{target} should end with {form.ending}, as its readers expect"
     if not form.ending and ending in {other.ending for other in FORMS.values()} - {""}:
-        return f"{target} should not end with {ending}: a SavedModel is a folder"
+        return f"{target} should not end with {ending}: {form.called} is a folder"
     if real == source.resolve():
         return f"{target} is the model itself"
     if real.name == FILE_NAME and real.with_name(RUN_FILE).is_file():
         return f"{target} is the place of another run's model"
-    if target.is_dir() and not is_free(target) and not (target / _SAVEDMODEL_FILE).is_file():
-        return f"{target} holds something other than a SavedModel"
+    if target.is_dir() and not is_free(target) and not (target / form.known_by).is_file():
+        return f"{target} holds something other than {form.called}"
     taken = [path for path in (target, *beside) if not is_free(path)]
     if taken and not _is_card(beside[0]):
         return f"{taken[0]} is there already, and isn't of an earlier export"

@@ -1,5 +1,6 @@
 """The forms that a classifier can be written in: how each is made, and how its own runtime answers for pictures."""
 
+import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,15 +11,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pawlab.classifier import Classifier, save_classifier
+from pawlab.classifier import FILE_NAME, Classifier, save_classifier
+from pawlab.errors import PawlabError
 from pawlab.export.card import ONNX_ONLY, card_json
 from pawlab.export.tflite_metadata import with_metadata
 from pawlab.graphs.keras_runtime import import_keras, silent_stderr
 from pawlab.graphs.to_keras import to_keras
 from pawlab.images import Pixels
 
-Name = Literal["onnx", "keras", "savedmodel", "tflite", "tflite-float16"]
+Name = Literal["onnx", "keras", "savedmodel", "tflite", "tflite-float16", "web"]
 Probabilities = NDArray[np.float32]
+
+_PAGE = Path(__file__).parent / "web"
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Form:
     """`ending`: of the file's name; "" where it is a folder. `write`: makes it of a classifier, in a new place.
     `answer`: what its own runtime says to pictures (n, h, w, 3) uint8. `needs`: what must be installed to use it.
     `bound`: by how much a probability may differ. `rounds`: the user's own pictures must keep their labels, too.
+    Of a folder: what it is `called`, and the file that it is `known_by`.
     """
 
     ending: str
@@ -34,6 +39,8 @@ class Form:
     needs: str
     bound: float = 1e-3
     rounds: bool = False
+    called: str = ""
+    known_by: str = ""
 
 
 def _answer_of_keras(model: Path, pixels: Pixels) -> Probabilities:
@@ -95,6 +102,22 @@ def _write_onnx(classifier: Classifier, target: Path) -> None:
     save_classifier(onnx.load(classifier.path), classifier.card, target)
 
 
+def _write_web(classifier: Classifier, target: Path) -> None:
+    """Write a page that classifies in the browser alone, with the model and its card."""
+    interpolation = classifier.card.preprocess.interpolation
+    if interpolation != "area":
+        raise PawlabError(
+            f"the page averages over pixels, and this classifier's are {interpolation}. Serve it instead."
+        )
+    shutil.copytree(_PAGE, target)
+    _write_onnx(classifier, target / FILE_NAME)
+    (target / f"{FILE_NAME}.json").write_text(card_json(classifier.card, ()), encoding="utf-8", newline="\n")
+
+
+def _answer_of_onnx(model: Path, pixels: Pixels) -> Probabilities:
+    return Classifier.load(model).probabilities(pixels)
+
+
 def _keras_model(classifier: Classifier) -> Any:
     import onnx
 
@@ -106,7 +129,7 @@ FORMS: dict[Name, Form] = {
     "onnx": Form(
         ".onnx",
         _write_onnx,
-        lambda model, pixels: Classifier.load(model).probabilities(pixels),
+        _answer_of_onnx,
         "onnxruntime",
     ),
     "keras": Form(
@@ -115,7 +138,9 @@ FORMS: dict[Name, Form] = {
         _answer_of_keras,
         "keras and tensorflow",
     ),
-    "savedmodel": Form("", _write_savedmodel, _answer_of_savedmodel, "tensorflow"),
+    "savedmodel": Form(
+        "", _write_savedmodel, _answer_of_savedmodel, "tensorflow", called="a SavedModel", known_by="saved_model.pb"
+    ),
     "tflite": Form(".tflite", _write_tflite, _answer_of_tflite, "ai-edge-litert or tensorflow"),
     "tflite-float16": Form(
         ".tflite",
@@ -124,5 +149,13 @@ FORMS: dict[Name, Form] = {
         "ai-edge-litert or tensorflow",
         bound=0.02,
         rounds=True,
+    ),
+    "web": Form(
+        "",
+        _write_web,
+        lambda page, pixels: _answer_of_onnx(page / FILE_NAME, pixels),
+        "onnxruntime",
+        called="a page",
+        known_by="classifier.js",
     ),
 }

@@ -1,6 +1,6 @@
 // The page: files in, one line for each out, one after the other.
 
-import { load } from "./classifier.js";
+const LACKING = "This page needs onnxruntime-web: run `npm install` in its folder, then load it again.";
 
 const part = (id) => document.getElementById(id);
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
@@ -36,6 +36,7 @@ function add(classifier, files) {
 }
 
 try {
+  const { load } = await import("./classifier.js").catch(() => Promise.reject(new Error(LACKING)));
   const classifier = await load("model.onnx");
   const { classes } = classifier.card;
   part("question").textContent = classes.length > 4 ? `Which of ${classes.length} classes?` : `${classes.join(" or ")}?`;

@@ -5,7 +5,7 @@ import { pixels } from "./pixels.js";
 
 ort.env.wasm.numThreads = 1; // more need headers by which the page is isolated from others
 
-/** Return { card, predict }. `model`: the address of what `pawlab export --to onnx` wrote; its card lies beside it. */
+/** Return { card, predict }. `model`: the address of model.onnx; its card, model.onnx.json, lies beside it. */
 export async function load(model) {
   const [file, card] = await Promise.all([fetched(model, "arrayBuffer"), fetched(`${model}.json`, "json")]);
   const { interpolation = "area" } = card.preprocess;
@@ -16,7 +16,7 @@ export async function load(model) {
 
 async function fetched(address, form) {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`${address} isn't there. Write it by: pawlab export RUN --to onnx --out ${address}`);
+  if (!response.ok) throw new Error(`${address} isn't there: see pawlab export --to web`);
   return response[form]();
 }
 
