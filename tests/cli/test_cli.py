@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -229,6 +230,38 @@ def test_predict_writes_a_file_whole(pawlab: Any, run: Run, warm: Path, tmp_path
     assert (code, out) == (0, "")
     assert json.loads((tmp_path / "answers.json").read_text())[0]["label"] == "warm-circles"
     assert [path.name for path in tmp_path.iterdir()] == ["answers.json"]
+
+
+MINE = {
+    "labels.csv": "picture,label,notes\na.jpg,cats,important\n",
+    "notes.txt": "my notes, which nobody else has\n",
+    "a.json": '[\n{"name": 1}\n]\n',
+}
+
+
+@pytest.mark.parametrize("name", [*MINE, "mine.parquet"])
+def test_predict_replaces_predictions_and_nothing_else(
+    pawlab: Any, run: Run, warm: Path, tmp_path: Path, name: str
+) -> None:
+    out = tmp_path / name
+    for _ in range(2):
+        assert pawlab("predict", run.folder, warm, "--out", out)[0] == 0
+    if name in MINE:
+        out.write_text(MINE[name], encoding="utf-8")
+    else:
+        pyarrow = pytest.importorskip("pyarrow")
+        import_module("pyarrow.parquet").write_table(pyarrow.table({"path": ["a.jpg"], "label": ["cats"]}), out)
+    before = out.read_bytes()
+    code, _, said = pawlab("predict", run.folder, warm, "--out", out)
+    assert (code, said) == (2, f"pawlab: {out} is there already and holds no predictions. Choose another --out.\n")
+    assert out.read_bytes() == before
+
+
+def test_explain_names_what_it_can_not_draw(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:
+    code, _, said = pawlab("explain", run.folder, warm.parent, "--out", tmp_path / "why.png")
+    count = len(list(warm.parent.iterdir()))
+    assert (code, said) == (2, f"pawlab: {warm.parent} holds {count} pictures, and one is drawn. Name one.\n")
+    assert pawlab("explain", run.folder, warm.as_uri(), "--out", tmp_path / "why.png")[0] == 0
 
 
 def test_predict_takes_the_format_from_the_files_ending(pawlab: Any, run: Run, warm: Path, tmp_path: Path) -> None:

@@ -37,6 +37,11 @@ def test_what_lies_in_several_of_them_comes_once(photos: Path) -> None:
     assert names(photos / "b.jpg", photos / "b.jpg") == [str(photos / "b.jpg")] * 2  # named one by one, as asked for
 
 
+def test_a_link_to_a_folder_above_leads_nowhere_new(photos: Path) -> None:
+    (photos / "a" / "loop").symlink_to(photos)
+    assert sorted(names(str(photos / "**" / "*.jpg"))) == sorted(names(photos))
+
+
 def test_the_home_folder(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(photos))
     found = find_pictures(["~/b.jpg", "~/a/*.jpg"]).pictures

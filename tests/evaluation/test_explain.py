@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from pawlab import pipeline as workflow
-from pawlab.errors import PawlabError
+from pawlab.errors import OutputError, PawlabError
 from pawlab.evaluation.explain import Explainer, Heatmap, overlay, resized, write_explanation
 from pawlab.graphs.anatomy import Anatomy, find_anatomy
 from pawlab.images import decode
@@ -86,6 +86,22 @@ def test_the_explanation_is_the_picture_with_the_map_laid_over_it(
     heat = write_explanation(run.classifier, picture, tmp_path / "why.png")
     with Image.open(tmp_path / "why.png") as drawn:
         np.testing.assert_array_equal(np.asarray(drawn), overlay(decode(picture), heat))
+
+
+@pytest.mark.parametrize("name", ["why.png", "why.jpg", "why.webp"])
+def test_an_explanation_is_replaced_and_no_photo_is(
+    name: str, run: Run, learnable_folder: Path, tmp_path: Path
+) -> None:
+    picture, mine = learnable_folder / RED / "00.png", tmp_path / f"mine-{name}"
+    for _ in range(2):
+        write_explanation(run.classifier, picture, tmp_path / name)
+    with Image.open(picture) as photo:
+        photo.convert("RGB").save(mine)
+    before = mine.read_bytes()
+    with pytest.raises(OutputError) as caught:
+        write_explanation(run.classifier, picture, mine)
+    assert str(caught.value) == f"{mine} is there already and is no heat map. Choose another --out."
+    assert mine.read_bytes() == before
 
 
 @pytest.mark.parametrize("recipe", ["c1", "d3"])

@@ -1,5 +1,6 @@
 """`export --to onnx-int8` writes only what is measured to be quicker and as accurate."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import onnx
 import pytest
 
 import pawlab
-from pawlab.classifier import Classifier
+from pawlab.classifier import Classifier, save_classifier
 from pawlab.datasets.sample import sample_files
 from pawlab.errors import DataError, PawlabError
 from pawlab.export import int8
@@ -55,6 +56,18 @@ def test_what_is_less_accurate_is_not_written(run: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(QUICKER, lambda *given: (100.0, 200.0))
     monkeypatch.setattr(int8, "MOST_LOST", -1.0)  # any accuracy would be too low
     with pytest.raises(PawlabError, match=r"in int8 \d+\.\d% of \d+ validation pictures are correct instead of"):
+        pawlab.export_int8(run, tmp_path / "small.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_seldom_sure_is_not_written(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QUICKER, lambda *given: (100.0, 200.0))
+    monkeypatch.setattr(int8, "MOST_LOST", 1.0)
+    card = replace(Classifier.load(run).card, ood_threshold=0.0)
+    write = save_classifier
+    monkeypatch.setattr(int8, "save_classifier", lambda graph, _, place: write(graph, card, place))
+    said = r"and 0\.0% get a sure answer instead of \d+\.\d%; more than .* Nothing was written: keep model\.onnx\.$"
+    with pytest.raises(PawlabError, match=said):
         pawlab.export_int8(run, tmp_path / "small.onnx")
     assert not list(tmp_path.iterdir())
 

@@ -212,6 +212,10 @@ def test_a_table_brings_only_what_it_names(stored: str, memory: Any, fetched: li
 def test_a_table_on_the_web(web: str, photos: Path, name: str) -> None:
     (photos / "my labels.csv").write_text("path,label\ncats/1.jpg,cat\ndogs/1.jpg,dog\n", encoding="utf-8")
     assert [picture.label for picture in discover(web + name).pictures] == ["cat", "dog"]
+    found = find_pictures([web + name]).pictures
+    assert [Path(item.path).read_bytes() for item in found] == [
+        (photos / picture).read_bytes() for picture in ("cats/1.jpg", "dogs/1.jpg")
+    ]
 
 
 def test_an_archive_in_a_store(memory: Any, photos: Path, tmp_path: Path) -> None:

@@ -122,13 +122,17 @@ def explain(
     """Draw where in a picture a prediction comes from."""
     from pawlab.classifier import Classifier
     from pawlab.cli.predictions import write_text
+    from pawlab.datasets.inputs import find_pictures
     from pawlab.evaluation.explain import write_explanation
 
-    if out.exists() and Path(picture).exists() and out.samefile(picture):
+    found = find_pictures([picture], None, bar).pictures
+    if len(found) > 1:
+        raise PawlabError(f"{picture} holds {len(found):,} pictures, and one is drawn. Name one.")
+    if out.exists() and Path(found[0].path).exists() and out.samefile(found[0].path):
         raise PawlabError(f"{out} is the picture itself. Choose another --out.")
     classifier = Classifier.load(model)
-    prediction = classifier.predict(picture)
-    heat = write_explanation(classifier, picture, out, label)
+    prediction = classifier.predict(found[0].path)
+    heat = write_explanation(classifier, found[0].path, out, label)
     write_text([prediction], "table", 1, Terminal())
     show(f"{out} is bright where the picture speaks for {heat.label} ({heat.method}).")
 

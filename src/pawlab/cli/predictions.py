@@ -1,5 +1,6 @@
 """Predictions as a table for people, as JSON, as CSV or as Parquet."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,7 @@ from pawlab.storage import replacing_file
 Format = Literal["table", "json", "csv", "parquet"]
 _ENDINGS: dict[str, Format] = {".json": "json", ".csv": "csv", ".parquet": "parquet"}
 _TEXT = ".txt"  # whichever of the formats that are text
+_A_LINE = re.compile(rb"[^\n]*(%|\)|error) {2,}\S")  # of the table
 _ROWS_A_GROUP = 10_000  # of Parquet: what memory holds at a time, and what a reader may skip
 
 
@@ -40,9 +42,22 @@ def choose_format(asked: Format | None, out: Path | None) -> Format:
 def _is_ours(path: Path, form: Format) -> bool:
     """Say whether a file may be replaced: it is empty, or looks like what `write` writes in this format."""
     with path.open("rb") as file:
-        head = file.read(200)
-    starts: dict[Format, bytes] = {"csv": b"picture,label,", "json": b'[\n{"picture":', "parquet": b"PAR1"}
-    return not head or (head.startswith(starts[form]) if form in starts else b"\0" not in head)
+        head = file.read(4096)
+    if form == "parquet":
+        return not head or (head.startswith(b"PAR1") and _columns_of(path)[: len(columns(1))] == columns(1))
+    starts: dict[Format, bytes] = {"csv": ",".join(columns(1)).encode(), "json": b'[\n{"picture":'}
+    return not head or (head.startswith(starts[form]) if form in starts else _A_LINE.match(head) is not None)
+
+
+def _columns_of(parquet: Path) -> tuple[str, ...]:
+    from pawlab.datasets.tables import require_pyarrow
+
+    pyarrow = require_pyarrow("writing Parquet")
+    try:
+        with parquet.open("rb") as file:
+            return tuple(pyarrow.parquet.read_schema(file).names)
+    except pyarrow.ArrowException:
+        return ()
 
 
 def write(predictions: Iterable[Result], form: Format, top: int, out: Path) -> None:

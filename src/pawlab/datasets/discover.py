@@ -3,13 +3,12 @@
 from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
-from urllib.parse import unquote
 
 from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.folders import folder_dataset
 from pawlab.datasets.known import is_known, known_name_like, load_known
 from pawlab.datasets.options import DEFAULT, DataOptions
-from pawlab.datasets.tables import is_table, names_in_table, table_dataset
+from pawlab.datasets.tables import is_table, table_dataset, table_with_its_files
 from pawlab.errors import DataError, NetworkError
 from pawlab.files.addresses import last_part, redacted, scheme_of
 from pawlab.files.archives import archive_kind, stem, unpack
@@ -82,23 +81,15 @@ def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: D
     if fetched.place.is_dir():
         dataset = folder_dataset(fetched.place, printable(name) or "pictures", progress, Path(name), options)
     elif is_table(fetched.place):
-        around, table = _parted(address)
-        wanted = names_in_table(fetched.place, options)
-        folder = fetch(around, progress, lambda item: item == table or wanted(item), purpose=table)
-        dataset = table_dataset(folder.place / table, _name(fetched.place), progress, options)
+        table, skipped = table_with_its_files(address, fetched.place, progress, options)
+        dataset = table_dataset(table, _name(fetched.place), progress, options)
+        return replace(dataset, skipped=dataset.skipped + tuple(starmap(Skipped, skipped)))
     elif archive_kind(fetched.place) is None:
         what = f"what lies at {redacted(address)} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz)"
         raise DataError(f"{what}. Check the address.")
     else:
         dataset = _from_archive(fetched.place, Path(fetched.place.name), progress, options)
     return replace(dataset, skipped=dataset.skipped + tuple(starmap(Skipped, fetched.skipped)))
-
-
-def _parted(address: str) -> tuple[str, str]:
-    """Return the address of the folder that a table is in, and the table's name there."""
-    on_the_web = scheme_of(address) in ("http", "https")
-    around, _, name = (address.partition("?")[0] if on_the_web else address).rpartition("/")
-    return f"{around}/", unquote(name) if on_the_web else name
 
 
 def _forget(address: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pawlab.datasets.dataset import Named, Skipped
-from pawlab.datasets.tables import is_table, table_paths
+from pawlab.datasets.tables import is_table, table_paths, table_with_its_files
 from pawlab.errors import DataError
 from pawlab.files.addresses import is_address, redacted
 from pawlab.files.archives import archive_kind, unpack
@@ -74,6 +74,7 @@ class _Finder:
         self._fetched = fetched
         self.passed_over: list[Skipped] = []
         self._found: set[str] = set()  # in folders and by globs
+        self._folders: dict[str, str] = {}  # by how they were named, where they really are
 
     def meant_by(self, name: str) -> Iterator[Named]:
         if not name:  # which Path would take for the current folder
@@ -106,6 +107,10 @@ class _Finder:
         self.passed_over += [Skipped(name, reason) for name, reason in fetched.skipped]
         if fetched.place.is_dir():
             yield from self._in_folder(fetched.place, fetched.address)
+        elif is_table(fetched.place):
+            beside, skipped = table_with_its_files(address, fetched.place, self._progress)
+            self.passed_over += [Skipped(name, reason) for name, reason in skipped]
+            yield from self._in_file(beside, fetched.address)
         else:
             yield from self._in_file(fetched.place, fetched.address)
 
@@ -120,8 +125,7 @@ class _Finder:
             name = file.relative_to(folder)
             path = f"{shown.rstrip('/')}/{name.as_posix()}" if is_address(shown) else os.path.join(shown, name)  # noqa: PTH118
             at = str(file)
-            if at not in self._found:
-                self._found.add(at)
+            if self._is_new(at):
                 yield Named(at if at == path else path, at)  # one text where they are equal, of a million
 
     def _in_file(self, path: Path, shown: str) -> Iterator[Named]:
@@ -136,16 +140,32 @@ class _Finder:
             yield from self._in_folder(unpack(path, self._progress).folder, shown)
 
     def _matching(self, pattern: str) -> Iterator[Named]:
-        matches = sorted(glob(os.path.expanduser(pattern), recursive=True))  # noqa: PTH111, PTH207  (absolute ones too)
+        spelt: dict[str, str] = {}  # the shortest way to each, whatever links there are
+        for match in sorted(glob(os.path.expanduser(pattern), recursive=True), key=len):  # noqa: PTH111, PTH207
+            spelt.setdefault(self._real(match), match)
+        matches = sorted(spelt.values())
         if not matches:
             raise DataError(f"no file matches {printable(pattern)}.")
         for match in matches:
             path = Path(match)
             if path.is_dir():
                 yield from self._in_folder(path, match)
-            elif str(path) not in self._found:
-                self._found.add(str(path))
+            elif self._is_new(match):
                 yield from self._in_file(path, match)
+
+    def _is_new(self, path: str) -> bool:
+        """Say whether a file wasn't found before, by whatever links its folder was reached."""
+        real = self._real(path)
+        new = real not in self._found
+        self._found.add(real)
+        return new
+
+    def _real(self, path: str) -> str:
+        """Return a file's name in the folder that it really is in: a link to a file is a file of its own."""
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        return f"{self._folders[folder]}/{name}"
 
 
 def _exists(name: str) -> bool:

@@ -17,12 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
+from urllib.parse import unquote
 
 from pawlab.datasets.dataset import Dataset, Skipped, Split
 from pawlab.datasets.folders import split_named
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, MissingExtraError
+from pawlab.files.addresses import scheme_of
 from pawlab.files.find import Files
 from pawlab.names import from_csv, printable
 from pawlab.progress import Progress, silent
@@ -100,6 +102,22 @@ def table_paths(path: Path) -> list[str]:
     """Return the paths that a table names, whatever else it holds. Raises DataError."""
     read = _parquet_rows if path.suffix.lower() in _PARQUET else _csv_rows
     return [row.path for row in read(path.absolute(), _PATHS_ONLY, [], []) if row.path.strip()]
+
+
+def table_with_its_files(
+    address: str, table: Path, progress: Progress = silent, options: DataOptions = DEFAULT
+) -> tuple[Path, tuple[tuple[str, str], ...]]:
+    """Fetch the files around a table at an address that it may mean, and return where it lies beside them.
+
+    `table`: its own copy. What was skipped comes with it: names and reasons. Raises what `fetch` does, and DataError.
+    """
+    from pawlab.files.remote import fetch
+
+    on_the_web = scheme_of(address) in ("http", "https")
+    around, _, name = (address.partition("?")[0] if on_the_web else address).rpartition("/")
+    name, wanted = unquote(name) if on_the_web else name, names_in_table(table, options)
+    fetched = fetch(f"{around}/", progress, lambda item: item == name or wanted(item), purpose=name)
+    return fetched.place / name, fetched.skipped
 
 
 def names_in_table(path: Path, options: DataOptions = DEFAULT) -> Callable[[str], bool]:

@@ -37,6 +37,7 @@ Method = Literal["class activation", "Grad-CAM"]
 
 _LINEAR = frozenset({"GlobalAveragePool", "Flatten", "Identity", "Gemm"})
 _LONGEST = 1024  # pixels of a side of a drawn picture
+_SOFTWARE, _MADE_BY = 0x0131, "pawlab explain"  # the EXIF tag by which an explanation is known
 _FAINTEST, _STRONGEST = 0.25, 0.6  # opacity of the colours where nothing, and where most, speaks for the class
 
 # From dark to bright by even steps of lightness: the order is seen in gray, and by whoever confuses colours.
@@ -176,19 +177,35 @@ def write_explanation(classifier: Classifier, source: Source, out: str | Path, l
     """Write a picture with its heat map laid over it, in the format that the ending of `out` names, and return the map.
 
     The picture keeps its shape, but isn't drawn longer than 1,024 pixels; where the classifier crops or pads, it is
-    drawn as the classifier sees it. Raises OutputError where it can't be written, and what `Explainer` raises.
+    drawn as the classifier sees it. An earlier explanation is replaced, no other file. Raises OutputError where it
+    can't be written, and what `Explainer` raises.
     """
     out = Path(out).expanduser()
     form = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(out.suffix.lower())
     if form is None:
         raise OutputError(f"can't write {out}: its ending names no picture format. End it with .png, .jpg or .webp.")
+    if out.is_file() and not _is_explanation(out):
+        raise OutputError(f"{out} is there already and is no heat map. Choose another --out.")
     heat = Explainer(classifier).heatmap(source, label)
     preprocess = classifier.card.preprocess
     image = Image.fromarray(decode(source, None if preprocess.resize_mode == "squash" else preprocess))
     image.thumbnail((_LONGEST, _LONGEST), reducing_gap=None)
+    about = Image.Exif()
+    about[_SOFTWARE] = _MADE_BY
     with replacing_file(out) as partial:
-        Image.fromarray(overlay(np.asarray(image), heat)).save(partial, format=form)
+        Image.fromarray(overlay(np.asarray(image), heat)).save(partial, format=form, exif=about)
     return heat
+
+
+def _is_explanation(path: Path) -> bool:
+    """Say whether a file may be replaced: it is empty, or was written by `write_explanation`."""
+    try:
+        if not path.stat().st_size:
+            return True
+        with Image.open(path) as image:
+            return image.getexif().get(_SOFTWARE) == _MADE_BY
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 @dataclass(frozen=True)
