@@ -339,8 +339,9 @@ def evaluate_data(
     pictures = labelled_pictures(data, options, progress)
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
+        which = f"all {len(pictures)} pictures of {data} were" if len(pictures) > 1 else f"the picture of {data} was"
         raise DataError(
-            f"all {len(pictures)} pictures of {data} were used in training or validation: their score would say "
+            f"{which} used in training or validation: their score would say "
             "nothing. Give other pictures, or add --include-seen (include_seen=True) to score them all the same."
         )
     gone = frozenset() if include_seen else frozenset(picture.name for picture in seen)
