@@ -11,6 +11,7 @@ from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.discover import discover
 from pawlab.datasets.folders import split_named
 from pawlab.datasets.options import DataOptions
+from pawlab.datasets.splits import assign_splits
 from pawlab.errors import DataError
 from pawlab.images import formats
 from picture_folders import content, left_out, write
@@ -106,6 +107,10 @@ LAYOUTS: dict[str, tuple[str, dict[str, int]]] = {
     "one class in each split": ("train/cats/a.jpg val/cats/b.jpg", {"train cats": 1, "validation cats": 1}),
     "splits within classes": (
         "cats/train/a.jpg cats/test/b.jpg dogs/train/a.jpg dogs/test/b.jpg",
+        splits(1, 0, 1),
+    ),
+    "splits within classes, beside predictions": (
+        "cats/train/a.jpg cats/test/b.jpg cats/pred/c.jpg dogs/train/a.jpg dogs/test/b.jpg dogs/pred/c.jpg",
         splits(1, 0, 1),
     ),
     "splits within classes, in a wrapper": (
@@ -218,6 +223,24 @@ def test_labels_from_names(tmp_path: Path) -> None:
     assert dataset.notes == ("labels from names: cat, dog",)
     with pytest.raises(DataError, match=r"no picture's name in .* matches --label-from-name 'bird'; the first is "):
         discover(tmp_path, options=DataOptions(label_from_name="bird"))
+
+
+@pytest.mark.parametrize(
+    ("files", "options"),
+    [
+        ("cats/train/1.jpg cats/test/2.jpg dogs/train/1.jpg dogs/test/2.jpg", DataOptions()),
+        ("train/x/cats1.jpg train/y/dogs1.jpg test/x/cats2.jpg test/y/dogs2.jpg",
+         DataOptions(label_from_name="(cats|dogs)")),
+    ],
+)  # fmt: skip
+def test_what_is_no_split_has_none_of_its_own(tmp_path: Path, files: str, options: DataOptions) -> None:
+    beside = ["cats/predictions/3.jpg"] if "cats/" in files else ["extra/x/cats3.jpg", "extra/y/dogs3.jpg"]
+    for file in (*files.split(), *beside):
+        write(tmp_path / file, content(file))
+    dataset = discover(tmp_path, options=options)
+    assert left_out(dataset) == dict.fromkeys(beside, "lies beside the splits' folders")
+    assert "pred" not in " ".join(dataset.notes)
+    assert {picture.split for picture in assign_splits(dataset).pictures} >= {"train", "test"}
 
 
 def test_years_can_be_told_from_classes_by_name(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ _BESIDE_CLASSES = frozenset(
     ("annotation", "annotations", "label", "labels", "mask", "masks", "segmentation", "segmentations", "trimaps",
      "bounding_boxes", "notebook", "notebooks", "doc", "docs", "plots", "figures", "thumbnails", "screenshots")
 )  # fmt: skip
+_BESIDE_SPLITS = "lies beside the splits' folders"
 _COVERS = 3  # so many pictures may lie beside the folder that holds all others: a cover, a screenshot, a diagram
 _NUMBERED = r"([^/\d]+?)[\W_]*\d+[^/\d]*\.\w+$"  # cat.0.jpg, american_bulldog_12.jpg
 _FEWEST_NAMED = 0.9  # of the files in a flat folder, that have to fit _NUMBERED before it is proposed
@@ -135,13 +136,13 @@ def _by_folder(top: Folder, shown: Path) -> _Found:
     if not splits:
         _add_classes(found, top, top, None, shown)
         return found
-    found.left_over += [(file, "lies beside the splits' folders") for file in top.files]
+    found.left_over += [(file, _BESIDE_SPLITS) for file in top.files]
     read = []
     for folder in top.folders:
         kind = split_named(folder.name) if folder in splits else None
         inner = _descend_split(folder, splits)
         if kind is None:
-            found.skip(folder, "lies beside the splits' folders")
+            found.skip(folder, _BESIDE_SPLITS)
         elif kind == "unlabelled" or (not inner.with_pictures and inner.files):
             _skip_unlabelled(found, folder, top)
         elif inner.with_pictures:
@@ -201,13 +202,17 @@ def _add_classes(found: _Found, parent: Folder, top: Folder, split: Split | None
         if inverted:
             for inner in folder.folders:
                 kind = split_named(inner.name)
-                found.candidates += _candidates(inner, top, label, None if kind == "unlabelled" else kind)
+                if kind is None or kind == "unlabelled":
+                    found.skip(inner, _BESIDE_SPLITS)
+                else:
+                    found.candidates += _candidates(inner, top, label, kind)
         else:
             found.candidates += _candidates(folder, top, label, split)
         if not folder.holds_pictures:
             found.left_over.append((folder.path, "is a folder without pictures"))
     if inverted:
-        splits = sorted({printable(inner.name) for folder in classes for inner in folder.with_pictures})
+        within = (inner.name for folder in classes for inner in folder.with_pictures)
+        splits = sorted({printable(name) for name in within if split_named(name) != "unlabelled"})
         found.notes.append(f"{counted(len(classes), 'class', 'classes')}, each with {', '.join(splits)}")
 
 
@@ -288,6 +293,8 @@ def _by_name(top: Folder, options: DataOptions) -> _Found:
             label = found_in(pattern, _name(file, top.path))
             if label is None or kind == "unlabelled":
                 found.left_over.append((file, "has no label: its name doesn't match --label-from-name"))
+            elif splits and kind is None:
+                found.left_over.append((file, _BESIDE_SPLITS))
             else:
                 labels[label_text(label), kind] += 1
                 found.candidates.append(Candidate(file, _name(file, top.path), label_text(label), kind))
