@@ -1,5 +1,6 @@
 """Folders as people have them, and what pawlab takes them for: classes, splits and counts, or one sentence."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 
 from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.discover import discover
-from pawlab.datasets.folders import split_named
+from pawlab.datasets.folder_names import split_named
 from pawlab.datasets.options import DataOptions
 from pawlab.datasets.splits import assign_splits
 from pawlab.errors import DataError
@@ -223,6 +224,55 @@ def test_labels_from_names(tmp_path: Path) -> None:
     assert dataset.notes == ("labels from names: cat, dog",)
     with pytest.raises(DataError, match=r"no picture's name in .* matches --label-from-name 'bird'; the first is "):
         discover(tmp_path, options=DataOptions(label_from_name="bird"))
+
+
+def make(root: Path, files: str) -> Path:
+    for file in files.split():
+        write(root / file, content(file))
+    return root
+
+
+def numbered(*folders: str, count: int = 4) -> str:
+    return " ".join(f"{folder}/{number}.png" for folder in folders for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (numbered("mask/men", "mask/women", "no_mask/men", "no_mask/women"),
+         "mask/ in {root} may be a class as no_mask/ is, or lie beside the classes in no_mask/ (men, women): which is "
+         "it? Add --label-from-name '^([^/]+)/' for the classes mask and no_mask, '^no_mask/([^/]+)/' for those in "
+         "no_mask/."),
+        (numbered("figures", "vessels/bowl", "vessels/jar"),
+         "figures/ in {root} may be a class as vessels/ is, or lie beside the classes in vessels/ (bowl, jar): which "
+         "is it? Add --label-from-name '^([^/]+)/' for the classes figures and vessels, '^vessels/([^/]+)/' for those "
+         "in vessels/."),
+    ],
+)  # fmt: skip
+def test_classes_called_like_what_lies_beside_classes(tmp_path: Path, files: str, message: str) -> None:
+    make(tmp_path, files)
+    with pytest.raises(DataError) as caught:
+        discover(tmp_path)
+    assert str(caught.value) == message.format(root=tmp_path)
+    for option in re.findall("'(.+?)'", message):
+        labels = {re.search(option, file)[1] for file in files.split() if re.search(option, file)}  # type: ignore[index]
+        assert discover(tmp_path, options=DataOptions(label_from_name=option)).classes == tuple(sorted(labels))
+
+
+@pytest.mark.parametrize(
+    ("files", "doubts"),
+    [
+        (numbered("images/cats", "images/dogs", "masks"),
+         ("masks/ lies beside images/, which holds the classes: 4 pictures skipped; where it is a class, rename it",)),
+        (numbered("pets/cats", "pets/dogs") + " docs/1.png",
+         ("docs/ lies beside pets/, which holds the classes: 1 picture skipped; where it is a class, rename it",)),
+        (numbered("figures", "photos", "docs"), ()),
+    ],
+)  # fmt: skip
+def test_what_is_set_aside_for_its_name_is_said(tmp_path: Path, files: str, doubts: tuple[str, ...]) -> None:
+    dataset = discover(make(tmp_path, files))
+    assert dataset.classes == (("cats", "dogs") if doubts else ("docs", "figures", "photos"))
+    assert dataset.doubts == doubts
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ another. Results of pawlab's are skipped, so that training on the folder one wor
 """
 
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from pawlab.datasets.dataset import SPLITS, Dataset, Skipped, Split
+from pawlab.datasets.folder_names import Kind, accompanies_classes, says_pictures, split_named
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, counted
@@ -27,20 +28,6 @@ from pawlab.files.scan import Folder, scan
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
 
-Kind = Split | Literal["unlabelled"]
-
-_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("validation", "validate", "valid", "val", "dev", "eval", "evaluation"), "validation"),
-    **dict.fromkeys(("test", "testing", "tst"), "test"),
-    **dict.fromkeys(("pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled"), "unlabelled"),
-}
-_AROUND = r"(?:the|my|seg|split|sets?|data|datasets?|images?|imgs?|pictures?|photos?|samples?|folder|dir|[\W_\d])*"
-_SPLIT_NAME = re.compile(rf"{_AROUND}({'|'.join(sorted(_KINDS, key=len, reverse=True))}){_AROUND}")
-_BESIDE_CLASSES = frozenset(
-    ("annotation", "annotations", "label", "labels", "mask", "masks", "segmentation", "segmentations", "trimaps",
-     "bounding_boxes", "notebook", "notebooks", "doc", "docs", "plots", "figures", "thumbnails", "screenshots")
-)  # fmt: skip
 _BESIDE_SPLITS = "lies beside the splits' folders"
 _COVERS = 3  # so many pictures may lie beside the folder that holds all others: a cover, a screenshot, a diagram
 _NUMBERED = r"([^/\d]+?)[\W_]*\d+[^/\d]*\.\w+$"  # cat.0.jpg, american_bulldog_12.jpg
@@ -76,8 +63,9 @@ def folder_dataset(
     there's no folder, it can't be read, it holds no pictures in class folders, or could be read in two ways.
     """
     scanned = scan(path.absolute())
-    top = _descend(scanned)
-    shown = (shown or path) / top.path.relative_to(scanned.path)
+    shown = shown or path
+    top, doubts = _descend(scanned, shown, options)
+    shown /= top.path.relative_to(scanned.path)
     found = _by_name(top, options) if options.label_pattern else _by_folder(top, shown)
     if not found.candidates:
         raise _no_candidates(scanned, top, shown, options)
@@ -85,24 +73,43 @@ def folder_dataset(
     found.left_over += [(file, "lies beside the data's folder") for file in _beside(scanned, top)]
     skipped = [Skipped(_name(file, top.path), reason) for file, reason in found.left_over]
     return read_dataset(
-        name, top.path, found.candidates, skipped, progress, tuple(found.notes), options, tuple(found.doubts)
+        name, top.path, found.candidates, skipped, progress, tuple(found.notes), options, (*doubts, *found.doubts)
     )
 
 
-def split_named(name: str) -> Kind | None:
-    """Return which split a folder's name stands for, however it is spelt: `Train`, `val_images`, `seg_test`, `test1`.
+def _descend(scanned: Folder, shown: Path, options: DataOptions) -> tuple[Folder, list[str]]:
+    """Go down through folders that offer no choice, as in many archives; return the last one, and doubts.
 
-    Words around it such as set, data, images and seg don't matter, nor do case, digits and separators.
+    Raises DataError where what lies beside one of them may be a class; a pattern for labels settles that.
     """
-    match = _SPLIT_NAME.fullmatch(name.casefold())
-    return _KINDS[match[1]] if match else None
-
-
-def _descend(folder: Folder) -> Folder:
-    """Go down through folders that offer no choice, as in many archives."""
+    folder, doubts = scanned, []
     while (inner := _only_one(folder)) and split_named(inner.name) is None and _is_wrapper(inner):
+        beside = [one for one in folder.with_pictures if one is not inner]
+        if not says_pictures(inner.name) and sum(len(one.all_files()) for one in beside) > _COVERS:
+            if options.label_pattern:
+                break
+            raise _class_or_not(beside[0], inner, shown / folder.path.relative_to(scanned.path))
+        doubts += [_set_aside(one, inner) for one in beside]
         folder = inner
-    return folder
+    return folder, doubts
+
+
+def _set_aside(beside: Folder, inner: Folder) -> str:
+    return (
+        f"{printable(beside.name)}/ lies beside {printable(inner.name)}/, which holds the classes: "
+        f"{counted(len(beside.all_files()), 'picture', 'pictures')} skipped; where it is a class, rename it"
+    )
+
+
+def _class_or_not(beside: Folder, inner: Folder, shown: Path) -> DataError:
+    one, other = printable(beside.name), printable(inner.name)
+    classes = ", ".join(printable(folder.name) for folder in inner.with_pictures[:5])
+    below = shlex.quote(f"^{re.escape(other)}/([^/]+)/")
+    return DataError(
+        f"{one}/ in {printable(str(shown))} may be a class as {other}/ is, or lie beside the classes in {other}/ "
+        f"({classes}): which is it? Add --label-from-name '^([^/]+)/' for the classes {one} and {other}, {below} for "
+        f"those in {other}/."
+    )
 
 
 def _only_one(folder: Folder) -> Folder | None:
@@ -111,7 +118,7 @@ def _only_one(folder: Folder) -> Folder | None:
         return None
     inner = folder.with_pictures
     if len(inner) > 1:
-        inner = [one for one in inner if one.name.casefold() not in _BESIDE_CLASSES]
+        inner = [one for one in inner if not accompanies_classes(one.name)]
         if len(inner) != 1 or len(inner[0].with_pictures) < 2:
             return None
     return inner[0] if inner else None

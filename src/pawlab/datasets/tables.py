@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pawlab.datasets.dataset import Dataset, Skipped, Split
-from pawlab.datasets.folders import split_named
+from pawlab.datasets.folder_names import split_named
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, MissingExtraError
