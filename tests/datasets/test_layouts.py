@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pawlab.datasets.dataset import count_skipped
 from pawlab.datasets.discover import discover
 from pawlab.datasets.folder_names import split_named
 from pawlab.datasets.options import DataOptions
-from pawlab.datasets.splits import assign_splits
+from pawlab.datasets.splits import assign_splits, require_trainable
 from pawlab.errors import DataError
 from pawlab.images import formats
 from picture_folders import content, left_out, write
@@ -91,6 +92,7 @@ LAYOUTS: dict[str, tuple[str, dict[str, int]]] = {
         under("seg_train/seg_train", "seg_test/seg_test") + " seg_pred/seg_pred/a.jpg",
         splits(2, 0, 2),
     ),
+    "trainval and test": (under("trainval", "test"), splits(2, 0, 2)),
     "splits in a wrapper": (under("data/train", "data/test"), splits(2, 0, 2)),
     "splits in a wrapper with a cover": (under("data/train", "data/test") + " cover.jpg", splits(2, 0, 2)),
     "splits, then images": (under("train/images", "test/images"), splits(2, 0, 2)),
@@ -228,7 +230,7 @@ def test_labels_from_names(tmp_path: Path) -> None:
 
 def make(root: Path, files: str) -> Path:
     for file in files.split():
-        write(root / file, content(file))
+        write(root / file, content(file) if file.endswith((".jpg", ".png")) else b"text")
     return root
 
 
@@ -263,9 +265,9 @@ def test_classes_called_like_what_lies_beside_classes(tmp_path: Path, files: str
     ("files", "doubts"),
     [
         (numbered("images/cats", "images/dogs", "masks"),
-         ("masks/ lies beside images/, which holds the classes: 4 pictures skipped; where it is a class, rename it",)),
+         ("masks/ lies beside images/, which holds the classes: 4 pictures skipped (if it is a class, rename it)",)),
         (numbered("pets/cats", "pets/dogs") + " docs/1.png",
-         ("docs/ lies beside pets/, which holds the classes: 1 picture skipped; where it is a class, rename it",)),
+         ("docs/ lies beside pets/, which holds the classes: 1 picture skipped (if it is a class, rename it)",)),
         (numbered("figures", "photos", "docs"), ()),
     ],
 )  # fmt: skip
@@ -273,6 +275,69 @@ def test_what_is_set_aside_for_its_name_is_said(tmp_path: Path, files: str, doub
     dataset = discover(make(tmp_path, files))
     assert dataset.classes == (("cats", "dogs") if doubts else ("docs", "figures", "photos"))
     assert dataset.doubts == doubts
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (numbered("control", "test"),
+         "Add a folder of other pictures. test/ holds no class folders: 4 pictures skipped as unlabelled (if it is a "
+         "class, add --label-from-name '^([^/]+)/')."),
+        (numbered("invalid/1", "invalid/2", "valid"),
+         "Add a folder of other pictures. valid/ holds no class folders: 4 pictures skipped as unlabelled (if it is a "
+         "class, add --label-from-name '^([^/]+)/')."),
+        (numbered("images") + " labels.csv",
+         "Add a folder of other pictures. labels.csv is a table. Give it instead of the folder to use its labels."),
+    ],
+)  # fmt: skip
+def test_what_else_may_hold_classes_is_said_where_there_is_one(tmp_path: Path, files: str, message: str) -> None:
+    make(tmp_path / "data", files)
+    dataset = discover(tmp_path / "data")
+    with pytest.raises(DataError) as caught:
+        require_trainable(assign_splits(dataset))
+    one = dataset.classes[0]
+    assert str(caught.value) == f"data has only one class, '{one}'; a classifier needs at least two. {message}"
+
+
+def test_a_table_in_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.zip", "w") as archive:
+        for file in [*numbered("images").split(), "labels.csv"]:
+            archive.writestr(file, content(file) if file.endswith("png") else b"path,label\n")
+    with pytest.raises(DataError) as caught:
+        require_trainable(assign_splits(discover(tmp_path / "data.zip")))
+    assert str(caught.value) == (
+        "data has only one class, 'images'; a classifier needs at least two. Add a folder of other pictures. "
+        "labels.csv is a table. Unpack the archive and give it to use its labels."
+    )
+
+
+def test_a_class_may_be_called_test_where_names_say_so(tmp_path: Path) -> None:
+    make(tmp_path, numbered("data/control", "data/sham", "data/test"))
+    dataset = discover(tmp_path)
+    assert (dataset.classes, dataset.notes) == (("control", "sham"), ())
+    assert dataset.doubts == (
+        "test/ holds no class folders: 4 pictures skipped as unlabelled "
+        "(if it is a class, add --label-from-name '^([^/]+)/')",
+    )
+    assert discover(tmp_path, options=DataOptions(label_from_name="^([^/]+)/")).classes == ("control", "sham", "test")
+
+
+def test_classes_of_a_split_may_be_called_test_too(tmp_path: Path) -> None:
+    make(tmp_path, numbered("train/control", "train/sham", "train/test", "val/control", "val/sham", "val/test"))
+    (doubt, _) = discover(tmp_path).doubts
+    assert doubt.endswith("(if it is a class, add --label-from-name '^[^/]+/([^/]+)/')")
+    options = DataOptions(label_from_name=doubt.rpartition(" ")[2][1:-2])
+    assert discover(tmp_path, options=options).classes == ("control", "sham", "test")
+
+
+def test_a_flat_folder_with_a_table(tmp_path: Path) -> None:
+    write(tmp_path / "labels.csv", b"path,label\n")
+    with pytest.raises(DataError) as caught:
+        discover(make(tmp_path, "a.png b.png"))
+    assert str(caught.value) == (
+        f"{tmp_path} holds 2 pictures but no class folders. Move each into a folder named after what it shows, such "
+        "as cats/ and dogs/. labels.csv is a table. Give it instead of the folder to use its labels."
+    )
 
 
 @pytest.mark.parametrize(

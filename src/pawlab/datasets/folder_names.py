@@ -8,7 +8,7 @@ from pawlab.datasets.dataset import Split
 Kind = Split | Literal["unlabelled"]
 
 _KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("train", "training", "trn", "trainval", "train_val"), "train"),
     **dict.fromkeys(("validation", "validate", "valid", "val", "dev", "eval", "evaluation"), "validation"),
     **dict.fromkeys(("test", "testing", "tst"), "test"),
     **dict.fromkeys(("pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled"), "unlabelled"),

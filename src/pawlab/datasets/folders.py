@@ -23,7 +23,7 @@ from pawlab.datasets.folder_names import Kind, accompanies_classes, says_picture
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, counted
-from pawlab.files.names import NO_PICTURE, why_passed_over
+from pawlab.files.names import NO_PICTURE, TABLE, why_passed_over
 from pawlab.files.scan import Folder, scan
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
@@ -97,7 +97,7 @@ def _descend(scanned: Folder, shown: Path, options: DataOptions) -> tuple[Folder
 def _set_aside(beside: Folder, inner: Folder) -> str:
     return (
         f"{printable(beside.name)}/ lies beside {printable(inner.name)}/, which holds the classes: "
-        f"{counted(len(beside.all_files()), 'picture', 'pictures')} skipped; where it is a class, rename it"
+        f"{counted(len(beside.all_files()), 'picture', 'pictures')} skipped (if it is a class, rename it)"
     )
 
 
@@ -151,7 +151,7 @@ def _by_folder(top: Folder, shown: Path) -> _Found:
         if kind is None:
             found.skip(folder, _BESIDE_SPLITS)
         elif kind == "unlabelled" or (not inner.with_pictures and inner.files):
-            _skip_unlabelled(found, folder, top)
+            found.notes.append(_skip_unlabelled(found, folder, top))
         elif inner.with_pictures:
             _add_classes(found, inner, top, kind, shown / folder.name)
             classes = counted(len(inner.with_pictures), "class", "classes")
@@ -189,11 +189,12 @@ def _descend_split(folder: Folder, splits: Sequence[Folder]) -> Folder:
     return folder
 
 
-def _skip_unlabelled(found: _Found, folder: Folder, top: Folder) -> None:
+def _skip_unlabelled(found: _Found, folder: Folder, top: Folder) -> str:
+    """Skip a folder called test or the like that holds no classes; return a line that says so."""
     name = _name(folder.path, top.path)
     found.skip(folder, f"has no label: {name}/ holds no class folders")
     pictures = counted(len(folder.all_files()), "picture", "pictures")
-    found.notes.append(f"{name}/ holds no class folders: {pictures} skipped as unlabelled")
+    return f"{name}/ holds no class folders: {pictures} skipped as unlabelled"
 
 
 def _add_classes(found: _Found, parent: Folder, top: Folder, split: Split | None, shown: Path) -> None:
@@ -238,7 +239,9 @@ def _without_unlabelled(found: _Found, parent: Folder, top: Folder) -> list[Fold
             kept.append(folder)
             found.doubts.append(f"{_name(folder.path, top.path)}/ is taken for a class, as other classes lie beside it")
         else:
-            _skip_unlabelled(found, folder, top)
+            pattern = "^" + "[^/]+/" * len(parent.path.relative_to(top.path).parts) + "([^/]+)/"
+            line = _skip_unlabelled(found, folder, top)
+            found.doubts.append(f"{line} (if it is a class, add --label-from-name '{pattern}')")
     return kept
 
 
@@ -335,8 +338,15 @@ def _no_candidates(scanned: Folder, top: Folder, shown: Path, options: DataOptio
     else:
         problem = "holds no pictures. Put each"
     return DataError(
-        f"{place} {problem} into a folder named after what it shows, such as cats/ and dogs/.{_proposal(flat.files)}"
+        f"{place} {problem} into a folder named after what it shows, such as cats/ and dogs/."
+        f"{_proposal(flat.files) or _table_among(others, top)}"
     )
+
+
+def _table_among(others: Sequence[Path], top: Folder) -> str:
+    """Return what to do with the first table, if there's one."""
+    tables = (f" {_name(file, top.path)} {TABLE}." for file in others if why_passed_over(file) == TABLE)
+    return next(tables, "")
 
 
 def _kinds_of(files: Sequence[Path]) -> str:

@@ -16,6 +16,7 @@ from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped, Split, co
 from pawlab.datasets.groups import Pair, Unit, units_of
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import DataError, counted
+from pawlab.files.names import TABLE, TABLE_IN_ARCHIVE
 
 Shares = Mapping[Split, float]
 
@@ -100,8 +101,14 @@ def _require_classes(dataset: Dataset, classes: Sequence[str]) -> None:
         )
     raise DataError(
         f"{dataset.name} has only one class, '{classes[0]}'; a classifier needs at least two. "
-        "Add a folder of other pictures."
+        f"Add a folder of other pictures.{_way_out(dataset)}"
     )
+
+
+def _way_out(dataset: Dataset) -> str:
+    """Return what the reading left open, and the first table beside the pictures: what else may hold the classes."""
+    tables = [f"{item.name} {item.reason}" for item in dataset.skipped if item.reason in (TABLE, TABLE_IN_ARCHIVE)]
+    return "".join(f" {sentence}." for sentence in (*dataset.doubts, *tables[:1]))
 
 
 def _require_enough(dataset: Dataset, distinct: Mapping[str, int]) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
 from pawlab.errors import DataError, OutputError, system_hint
-from pawlab.files.names import file_sha256, is_ignored, why_passed_over
+from pawlab.files.names import TABLE, TABLE_IN_ARCHIVE, file_sha256, is_ignored, why_passed_over
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.names import printable
 from pawlab.progress import Advance, Progress, silent
@@ -169,7 +169,8 @@ def _unpack_member(member: _Member, folder: Path, archive: Path) -> str | None:
     with member.open() as source:
         head = source.read(16)
         if not is_picture_name(parts[-1]) and not looks_like_picture(head):
-            return why_passed_over(Path(parts[-1]))
+            reason = why_passed_over(Path(parts[-1]))
+            return TABLE_IN_ARCHIVE if reason == TABLE else reason
         return _write(head, source, folder.joinpath(*parts))
 
 

@@ -8,6 +8,8 @@ from pawlab.images.formats import NEEDS_HEIC
 from pawlab.waiting import waiting_for
 
 NO_PICTURE = "isn't a picture"  # why a file is skipped that nobody would take for one
+TABLE = "is a table. Give it instead of the folder to use its labels"
+TABLE_IN_ARCHIVE = "is a table. Unpack the archive and give it to use its labels"
 _IGNORED = frozenset(
     {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "icon\r", "picasa.ini", "zbthumbnail.info"}
     | {"$recycle.bin", "system volume information", "lost+found"}
@@ -22,7 +24,7 @@ _OTHER_KINDS = {
     ),
     **dict.fromkeys((".psd", ".xcf", ".kra"), "is an editor's own format. Export it as PNG"),
     **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"), "is an archive. Unpack it"),
-    **dict.fromkeys(_TABLES, "is a table. Give it instead of the folder to use its labels"),
+    **dict.fromkeys(_TABLES, TABLE),
 }
 _CHUNK = 1 << 20  # bytes read at a time, so that memory stays flat whatever the files' sizes
 
