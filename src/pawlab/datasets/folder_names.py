@@ -20,7 +20,7 @@ _REPEATING = frozenset(
      "bounding_boxes", "thumbnails")
 )  # fmt: skip
 _ABOUT = frozenset(("notebook", "notebooks", "doc", "docs", "plots", "figures", "screenshots"))
-_OF_PICTURES = re.compile(r".*(?:images?|imgs?|pictures?|photos?|data|datasets?|samples?|originals?|raw)[\W_\d]*")
+_OF_PICTURES = re.compile(r"raw|.*(?:images?|imgs?|pictures?|photos?|data|datasets?|samples?|originals?)[\W_\d]*")
 
 
 def split_named(name: str) -> Kind | None:

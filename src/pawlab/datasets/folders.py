@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pawlab.datasets.dataset import SPLITS, Dataset, Skipped, Split
 from pawlab.datasets.folder_names import Kind, accompanies_classes, says_pictures, split_named
+from pawlab.datasets.masks import holds_masks, masks_in
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, counted
@@ -42,10 +43,18 @@ class _Found:
     left_over: list[tuple[Path, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    masks: dict[Path, str] = field(default_factory=dict)
 
     def skip(self, folder: Folder, reason: str) -> None:
         """Skip all that a folder holds."""
         self.left_over += [(file, reason) for file in folder.all_files()]
+
+    def add(self, folder: Folder, top: Folder, label: str, split: Split | None) -> None:
+        """Take all that a folder holds for pictures of a class, but for masks."""
+        masks = masks_in(folder)
+        self.masks.update(masks)
+        files = [file for file in folder.all_files() if file not in masks]
+        self.candidates += [Candidate(file, _name(file, top.path), label, split) for file in files]
 
 
 def folder_dataset(
@@ -71,7 +80,11 @@ def folder_dataset(
         raise _no_candidates(scanned, top, shown, options)
     found.left_over += [(file, why_passed_over(file)) for inner in scanned.walk() for file in inner.others]
     found.left_over += [(file, "lies beside the data's folder") for file in _beside(scanned, top)]
-    skipped = [Skipped(_name(file, top.path), reason) for file, reason in found.left_over]
+    if found.masks:
+        count, first = counted(len(found.masks), "picture", "pictures"), _name(min(found.masks), top.path)
+        doubts.append(f"{count} skipped as masks of others, the first is {first} (rename what is none)")
+    left_over = (*found.left_over, *found.masks.items())
+    skipped = [Skipped(_name(file, top.path), reason) for file, reason in left_over]
     return read_dataset(
         name, top.path, found.candidates, skipped, progress, tuple(found.notes), options, (*doubts, *found.doubts)
     )
@@ -213,19 +226,15 @@ def _add_classes(found: _Found, parent: Folder, top: Folder, split: Split | None
                 if kind is None or kind == "unlabelled":
                     found.skip(inner, _BESIDE_SPLITS)
                 else:
-                    found.candidates += _candidates(inner, top, label, kind)
+                    found.add(inner, top, label, kind)
         else:
-            found.candidates += _candidates(folder, top, label, split)
+            found.add(folder, top, label, split)
         if not folder.holds_pictures:
             found.left_over.append((folder.path, "is a folder without pictures"))
     if inverted:
         within = (inner.name for folder in classes for inner in folder.with_pictures)
         splits = sorted({printable(name) for name in within if split_named(name) != "unlabelled"})
         found.notes.append(f"{counted(len(classes), 'class', 'classes')}, each with {', '.join(splits)}")
-
-
-def _candidates(folder: Folder, top: Folder, label: str, split: Split | None) -> list[Candidate]:
-    return [Candidate(file, _name(file, top.path), label, split) for file in folder.all_files()]
 
 
 def _without_unlabelled(found: _Found, parent: Folder, top: Folder) -> list[Folder]:
@@ -273,9 +282,8 @@ def _hold_splits(classes: Iterable[Folder]) -> bool:
 def _require_one_reading(classes: Iterable[Folder], shown: Path) -> None:
     """Refuse folders that all hold the same subfolders: which of the two are the classes isn't to be seen."""
     filled = [folder for folder in classes if folder.holds_pictures]
-    common = (
-        set.intersection(*({_key(inner) for inner in folder.with_pictures} for folder in filled)) if filled else set()
-    )
+    names = [{_key(inner) for inner in folder.with_pictures if not holds_masks(inner, folder)} for folder in filled]
+    common = set.intersection(*names) if names else set()
     if len(filled) < 2 or len(common) < 2 or any(folder.files for folder in filled):
         return
     outer = " and ".join(f"{printable(folder.name)}/" for folder in filled[:2])
@@ -296,10 +304,13 @@ def _by_name(top: Folder, options: DataOptions) -> _Found:
     assert pattern is not None
     found = _Found(left_over=[item for folder in top.walk() for item in folder.skipped])
     splits = {id(folder): split_named(folder.name) for folder in _split_folders(top)} if not top.files else {}
+    found.masks = masks_in(top)
     labels: Counter[tuple[str, Kind | None]] = Counter()
     for folder in (top, *top.folders):
         kind = splits.get(id(folder))
         for file in folder.files if folder is top else folder.all_files():
+            if file in found.masks:
+                continue
             label = found_in(pattern, _name(file, top.path))
             if label is None or kind == "unlabelled":
                 found.left_over.append((file, "has no label: its name doesn't match --label-from-name"))
