@@ -92,6 +92,7 @@ LAYOUTS: dict[str, tuple[str, dict[str, int]]] = {
         under("seg_train/seg_train", "seg_test/seg_test") + " seg_pred/seg_pred/a.jpg",
         splits(2, 0, 2),
     ),
+    "German splits": (under("Training", "Validierung", "Testdaten"), splits(2, 2, 2)),
     "trainval and test": (under("trainval", "test"), splits(2, 0, 2)),
     "splits in a wrapper": (under("data/train", "data/test"), splits(2, 0, 2)),
     "splits in a wrapper with a cover": (under("data/train", "data/test") + " cover.jpg", splits(2, 0, 2)),
@@ -194,7 +195,9 @@ def rejoined(files: str) -> list[str]:
     ("name", "expected"),
     [("train", "train"), ("Train_Images", "train"), ("seg_train", "train"), ("train2017", "train"),
      ("validation_set", "validation"), ("VALID", "validation"), ("my test data", "test"), ("test1", "test"),
-     ("seg_pred", "unlabelled"), ("trains", None), ("strain", None), ("cats", None), ("data", None), ("set", None),
+     ("seg_pred", "unlabelled"), ("Trainingsdaten", "train"), ("Validierung", "validation"),
+     ("Testdaten", "test"), ("Testbilder", "test"), ("trainval", "train"), ("Bilder", None),
+     ("trains", None), ("strain", None), ("cats", None), ("data", None), ("set", None),
      ("contest", None), ("training wheels", None), ("test_tube", None), ("1", None), ("", None)],
 )  # fmt: skip
 def test_names_of_splits(name: str, expected: str | None) -> None:
@@ -328,6 +331,31 @@ def test_classes_of_a_split_may_be_called_test_too(tmp_path: Path) -> None:
     assert doubt.endswith("(if it is a class, add --label-from-name '^[^/]+/([^/]+)/')")
     options = DataOptions(label_from_name=doubt.rpartition(" ")[2][1:-2])
     assert discover(tmp_path, options=options).classes == ("control", "sham", "test")
+
+
+def test_a_split_by_another_name_is_doubted(tmp_path: Path) -> None:
+    make(tmp_path, numbered("train/cats", "train/dogs", "test/cats", "test/dogs", "holdout/cats", "holdout/dogs"))
+    assert discover(make(tmp_path, numbered("old/train", "extra/cats"))).doubts == (
+        "holdout/ holds the same classes, but its name says no split: 8 pictures skipped "
+        "(rename it to train, validation or test)",
+    )
+
+
+def test_how_train_alone_is_split_is_noted(tmp_path: Path) -> None:
+    make(tmp_path, numbered("train/cats", "train/dogs", count=100))
+    options = DataOptions(split="75/15/10")
+    line = "validation is 15% of train, and test 10%"
+    assert assign_splits(discover(tmp_path), options=options).notes[1:] == (line,)
+    assert assign_splits(discover(tmp_path / "train"), options=options).notes == ()
+
+
+def test_classes_whose_names_hardly_differ(tmp_path: Path) -> None:
+    for name in ("Cat/1.png", "cat/1.png", "dog/1.png", "dog /1.png", "bird/1.png"):
+        write(tmp_path / name, content(name))
+    if len(discover(tmp_path).classes) < 5:
+        pytest.skip("this system takes such names for one")
+    expected = "the names of classes differ in case or spaces alone: 'Cat' and 'cat', 'dog' and 'dog '"
+    assert discover(tmp_path).doubts == (expected,)
 
 
 def test_a_flat_folder_with_a_table(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Whatever the user names - folder, archive, table, address or known name - becomes a Dataset here."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
@@ -28,8 +30,20 @@ def discover(data: str | Path, progress: Progress = silent, options: DataOptions
     if isinstance(data, str) and is_known(data):
         return load_known(data, progress)
     if isinstance(data, str) and "://" in data:
-        return _from_address(data, progress, options)
-    return _from_path(_existing(data), progress, options)
+        dataset = _from_address(data, progress, options)
+    else:
+        dataset = _from_path(_existing(data), progress, options)
+    return replace(dataset, doubts=dataset.doubts + _alike(dataset.classes))
+
+
+def _alike(classes: Iterable[str]) -> tuple[str, ...]:
+    """Return a line on classes whose names differ in case or spaces alone, if there are any."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in classes:
+        spellings["".join(label.split()).casefold()].append(f"'{label}'")
+    pairs = [" and ".join(labels) for labels in spellings.values() if len(labels) > 1]
+    some = ", ".join(pairs[:5]) + (", ..." if len(pairs) > 5 else "")
+    return (f"the names of classes differ in case or spaces alone: {some}",) if pairs else ()
 
 
 def _from_path(path: Path, progress: Progress, options: DataOptions) -> Dataset:

@@ -8,12 +8,16 @@ from pawlab.datasets.dataset import Split
 Kind = Split | Literal["unlabelled"]
 
 _KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("train", "training", "trn", "trainval", "train_val"), "train"),
+    **dict.fromkeys(("train", "training", "trainings", "trn", "trainval", "train_val"), "train"),
     **dict.fromkeys(("validation", "validate", "valid", "val", "dev", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("validierung", "validierungs"), "validation"),
     **dict.fromkeys(("test", "testing", "tst"), "test"),
     **dict.fromkeys(("pred", "predict", "prediction", "predictions", "unlabelled", "unlabeled"), "unlabelled"),
 }
-_AROUND = r"(?:the|my|seg|split|sets?|data|datasets?|images?|imgs?|pictures?|photos?|samples?|folder|dir|[\W_\d])*"
+_AROUND = (
+    r"(?:the|my|seg|split|sets?|data|datasets?|images?|imgs?|pictures?|photos?|samples?|folder|dir|"
+    r"daten|datensatz|bilder|[\W_\d])*"
+)
 _SPLIT_NAME = re.compile(rf"{_AROUND}({'|'.join(sorted(_KINDS, key=len, reverse=True))}){_AROUND}")
 _REPEATING = frozenset(
     ("annotation", "annotations", "label", "labels", "mask", "masks", "segmentation", "segmentations", "trimaps",

@@ -157,12 +157,13 @@ def _by_folder(top: Folder, shown: Path) -> _Found:
         _add_classes(found, top, top, None, shown)
         return found
     found.left_over += [(file, _BESIDE_SPLITS) for file in top.files]
-    read = []
+    read, beside = [], []
     for folder in top.folders:
         kind = split_named(folder.name) if folder in splits else None
         inner = _descend_split(folder, splits)
         if kind is None:
             found.skip(folder, _BESIDE_SPLITS)
+            beside.append(inner)
         elif kind == "unlabelled" or (not inner.with_pictures and inner.files):
             found.notes.append(_skip_unlabelled(found, folder, top))
         elif inner.with_pictures:
@@ -172,7 +173,18 @@ def _by_folder(top: Folder, shown: Path) -> _Found:
         else:
             found.left_over.append((folder.path, "is a folder without pictures"))
     found.notes[:0] = ["; ".join(line for _, line in sorted(read))] if read else []
+    found.doubts += _like_splits(beside, {candidate.label for candidate in found.candidates}, top)
     return found
+
+
+def _like_splits(beside: Iterable[Folder], labels: set[str], top: Folder) -> list[str]:
+    """Return a line for each folder beside the splits that holds classes of theirs: a split by another name."""
+    return [
+        f"{_name(folder.path, top.path)}/ holds the same classes, but its name says no split: "
+        f"{counted(len(folder.all_files()), 'picture', 'pictures')} skipped (rename it to train, validation or test)"
+        for folder in beside
+        if len({label_text(inner.name) for inner in folder.with_pictures} & labels) > 1
+    ]
 
 
 def _split_folders(top: Folder) -> list[Folder]:

@@ -54,6 +54,9 @@ def assign_splits(
     given = {picture.split for picture in dataset.pictures}
     if given <= {None, "train"}:
         dataset = replace(dataset, pictures=tuple(replace(picture, split=None) for picture in dataset.pictures))
+        if "train" in given:
+            validation, test = (f"{100 * options.shares[split]:g}%" for split in ("validation", "test"))
+            dataset = _noted(dataset, f"validation is {validation} of train, and test {test}")
         return _told(_filled(dataset, dataset.pictures, options.shares, seed, near))
     if "train" not in given:
         raise _no_training_pictures(dataset)
