@@ -5,9 +5,10 @@
     photos/cats/train/1.jpg                 classes, then splits
     photos/seg_train/seg_train/cats/1.jpg   the same, with folders in between that offer no choice
 
-Splits go by many names (`split_named`). All folders below a class folder belong to that class. Where folders could be
-read in two ways, they are refused with both: no classifier is trained to tell train from test, or one year from
-another. Results of pawlab's are skipped, so that training on the folder one works in makes no class of its plots.
+Splits go by many names (`split_named`). All folders below a class folder belong to that class, but for masks (`masks`).
+Where folders could be read in two ways, they are refused with both: no classifier is trained to tell train from test,
+or one year from another. Results of pawlab's are skipped, so that training on the folder one works in makes no class of
+its plots.
 """
 
 import re
