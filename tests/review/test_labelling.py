@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import pawlab
+from pawlab.datasets.discover import discover
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
 from pawlab.progress import silent
@@ -58,6 +59,7 @@ def test_from_nothing_to_a_classifier(flat: Path, tmp_path: Path) -> None:
     with Path(files["table"]).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [sum(row["by"] == who for row in rows) for who in ("person", "prediction", "excluded")] == [16, 43, 1]
+    assert {row["path"] for row in rows} == {str(path) for path in flat.glob("*.png")}
     told = [row for row in rows if row["label"]]
     assert sum(row["label"] == true_label(row["path"]) for row in told) >= 57
     assert pawlab.load(files["classifier"]).classes == tuple(classes)
@@ -93,6 +95,30 @@ def test_from_a_run_with_a_new_class(learnable_folder: Path, flat: Path, tmp_pat
     with pytest.raises(PawlabError) as caught:
         labelled_material(extended, DataOptions(min_per_class=5), silent)
     assert str(caught.value) == ("a run's pictures are read as they were in training. Leave out --min-per-class.")
+
+
+def test_the_table_names_copies_too_and_is_data_wherever_it_was_made(
+    flat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where names given on the command line count from
+    for name in ("cold-squares_00", "warm-circles_00"):
+        shutil.copy(flat / f"{name}.png", flat / f"{name}_copy.png")
+    classes = ["cold-squares", "warm-circles"]
+    session = open_labelling("flat", classes, silent, None, tmp_path / "labels.csv", tmp_path / "out")
+    for picture in session.material.pictures[:40]:
+        if "warm-circles_00" not in picture.name:
+            session.decide(picture.sha256, "label", true_label(picture.name))
+    until(lambda: not session.refit.busy, 60)
+    session.finishing.request()
+    until(lambda: not session.finishing.busy, 120)
+    table = Path(session.state()["finish"]["files"]["table"])
+    with table.open(newline="", encoding="utf-8") as file:
+        by = {Path(row["path"]).name: row["by"] for row in csv.DictReader(file)}
+    assert len(by) == 62
+    assert (by["cold-squares_00_copy.png"], by["cold-squares_00.png"]) == ("person", "person")
+    monkeypatch.chdir("/")
+    read = discover(table, progress=silent)
+    assert (len(read), read.classes, read.skipped) == (62, tuple(classes), ())
 
 
 def test_too_little_to_finish(flat: Path, tmp_path: Path) -> None:

@@ -151,13 +151,16 @@ class Labelling(Session):
     def _write_table(self, belief: Belief | None) -> Path:
         decisions = self.labels.decisions
         table: list[tuple[str, str, str, str]] = []
-        for place, picture in enumerate(self.material.pictures):
-            decision = decisions.get(picture.sha256)
+        for picture in self.material.with_copies:
+            path, decision = str(picture.path.absolute()), decisions.get(picture.sha256)
+            place = self.material.positions.get(picture.sha256)
+            if place is None:  # it can't be read
+                continue
             if decision is not None:
-                table.append((picture.name, decision.label, "excluded" if not decision.label else "person", ""))
+                table.append((path, decision.label, "excluded" if not decision.label else "person", ""))
             elif belief is not None:
                 row = belief.probabilities[place]
-                table.append((picture.name, self.classes[int(row.argmax())], "prediction", f"{row.max():.6f}"))
+                table.append((path, self.classes[int(row.argmax())], "prediction", f"{row.max():.6f}"))
         path = self._out / TABLE
         write_rows(("path", "label", "by", "probability"), table, path)
         return path

@@ -1,7 +1,7 @@
 """Pictures with their features: all that review and labelling work on."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Material:
 
     `classes`: what their labels may be; an unlabelled picture has the label "". `skipped`: files that can't be read.
     `near`: pairs of contents that show the same. `test_accuracy`: the run's, where there is a run. `root`: where the
-    names of skipped files count from. `contents`: of every picture by its name, copies too.
+    names of skipped files count from. `with_copies`: all pictures, each file of a content by itself; unread ones too.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Material:
     skipped: tuple[Skipped, ...] = ()
     near: tuple[NearPair, ...] = ()
     test_accuracy: float | None = None
-    contents: Mapping[str, str] = field(default_factory=dict)
+    with_copies: tuple[Picture, ...] = ()
 
     @cached_property
     def positions(self) -> dict[str, int]:
@@ -122,7 +122,7 @@ def _with_features(
         root=dataset.root,
         skipped=broken,
         near=near,
-        contents={picture.name: picture.sha256 for picture in dataset.pictures},
+        with_copies=dataset.pictures,
     )
 
 

@@ -138,7 +138,7 @@ def suggest(
 
 
 def _answered(material: Material, given: Mapping[str, str], classes: Sequence[str]) -> tuple[Positions, Labels]:
-    places = {name: material.positions.get(content) for name, content in material.contents.items()}
+    places = {one.name: material.positions.get(one.sha256) for one in material.with_copies}
     unknown = [name for name in given if places.get(name) is None]
     if unknown:
         raise PawlabError(f"there is an answer for {unknown[0]}, which isn't among the pictures. Name it as they do.")
