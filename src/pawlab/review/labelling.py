@@ -149,18 +149,19 @@ class Labelling(Session):
         self._finished = {**self._finished, "classifier": str(run.folder), "report": str(run.page)}
 
     def _write_table(self, belief: Belief | None) -> Path:
+        """Write a row for each file that can be read and isn't excluded: a table that is data as it stands."""
         decisions = self.labels.decisions
         table: list[tuple[str, str, str, str]] = []
         for picture in self.material.with_copies:
-            path, decision = str(picture.path.absolute()), decisions.get(picture.sha256)
+            name, decision = str(picture.path.absolute()), decisions.get(picture.sha256)
             place = self.material.positions.get(picture.sha256)
-            if place is None:  # it can't be read
+            if place is None or (decision is not None and not decision.label):
                 continue
             if decision is not None:
-                table.append((path, decision.label, "excluded" if not decision.label else "person", ""))
+                table.append((name, decision.label, "person", ""))
             elif belief is not None:
                 row = belief.probabilities[place]
-                table.append((path, self.classes[int(row.argmax())], "prediction", f"{row.max():.6f}"))
+                table.append((name, self.classes[int(row.argmax())], "prediction", f"{row.max():.6f}"))
         path = self._out / TABLE
         write_rows(("path", "label", "by", "probability"), table, path)
         return path
