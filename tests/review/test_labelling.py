@@ -9,8 +9,10 @@ from PIL import Image
 
 import pawlab
 from pawlab.datasets.discover import discover
+from pawlab.datasets.labels import Decision, Labels
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
+from pawlab.files.names import file_sha256
 from pawlab.progress import silent
 from pawlab.review.labelling import Labelling, open_labelling
 from pawlab.review.material import labelled_material
@@ -121,6 +123,14 @@ def test_the_table_names_copies_too_and_is_data_wherever_it_was_made(
     monkeypatch.chdir("/")
     read = discover(table, progress=silent)
     assert (len(read), read.classes, read.skipped) == (62, tuple(classes), ())
+
+
+def test_classes_of_other_pictures_in_the_table_are_not_offered(flat: Path, tmp_path: Path) -> None:
+    labels = Labels(tmp_path / "labels.csv")
+    labels.decide("0" * 64, Decision("label", "foxes"))  # of another folder
+    labels.decide(file_sha256(flat / "warm-circles_00.png"), Decision("label", "red"))
+    session = open_labelling(flat, ["a", "b"], silent, None, labels.path, tmp_path / "out")
+    assert session.state()["classes"] == ["a", "b", "red"]
 
 
 def test_too_little_to_finish(flat: Path, tmp_path: Path) -> None:

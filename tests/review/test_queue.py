@@ -11,6 +11,7 @@ from pawlab.datasets.labels import Decision, Labels
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
 from pawlab.progress import silent
+from pawlab.review.queue import judge
 from pawlab.review.reviewing import Review, open_review
 from pawlab.runs.record import Run
 from web_client import until
@@ -56,6 +57,14 @@ def test_what_was_decided_is_not_shown_again(run: Run, tmp_path: Path) -> None:
     Labels(tmp_path / "labels.csv").decide(first.picture.sha256, Decision("keep"))
     rest = pawlab.review_queue(run, labels=str(tmp_path / "labels.csv"))
     assert first.picture.sha256 not in {item.picture.sha256 for item in rest}
+
+
+def test_classes_of_other_pictures_in_the_table_are_not_offered(run: Run, tmp_path: Path) -> None:
+    labels = Labels(tmp_path / "labels.csv")
+    labels.decide("0" * 64, Decision("label", "foxes"))  # of another folder
+    review = open_review(run, DataOptions(), silent, labels.path)
+    assert review.state()["classes"] == ["cold-squares", "warm-circles"]
+    assert judge(review.material, labels.decisions, review.classes).classes == ("cold-squares", "warm-circles")
 
 
 def test_correcting_them_raises_the_out_of_fold_score(review: Review) -> None:

@@ -1,6 +1,6 @@
 """Pictures with their features: all that review and labelling work on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from pawlab.audit.near_duplicates import NearPair
 from pawlab.backbones.load import BackboneGraph
 from pawlab.datasets.dataset import Dataset, Named, Picture, Skipped
 from pawlab.datasets.inputs import find_pictures
+from pawlab.datasets.labels import Decision
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import DataError, PawlabError
 from pawlab.features.source import FeatureSource
@@ -50,6 +51,10 @@ class Material:
     def positions(self) -> dict[str, int]:
         """Return where each content stands."""
         return {picture.sha256: place for place, picture in enumerate(self.pictures)}
+
+    def decided_classes(self, decisions: Mapping[str, Decision]) -> Iterator[str]:
+        """Yield the classes that were decided on for these pictures; a table may hold decisions on others as well."""
+        return (one.label for content, one in decisions.items() if one.label and content in self.positions)
 
 
 def labelled_material(given: str | Path | Run, options: DataOptions, progress: Progress) -> Material:

@@ -86,7 +86,7 @@ def judge(
     `before`: the fit before, whose C is held while little has changed. Raises DataError where labels are of fewer than
     two classes.
     """
-    classes = tuple(dict.fromkeys([*classes, *(one.label for one in decisions.values() if one.label)]))
+    classes = tuple(dict.fromkeys([*classes, *material.decided_classes(decisions)]))
     places = {name: place for place, name in enumerate(classes)}
     now = [labelled(picture, decisions.get(picture.sha256)) for picture in material.pictures]
     labels = np.array([-1 if label is None else places[label] for label in now], np.int64)

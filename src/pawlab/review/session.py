@@ -45,8 +45,7 @@ class Session(ABC):
     def __init__(self, material: Material, labels: Labels) -> None:
         self.material = material
         self.labels = labels
-        decided = (one.label for one in labels.decisions.values() if one.label)
-        self.classes = list(dict.fromkeys([*material.classes, *decided]))
+        self.classes = list(dict.fromkeys([*material.classes, *material.decided_classes(labels.decisions)]))
         self.version = 0  # grows whenever the order of questions changes
         self.lock = RLock()
         self.refit = Background(self.compute)
