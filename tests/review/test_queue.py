@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import pawlab
-from pawlab.datasets.labels import Decision, Labels
+from pawlab.datasets.discover import discover
+from pawlab.datasets.labels import Decision, Labels, read_labels, with_labels
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
 from pawlab.progress import silent
@@ -50,6 +51,41 @@ def test_wrong_labels_come_first_with_the_right_suggestion(photos: Path, run: Ru
         assert queue[0].reason.startswith("labelled ")
         assert len({item.picture.sha256 for item in queue}) == len(queue)
         assert [item.picture.name for item in queue if item.kind == "unreadable"] == ["warm-circles/broken.png"]
+
+
+@pytest.fixture
+def contradicted(learnable_folder: Path, tmp_path: Path) -> Path:
+    """Pictures of which two stand in both classes."""
+    folder = tmp_path / "photos"
+    shutil.copytree(learnable_folder, folder)
+    for name in ("00.png", "01.png"):
+        shutil.copy(folder / "cold-squares" / name, folder / "warm-circles" / f"copy-{name}")
+    return folder
+
+
+def test_pictures_under_two_labels_come_before_all_others(contradicted: Path) -> None:
+    first = pawlab.review_queue(contradicted)[:2]
+    assert [item.picture.name for item in first] == ["cold-squares/00.png", "cold-squares/01.png"]
+    for item in first:
+        assert (item.kind, item.suggested) == ("label issue", "cold-squares")
+        assert item.reason == "labelled cold-squares and warm-circles: at most one can be right"
+
+
+def test_one_decision_settles_two_labels_but_both_cannot_be_kept(contradicted: Path, tmp_path: Path) -> None:
+    review = open_review(contradicted, DataOptions(), silent, tmp_path / "labels.csv")
+    first, second = review.questions("tab", 2)
+    assert (first.picture.label, second.picture.label) == ("", "")  # none that choosing a class could keep
+    with pytest.raises(PawlabError) as caught:
+        review.decide(first.picture.sha256, "keep")
+    assert str(caught.value) == (
+        "it is labelled cold-squares and warm-circles: that can't be kept. Choose a class, or exclude it."
+    )
+    for question in (first, second):
+        review.decide(question.picture.sha256, "label", "cold-squares")
+    state = review.state()
+    assert state["changed"] + state["test_changed"] == 2  # the copies
+    read = with_labels(discover(contradicted), read_labels(tmp_path / "labels.csv"))
+    assert {one.label for one in read.pictures if "copy-" in one.name} == {"cold-squares"}
 
 
 def test_what_was_decided_is_not_shown_again(run: Run, tmp_path: Path) -> None:

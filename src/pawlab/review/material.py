@@ -52,6 +52,18 @@ class Material:
         """Return where each content stands."""
         return {picture.sha256: place for place, picture in enumerate(self.pictures)}
 
+    @cached_property
+    def contradictions(self) -> dict[str, tuple[str, ...]]:
+        """Return the labels of each content that stands under more than one, its picture's own first."""
+        found: dict[str, tuple[str, ...]] = {}
+        for copy in self.with_copies:
+            place = self.positions.get(copy.sha256)
+            if place is not None:
+                labels = found.get(copy.sha256, (self.pictures[place].label,))
+                if copy.label not in labels:
+                    found[copy.sha256] = (*labels, copy.label)
+        return found
+
     def decided_classes(self, decisions: Mapping[str, Decision]) -> Iterator[str]:
         """Yield the classes that were decided on for these pictures; a table may hold decisions on others as well."""
         return (one.label for content, one in decisions.items() if one.label and content in self.positions)

@@ -66,10 +66,11 @@ def review_queue(
 ) -> list[ReviewItem]:
     """Return the pictures that a person should look at, the most doubtful first.
 
-    `run`: a run, its folder, or data as `train` takes it. First come labels that look wrong, then other mistakes, near
-    duplicates, pictures that could be of two classes, and files that can't be read; all by out-of-fold probabilities on
-    a frozen network's features. `reading`: the fields of `DataOptions`; `labels` among them is a table of decisions so
-    far, whose pictures are left out. Raises the errors of `pawlab.errors`.
+    `run`: a run, its folder, or data as `train` takes it. First come pictures that stand under several labels, then
+    labels that look wrong, other mistakes, near duplicates, pictures that could be of two classes, and files that can't
+    be read; all by out-of-fold probabilities on a frozen network's features. `reading`: the fields of `DataOptions`;
+    `labels` among them is a table of decisions so far, whose pictures are left out. Raises the errors of
+    `pawlab.errors`.
     """
     options = DataOptions(**reading)
     decisions = {} if options.labels is None else read_labels(Path(options.labels).expanduser())
@@ -106,10 +107,16 @@ def labelled(picture: Picture, decision: Decision | None) -> str | None:
     return picture.label if decision is None else decision.applied(picture.label)
 
 
+def in_words(labels: Sequence[str]) -> str:
+    """Return two labels or more as people say them: `cats, dogs and foxes`."""
+    return f"{', '.join(labels[:-1])} and {labels[-1]}"
+
+
 def queue(material: Material, judged: Judged) -> list[ReviewItem]:
     """Return what to look at, each picture once, under the first kind that fits."""
     items: dict[str, ReviewItem] = {}
     for item in (
+        *_contradicted(material, judged),
         *_issues(material, judged),
         *_doubtful(material, judged),
         *_near(material, judged),
@@ -117,6 +124,16 @@ def queue(material: Material, judged: Judged) -> list[ReviewItem]:
     ):
         items.setdefault(item.picture.sha256, item)
     return sorted(items.values(), key=lambda item: KINDS.index(item.kind))
+
+
+def _contradicted(material: Material, judged: Judged) -> Iterator[ReviewItem]:
+    """Yield the pictures that stand under several labels, as copies: the surest errors there are."""
+    for content, labels in material.contradictions.items():
+        place = material.positions[content]
+        row = judged.probabilities[place]
+        best = int(row.argmax())
+        reason = f"labelled {in_words(labels)}: at most one can be right"
+        yield ReviewItem(material.pictures[place], "label issue", reason, judged.classes[best], float(row[best]))
 
 
 def _issues(material: Material, judged: Judged) -> Iterator[ReviewItem]:

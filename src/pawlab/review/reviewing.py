@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from pawlab.datasets.dataset import Picture
-from pawlab.datasets.labels import Decision, Labels
+from pawlab.datasets.labels import Choice, Decision, Labels
 from pawlab.datasets.options import DataOptions
+from pawlab.errors import PawlabError
 from pawlab.progress import Progress
 from pawlab.review.material import Material, labelled_material
 from pawlab.review.probes import Fit
-from pawlab.review.queue import KINDS, Judged, ReviewItem, judge, labelled, queue
+from pawlab.review.queue import KINDS, Judged, ReviewItem, in_words, judge, labelled, queue
 from pawlab.review.session import Question, Session, open_labels
 from pawlab.runs.record import Run
 
@@ -57,6 +58,12 @@ class Review(Session):
         """Return the picture of a content, or the file that can't be read."""
         return self._unreadable.get(content) or super().find(content)
 
+    def decide(self, content: str, choice: Choice, label: str = "") -> None:
+        """Keep a decision. Raises as `Session.decide`; PawlabError for keeping several labels of one picture."""
+        if choice == "keep" and (labels := self.material.contradictions.get(content)):
+            raise PawlabError(f"it is labelled {in_words(labels)}: that can't be kept. Choose a class, or exclude it.")
+        super().decide(content, choice, label)
+
     def waiting(self, kind: str | None) -> Iterator[Question]:
         """Yield what is doubtful."""
         decisions = self.labels.decisions
@@ -71,8 +78,11 @@ class Review(Session):
             row = self._judged.probabilities[place]
             ranked = [self._judged.classes[best] for best in np.argsort(-row, kind="stable").tolist()]
         other = item.other.sha256 if item.other else None
+        picture = item.picture
+        if picture.sha256 in self.material.contradictions:
+            picture = replace(picture, label="")  # it has none that could be kept
         choices = self.choices(ranked) if place is not None else ()
-        return Question(item.picture, item.kind, item.reason, item.suggested, item.probability, choices, other)
+        return Question(picture, item.kind, item.reason, item.suggested, item.probability, choices, other)
 
     def progress(self) -> dict[str, Any]:
         """Return counts by kind, the score before and now, and what was said of test pictures."""
@@ -90,7 +100,7 @@ class Review(Session):
 
     def _changes(self, decisions: dict[str, Decision]) -> dict[str, Any]:
         counts = {"changed": 0, "excluded": 0, "test_changed": 0}
-        for picture in self.material.pictures:
+        for picture in self.material.with_copies:
             decision = decisions.get(picture.sha256)
             label = labelled(picture, decision)
             if label != picture.label:

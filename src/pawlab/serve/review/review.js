@@ -90,6 +90,7 @@ function decide(choice, label = "") {
 const use = (label) => (label === current?.label ? decide("keep") : decide("label", label));
 
 function keep() {
+  if (page.keep.disabled) return;
   if (state.mode === "review") decide("keep");
   else accept();
 }
@@ -159,7 +160,8 @@ function draw() {
     page["other-name"].textContent = question.other_name;
   }
   page["keep-text"].textContent = state.mode === "review" ? "Keep as it is" : "Take the suggestion";
-  page.keep.disabled = state.mode === "label" && !question.suggested;
+  const canKeep = state.mode === "review" ? question.label || !readable : question.suggested; // not two labels
+  page.keep.disabled = !canKeep;
   announce(`${question.name}. ${page.reason.textContent}`);
 }
 
