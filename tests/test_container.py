@@ -1,6 +1,7 @@
 """The container: what its files say, and the service in it, in Docker or, without, by the same steps in a folder."""
 
 import fnmatch
+import json
 import re
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from web_models import colour_network
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = read_dockerfile(ROOT / "Dockerfile")
+METRICS = {"classes": ["blue", "green", "red"], "test": {"accuracy": 1.0}}
 TOKEN = "a-token"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -115,7 +117,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = place / "runs" / "colours"
     run.mkdir(parents=True)
     colour_network(run)
-    (run / "metrics.json").write_text('{"test": {"accuracy": 1.0}}', encoding="utf-8")
+    (run / "metrics.json").write_text(json.dumps(METRICS), encoding="utf-8")
     return place
 
 
@@ -134,7 +136,7 @@ def check_service(port: int) -> None:
     (prediction,) = send(port, "POST", "/predict", body, headers | BEARER).json()["predictions"]
     assert (prediction["label"], prediction["error"]) == ("red", None)
     assert send(port, "POST", "/heatmap", body, headers | BEARER).body.startswith(b"\x89PNG")
-    assert send(port, "GET", "/model", headers=BEARER).json()["metrics"] == {"test": {"accuracy": 1.0}}
+    assert send(port, "GET", "/model", headers=BEARER).json()["metrics"] == METRICS
     assert b'pawlab_pictures_total{result="sure"} 1' in send(port, "GET", "/metrics", headers=BEARER).body
 
 

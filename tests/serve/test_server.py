@@ -1,6 +1,7 @@
 """`pawlab serve` as a program: how it starts, what it logs, how it ends."""
 
 import io
+import json
 import os
 import re
 import signal
@@ -22,7 +23,7 @@ from pawlab.classifier import save_classifier
 from pawlab.errors import PawlabError
 from pawlab.install import install_command
 from pawlab.serve.reload import Reloader
-from pawlab.serve.server import listen, own_names
+from pawlab.serve.server import listen, own_names, read_metrics
 from pawlab.serve.start import reached_at, say_start
 from picture_files import encode
 from test_classifier import CARD, colour_graph
@@ -30,6 +31,7 @@ from web_client import Reply, form, send
 from web_models import colour_classifier
 
 COMMAND = [sys.executable, "-c", "from pawlab.cli import main; main()", "serve"]
+METRICS = '{"classes": ["blue", "green", "red"], "test": {"accuracy": 0.9, "loss": NaN}}'
 FIRST = r"pawlab: open http://127\.0\.0\.1:(\d+)/ \(Ctrl-C stops\)\n"
 ON_POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM for other processes")
 
@@ -39,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder, as far as the service looks at it."""
     folder = tmp_path_factory.mktemp("run")
     colour_classifier(folder)
-    (folder / "metrics.json").write_text('{"test": {"accuracy": 0.9, "loss": NaN}}', encoding="utf-8")
+    (folder / "metrics.json").write_text(METRICS, encoding="utf-8")
     return folder
 
 
@@ -65,7 +67,7 @@ def test_it_tells_where_to_look_logs_a_line_a_request_and_ends_well(run: Path) -
         body, headers = form((secret, encode(np.zeros((9, 9, 3), np.uint8), "PNG")), ("b", b"?"))
         assert send(port, "POST", "/predict?a=b", body, headers).status == 200
         assert send(port, "GET", "/no%0Athing").status == 404
-        assert send(port, "GET", "/model").json()["metrics"] == {"test": {"accuracy": 0.9, "loss": None}}
+        assert send(port, "GET", "/model").json()["metrics"]["test"] == {"accuracy": 0.9, "loss": None}
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=20)
         assert process.returncode == 0
@@ -228,14 +230,17 @@ def test_what_is_no_origin_is_refused(run: Path, origin: str) -> None:
 @ON_POSIX
 def test_a_new_model_is_taken_and_a_bad_one_is_not(tmp_path: Path) -> None:
     colour_classifier(tmp_path)
+    (tmp_path / "metrics.json").write_text(METRICS, encoding="utf-8")
     with program(tmp_path) as (process, port):
         assert process.stderr is not None
-        assert send(port, "GET", "/model").json()["classes"] == ["blue", "green", "red"]
+        described = send(port, "GET", "/model").json()
+        assert (described["classes"], described["metrics"]["test"]["accuracy"]) == (["blue", "green", "red"], 0.9)
         save_classifier(colour_graph(), replace(CARD, classes=("b", "g", "r")), tmp_path / "model.onnx")
         assert f"pawlab: the new model at {tmp_path / 'model.onnx'} is used from now on.\n" in read_until(
             process, "used"
         )
-        assert send(port, "GET", "/model").json()["classes"] == ["b", "g", "r"]
+        described = send(port, "GET", "/model").json()
+        assert (described["classes"], described["metrics"]) == (["b", "g", "r"], None)  # the scores are the old one's
         (tmp_path / "model.onnx").write_bytes((tmp_path / "model.onnx").read_bytes()[:-1] + b"?")
         said = read_until(process, "stays")
         assert f"pawlab: the new model isn't used, and the old one stays: {tmp_path / 'model.onnx'} is damaged" in said
@@ -243,6 +248,24 @@ def test_a_new_model_is_taken_and_a_bad_one_is_not(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         assert "the old one stays" in read_until(process, "stays")
         assert send(port, "GET", "/health").status == 200
+
+
+@pytest.mark.parametrize(
+    ("classes", "selective", "theirs"),
+    [
+        (["blue", "green", "red"], {"ood_threshold": 0.25}, True),
+        (["blue", "green", "red"], {"ood_threshold": 0.26}, False),  # trained anew
+        (["blue", "green", "red"], {}, True),  # of an older run
+        (["red", "green", "blue"], {"ood_threshold": 0.25}, False),
+    ],
+)
+def test_scores_are_those_of_this_very_model(
+    tmp_path: Path, classes: list[str], selective: dict[str, float], theirs: bool
+) -> None:
+    metrics = {"classes": classes, "selective": selective}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    colour_classifier(tmp_path)
+    assert read_metrics(tmp_path, replace(CARD, ood_threshold=0.25)) == (metrics if theirs else None)
 
 
 def read_until(process: "subprocess.Popen[str]", sign: str) -> str:

@@ -68,8 +68,8 @@ class Model(BaseModel):
     Of the predictions that are sure, a share of `target` is right, at least; null where that isn't promised. A
     prediction is not sure below the probability `threshold`, or where the picture's out-of-distribution score, 0 to
     2, is above `ood_threshold`; null where the model has no such score. `unfamiliarity_threshold`: the same;
-    deprecated. `metrics`: its metrics.json, or null where there is none beside it. `heat_maps`: whether /heatmap can
-    draw any.
+    deprecated. `metrics`: its metrics.json, or null where there is none beside it, or another model's. `heat_maps`:
+    whether /heatmap can draw any.
     """
 
     classes: list[str]

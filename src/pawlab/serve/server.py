@@ -17,10 +17,11 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import HANDLED_SIGNALS
 
+from pawlab.card import Card
 from pawlab.classifier import Classifier, model_file
 from pawlab.errors import PawlabError
 from pawlab.runs.record import METRICS_FILE
-from pawlab.serve.app import create_app
+from pawlab.serve.app import Service, create_app
 from pawlab.serve.errors import RefusedError, busy
 from pawlab.serve.limits import Limits
 from pawlab.serve.reload import Reloader
@@ -48,9 +49,9 @@ def serve(
         is_made_up = token is None and not is_private(listener)
         token = made_up_token() if is_made_up else token or None
         names = own_names(host, listener, hosts)
-        app = create_app(classifier, _read_metrics(model), Limits(), token, names, allowed)
+        app = create_app(classifier, read_metrics(model, classifier.card), Limits(), token, names, allowed)
         server = uvicorn.Server(configure(app))
-        reloader = Reloader(model, lambda: app.state.service.use(_warm(model, sure_at), _read_metrics(model)), say)
+        reloader = Reloader(model, lambda: _use_anew(model, sure_at, app.state.service), say)
         with _stopped_by_signals(server), reloader.watching():
             say_start(listener, token, is_made_up)
             server.run(sockets=[listener])
@@ -63,6 +64,11 @@ def _warm(model: str | Path, sure_at: float | None) -> Classifier:
     size = classifier.card.preprocess
     classifier.predict(np.zeros((size.height, size.width, 3), np.uint8))
     return classifier
+
+
+def _use_anew(model: str | Path, sure_at: float | None, service: Service) -> None:
+    classifier = _warm(model, sure_at)
+    service.use(classifier, read_metrics(model, classifier.card))
 
 
 def _origin(text: str) -> str:
@@ -93,13 +99,22 @@ def _log_to_standard_error() -> None:
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # the client gets the error
 
 
-def _read_metrics(model: str | Path) -> dict[str, Any] | None:
+def read_metrics(model: str | Path, card: Card) -> dict[str, Any] | None:
+    """Return the metrics.json beside a model; None where there is none, or where it tells of another model."""
     try:
         text = (model_file(model).parent / METRICS_FILE).read_text(encoding="utf-8")
         metrics = json.loads(text, parse_constant=lambda _: None)  # JSON for the web knows no NaN
     except (OSError, ValueError):
         return None
-    return metrics if isinstance(metrics, dict) else None
+    return metrics if isinstance(metrics, dict) and _tell_of(card, metrics) else None
+
+
+def _tell_of(card: Card, metrics: dict[str, Any]) -> bool:
+    """Say whether metrics are this model's, by its classes and a number that hardly two models have in common."""
+    selective = metrics.get("selective")
+    known = selective if isinstance(selective, dict) else {}
+    same = known.get("ood_threshold", card.ood_threshold) == card.ood_threshold  # older runs don't tell
+    return metrics.get("classes") == list(card.classes) and same
 
 
 def listen(host: str, port: int) -> socket.socket:
