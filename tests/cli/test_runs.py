@@ -97,6 +97,15 @@ def test_deleting_asks_first(pawlab: Any, monkeypatch: pytest.MonkeyPatch) -> No
     )
 
 
+def test_a_run_that_is_named_twice_is_deleted_once(pawlab: Any) -> None:
+    one = make_run(Path("runs/one"))
+    other = make_run(Path("runs/other"))
+    names = ("one", "./runs/../runs/one", str(other.absolute()), "other")
+    assert pawlab("delete", *names, "--yes") == (0, f"Deleted runs/one.\nDeleted {other.absolute()}.\n", "")
+    assert not one.exists()
+    assert not other.exists()
+
+
 def test_nothing_is_deleted_where_one_of_the_names_is_wrong(pawlab: Any) -> None:
     make_run(Path("runs/one"))
     assert pawlab("delete", "one", "two", "--yes") == (

@@ -98,7 +98,8 @@ def delete(
     from pawlab.runs.deletion import delete_run, require_deletable
     from pawlab.runs.listing import find_run
 
-    folders = list(dict.fromkeys(map(find_run, names)))
+    found = [find_run(name) for name in names]
+    folders = list({folder.resolve(): folder for folder in reversed(found)}.values())[::-1]  # each once
     for folder in folders:
         require_deletable(folder)
     if not yes and not _agreed(folders):
