@@ -119,6 +119,13 @@ def test_after_a_kill_it_can_be_undone_at_once(photos: Path, tmp_path: Path) -> 
         assert contents(photos) == before
 
 
+def test_it_is_undone_by_a_table_named_as_text(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sort_all(photos, out)
+    assert undo(str(out / "sorted.csv")) == []
+    assert not out.exists()
+
+
 def test_nothing_is_overwritten(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "c").mkdir(parents=True)

@@ -11,7 +11,7 @@ import pawlab
 from pawlab.datasets.discover import discover
 from pawlab.datasets.labels import Decision, Labels
 from pawlab.datasets.options import DataOptions
-from pawlab.errors import PawlabError
+from pawlab.errors import DataError, PawlabError
 from pawlab.files.names import file_sha256
 from pawlab.progress import silent
 from pawlab.review.labelling import Labelling, open_labelling
@@ -141,6 +141,26 @@ def test_too_little_to_finish(flat: Path, tmp_path: Path) -> None:
     finish = session.state()["finish"]
     assert finish["error"] == "a classifier needs answers of two classes; the table is written."
     assert Path(finish["files"]["table"]).is_file()
+
+
+def test_a_run_is_not_extended_without_answers(learnable_folder: Path, flat: Path, tmp_path: Path) -> None:
+    run = pawlab.train(learnable_folder, out=tmp_path / "run", report=False)
+    session = open_labelling(flat, [], silent, run.folder, tmp_path / "labels.csv", tmp_path / "out")
+    session.finishing.request()
+    until(lambda: not session.finishing.busy, 60)
+    finish = session.state()["finish"]
+    assert finish["error"] == "a run is extended by answers, and there are none yet; the table is written."
+    with Path(finish["files"]["table"]).open(newline="", encoding="utf-8") as file:
+        assert {row["by"] for row in csv.DictReader(file)} == {"prediction"}
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError) as caught:
+        open_labelling("nowhere", ["a", "b"], silent)
+    assert str(caught.value) == (
+        "nowhere can't be read: No such file or directory. Give a folder of pictures, or pictures that are there."
+    )
 
 
 def test_classes_are_needed(flat: Path) -> None:

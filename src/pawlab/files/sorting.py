@@ -114,12 +114,13 @@ def sorting(out: Path) -> Iterator[Sorter]:
         yield Sorter(out)
 
 
-def undo(table: Path) -> list[str]:
+def undo(table: str | Path) -> list[str]:
     """Bring all back as it was before the sorting: copies go, what was moved returns.
 
     Returns a sentence for each file that was left where it is, since it has changed, is gone, or its old place is
     taken; the table then stays, with all rows. Can be called again after a kill. Raises OutputError for no such table.
     """
+    table = Path(table).expanduser()
     if not table.is_file():
         raise OutputError(f"there is no table {table}. Give the {TABLE} that a sorting has left.")
     out = table.parent

@@ -135,6 +135,8 @@ class Labelling(Session):
         self._finished = {"table": str(self._write_table(self._believe(rows, positions)))}
         if self._model is None and len(set(positions.tolist())) < 2:
             raise PawlabError("a classifier needs answers of two classes; the table is written.")
+        if not len(rows):
+            raise PawlabError("a run is extended by answers, and there are none yet; the table is written.")
         answers = self._out / ANSWERS
         told = (
             (str(self.material.pictures[row].path.absolute()), self.classes[position], "person")

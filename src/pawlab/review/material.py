@@ -94,6 +94,8 @@ def unlabelled_material(
     """Return pictures without labels, but for those that are in `classes`, and what `model` was made with, if given."""
     found = find_pictures([str(name) for name in named], None, progress)
     pictures, unread = _hashed(found.pictures)
+    if not pictures:
+        raise DataError(f"{unread[0].name} {unread[0].reason}. Give a folder of pictures, or pictures that are there.")
     recipe = find_recipe(DEFAULT_RECIPE) if model is None else _frozen_of(model)
     name = Path(str(named[0])).absolute().name
     dataset = Dataset(name, Path(), tuple(classes), pictures, (*unread, *found.passed_over))
