@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped
+from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped, Split
 from pawlab.datasets.groups import position, units_of
 from pawlab.datasets.options import DataOptions
 from pawlab.datasets.splits import assign_splits, count_overlap, require_trainable
@@ -287,6 +287,60 @@ def test_a_content_given_to_several_splits_stays_in_one() -> None:
         "validation/cats/1.jpg": "is a copy of test/cats/1.jpg, which stands in test",
         "train/cats/2.jpg": "is a copy of validation/cats/2.jpg, which stands in validation",
     }
+
+
+@pytest.mark.parametrize("test", ["test", "validation"])
+def test_an_earlier_split_brings_no_copy_back_that_was_given_to_another(test: Split) -> None:
+    rows = [row for label in ("cats", "dogs") for split in ("train", test) for row in many(10, label, split)]
+    taken = "validation/dogs/0004.jpg" if test == "validation" else "test/dogs/0004.jpg"
+    digest = next(digest for name, _, digest, _ in rows if name == taken)
+    dataset = dataset_of(*rows, ("train/cats/copy.jpg", "cats", digest, "train"))
+    first = assign_splits(dataset)
+    assert left_out(first) == {"train/cats/copy.jpg": f"is a copy of {taken}, which stands in test"}
+    earlier = {picture.sha256: picture.split for picture in first.pictures if picture.split}
+    again = assign_splits(dataset, seed=1, earlier=earlier)
+    assert splits_of(again) == splits_of(first)
+    assert left_out(again) == left_out(first)
+
+
+def test_new_pictures_keep_the_split_they_were_given_whatever_was_earlier() -> None:
+    old = [*many(30, "cats"), *many(30, "dogs")]
+    earlier = {picture.sha256: picture.split for picture in assign_splits(dataset_of(*old)).pictures if picture.split}
+    new = [row for split in SPLITS for row in many(20, "cats", split)]
+    dataset = assign_splits(dataset_of(*old, *new, ("open.jpg", "dogs", "open", None)), earlier=earlier)
+    assert {picture.sha256: picture.split for picture in dataset.pictures if picture.sha256 in earlier} == earlier
+    assert all(splits_of(dataset)[name] == split for name, _, _, split in new)
+    assert splits_of(dataset)["open.jpg"] in SPLITS
+
+
+def test_an_earlier_split_goes_before_a_given_one_and_its_copies_elsewhere_are_skipped() -> None:
+    rows: list[Row] = [("cats/1.jpg", "cats", "A", None), ("more/test/1.jpg", "cats", "A", "test"),
+            ("more/train/2.jpg", "cats", "B", "train"), ("dogs/1.jpg", "dogs", "C", None)]  # fmt: skip
+    dataset = assign_splits(dataset_of(*rows), earlier={"A": "train", "B": "validation"})
+    assert (splits_of(dataset)["cats/1.jpg"], splits_of(dataset)["more/train/2.jpg"]) == ("train", "validation")
+    assert left_out(dataset) == {"more/test/1.jpg": "is a copy of cats/1.jpg, which stands in train"}
+
+
+@pytest.mark.parametrize(("given", "shares"), [("test", (18, 2, 20)), ("validation", (20, 16, 4))])
+def test_new_pictures_of_a_split_that_another_was_taken_from_are_shared_as_before(
+    given: Split, shares: tuple[int, ...]
+) -> None:
+    old = [row for label in ("cats", "dogs") for split in ("train", given) for row in many(50, label, split)]
+    first = assign_splits(dataset_of(*old))
+    earlier = {picture.sha256: picture.split for picture in first.pictures if picture.split}
+    more = [row for label in ("cats", "dogs") for split in ("train", given) for row in many(60, label, split)]
+    dataset = assign_splits(dataset_of(*more), earlier=earlier)
+    assert {p.sha256: p.split for p in dataset.pictures if p.sha256 in earlier} == earlier
+    new = Counter(picture.split for picture in dataset.pictures if picture.sha256 not in earlier)
+    assert tuple(new[split] for split in SPLITS) == shares
+
+
+def test_pictures_without_a_split_among_others_are_split_too() -> None:
+    rows = [row for label in ("cats", "dogs") for split in SPLITS for row in many(10, label, split)]
+    dataset = assign_splits(dataset_of(*rows, *many(60, "cats"), ("copy.jpg", "dogs", "dogs-test-3", None)))
+    counts = Counter(picture.split for picture in dataset.pictures if picture.label == "cats")
+    assert [counts[split] for split in SPLITS] == [70, 10, 10]
+    assert splits_of(dataset)["copy.jpg"] == "test"
 
 
 def test_test_pictures_taken_from_validation_leave_no_copy_there() -> None:

@@ -45,6 +45,21 @@ def folder(run: Run, half_wrong: Path, tmp_path_factory: pytest.TempPathFactory)
     return out
 
 
+def test_training_copies_of_test_pictures_are_not_scored_as_in_training(learnable_folder: Path, tmp_path: Path) -> None:
+    """They have another label, and the classifier never saw them: they would count as mistakes."""
+    for label, other in (("cold-squares", "warm-circles"), ("warm-circles", "cold-squares")):
+        for number in range(20):
+            place = tmp_path / "data" / ("test" if number < 6 else "train") / label
+            place.mkdir(parents=True, exist_ok=True)
+            shutil.copy(learnable_folder / label / f"{number:02}.png", place)
+        (tmp_path / "data" / "train" / other).mkdir(parents=True, exist_ok=True)
+        shutil.copy(learnable_folder / label / "00.png", tmp_path / "data" / "train" / other / "copy.png")
+    trained = workflow.train(tmp_path / "data", out=tmp_path / "run", report=False)
+    evaluation, excluded = workflow.evaluate_data(trained.folder, tmp_path / "data")
+    assert (len(evaluation.pictures), excluded) == (trained.metrics["test"]["pictures"], 28) == (12, 28)
+    assert evaluation.metrics["accuracy"] == trained.metrics["test"]["accuracy"]
+
+
 def test_every_prediction_says_whether_it_is_correct(folder: Path) -> None:
     with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

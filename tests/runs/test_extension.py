@@ -1,5 +1,6 @@
 """A run extended by more pictures and a new class."""
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,11 @@ def more(learnable_folder: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def splits_by_name(run: pawlab.Run) -> dict[str, str]:
+    with (run.folder / "split.csv").open(encoding="utf-8", newline="") as file:
+        return {row["path"]: row["split"] for row in csv.DictReader(file)}
+
+
 def test_old_pictures_stay_in_their_splits(learnable_folder: Path, more: Path, tmp_path: Path) -> None:
     old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False, memory=1.5)
     new = pawlab.extend(old, more, tmp_path / "new", report=False)
@@ -45,6 +51,28 @@ def test_old_pictures_stay_in_their_splits(learnable_folder: Path, more: Path, t
     third = pawlab.extend(new.folder, more, tmp_path / "third", report=False)  # an extended run can be extended
     assert read_split(third.folder) == after
     assert [run.record["request"]["memory"] for run in (old, new, third)] == [1.5] * 3
+
+
+def test_splits_that_the_new_pictures_were_given_are_kept(learnable_folder: Path, more: Path, tmp_path: Path) -> None:
+    """But for a copy of an old picture, which would be in a split and in training at once."""
+    old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False)
+    trained = next(path for path, split in splits_by_name(old).items() if split == "train" and "warm" in path)
+    shutil.rmtree(more / "warm-circles")
+    given = tmp_path / "given"
+    for number, picture in enumerate(sorted((more / "gray").iterdir())):
+        (given / ("test" if number % 2 else "train") / "gray").mkdir(parents=True, exist_ok=True)
+        shutil.move(picture, given / ("test" if number % 2 else "train") / "gray")
+    (given / "test" / "warm-circles").mkdir()
+    shutil.copy(learnable_folder / trained, given / "test" / "warm-circles" / "again.png")
+    new = pawlab.extend(old, given, tmp_path / "new", report=False)
+    found = splits_by_name(new)
+    assert splits_by_name(old).items() <= found.items()
+    added = {path: split for path, split in found.items() if path.startswith("given/")}
+    assert len(added) == 20
+    assert all(path.startswith(f"given/{split}/gray/") for path, split in added.items())
+    assert new.record["set_aside"] == [
+        {"picture": "given/test/warm-circles/again.png", "reason": f"is a copy of {trained}, which stands in train"}
+    ]
 
 
 def test_an_extended_run_can_be_sent_to_an_address(
@@ -67,7 +95,7 @@ def test_names_of_what_is_added_begin_with_its_own() -> None:
     joined: Dataset = one.joined(other)
     assert [(item.name, item.label, item.split) for item in joined.pictures] == [
         ("a.jpg", "cats", "train"),
-        ("photos/a.jpg", "dogs", None),
+        ("photos/a.jpg", "dogs", "test"),
     ]
     assert joined.classes == ("cats", "dogs")
     again = joined.joined(dataset_of(("a.jpg", "dogs", "3", "test")))

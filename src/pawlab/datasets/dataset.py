@@ -112,7 +112,7 @@ class Dataset:
         return digest.hexdigest()
 
     def joined(self, other: "Dataset") -> "Dataset":
-        """Return the pictures of both; names of the other's begin with its name, and their splits are still open.
+        """Return the pictures of both, each with the split that it was given; names of the other's begin with its name.
 
         A number follows where that name is taken, so that each picture keeps a name of its own.
         """
@@ -120,7 +120,7 @@ class Dataset:
         taken = {name.partition("/")[0] for name in names}
         numbered = (f"{other.name}-{number}" for number in count(2))
         folder = next(name for name in chain([other.name], numbered) if name not in taken)
-        added = (replace(one, name=f"{folder}/{one.name}", split=None) for one in other.pictures)
+        added = (replace(one, name=f"{folder}/{one.name}") for one in other.pictures)
         skipped = (replace(one, name=f"{folder}/{one.name}") for one in other.skipped)
         return replace(
             self,

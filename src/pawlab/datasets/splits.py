@@ -11,6 +11,7 @@ several classes are placed first, largest first, where most is lacking; the cuts
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from pawlab.datasets.dataset import SPLITS, Dataset, Picture, Skipped, Split, contents_by_class
 from pawlab.datasets.groups import Pair, Unit, units_of
@@ -21,6 +22,7 @@ from pawlab.files.names import TABLE, TABLE_IN_ARCHIVE
 Shares = Mapping[Split, float]
 
 WITHOUT_TEST: Shares = {"train": 0.9, "validation": 0.1}
+OF_VALIDATION: Shares = {"validation": 0.8, "test": 0.2}  # for new pictures; the first time it's each fifth by name
 EVERY = 5  # each fifth picture of validation is for testing where no test pictures are given
 FEWEST = 3  # distinct pictures per class: one for each split
 FEW = 20  # pictures of validation, below which it is said
@@ -40,34 +42,37 @@ def assign_splits(
 
     Given train, validation and test stay as they are. Given train and validation, every fifth picture of validation,
     by class in order of name, becomes test (the last one in a class of 2 to 4). Given train and test, a tenth of train
-    becomes validation. Given none, or train alone, all is split by `options.split`. Copies of a content that was given
-    to several splits are skipped except in the first of test, validation, train.
+    becomes validation. Given none, or train alone, all is split by `options.split`; so are pictures without a split
+    among others that have one. Copies of a content that was given to several splits are skipped except in one, as
+    `without_overlap` does it.
 
     `near`: pairs of contents that show the same; they stay together unless they were given apart. `earlier`: the split
-    of contents that had one before; they keep it, and pictures that would join two of them are skipped.
+    of contents that had one before; they keep it, whatever is given now. New pictures keep what they were given, and
+    those without that would join two of the old ones are skipped.
 
     Raises DataError where splits were given but no training pictures.
     """
-    if earlier:
-        dataset = _as_before(dataset, earlier)
-        return _told(_filled(dataset, dataset.pictures, options.shares, seed, near))
+    earlier = earlier or {}
     given = {picture.split for picture in dataset.pictures}
     if given <= {None, "train"}:
         dataset = replace(dataset, pictures=tuple(replace(picture, split=None) for picture in dataset.pictures))
-        if "train" in given:
+        if "train" in given and not earlier:
             validation, test = (f"{100 * options.shares[split]:g}%" for split in ("validation", "test"))
             dataset = _noted(dataset, f"validation is {validation} of train, and test {test}")
-        return _told(_filled(dataset, dataset.pictures, options.shares, seed, near))
-    if "train" not in given:
+        given = {None}
+    elif "train" not in given and not earlier:
         raise _no_training_pictures(dataset)
-    if "test" not in given:
+    if given == {"train", "validation"} and not earlier:
         dataset = _noted(_test_from_validation(dataset), "test is every fifth picture of validation")
-    dataset = _without_overlap(dataset)
-    if "validation" not in given:
+    dataset = without_overlap(dataset, earlier)
+    if None in given:
+        dataset = _filled(dataset, dataset.pictures, options.shares, seed, near)
+    elif given == {"train", "test"}:
+        dataset = _parted(dataset, "train", WITHOUT_TEST, seed, near, earlier)
         dataset = _noted(dataset, "validation is a tenth of train")
-        freed = [replace(picture, split=None) for picture in dataset.split("train")]
-        dataset = replace(dataset, pictures=_merged(dataset.pictures, freed))
-        dataset = _filled(dataset, freed, WITHOUT_TEST, seed, near)
+    elif given == {"train", "validation"} and earlier:
+        dataset = _parted(dataset, "validation", OF_VALIDATION, seed, near, earlier)
+        dataset = _noted(dataset, "test is a fifth of validation")
     return _told(dataset)
 
 
@@ -175,36 +180,49 @@ def _every_fifth(pictures: list[Picture]) -> list[Picture]:
     return pictures[EVERY - 1 :: EVERY]
 
 
-def _without_overlap(dataset: Dataset) -> Dataset:
-    """Keep each content in one split only; the test set stays as it was given."""
-    home = _homes(dataset.pictures)
-    kept = tuple(picture for picture in dataset.pictures if picture.split == home[picture.sha256].split)
-    gone = tuple(
-        Skipped(
-            picture.name,
-            f"is a copy of {home[picture.sha256].name}, which stands in {home[picture.sha256].split}",
-            picture=picture,
-        )
-        for picture in dataset.pictures
-        if picture.split != home[picture.sha256].split
-    )
-    return replace(dataset, pictures=kept, skipped=dataset.skipped + gone)
+def without_overlap(dataset: Dataset, earlier: Mapping[str, Split] = MappingProxyType({})) -> Dataset:
+    """Keep each content in one split only, and skip its copies in others; those without a split join it.
+
+    That is the split which it had `earlier`, else the first of test, validation, train that it was given to.
+    """
+    homes = _homes(dataset.pictures, earlier)
+    kept: list[Picture] = []
+    gone: list[Skipped] = []
+    for picture in dataset.pictures:
+        home = homes[picture.sha256]
+        split = earlier.get(picture.sha256, home.split)
+        if picture.split in (None, home.split):
+            kept.append(replace(picture, split=split))
+        else:
+            reason = f"is a copy of {home.name}, which stands in {split}"
+            gone.append(Skipped(picture.name, reason, picture=picture))
+    return replace(dataset, pictures=tuple(kept), skipped=(*dataset.skipped, *gone))
 
 
-def _homes(pictures: Iterable[Picture]) -> dict[str, Picture]:
-    """Return for each content the picture in the most preferred split."""
+def _homes(pictures: Iterable[Picture], earlier: Mapping[str, Split]) -> dict[str, Picture]:
+    """Return for each content the picture that decides which copies stay: one in its earlier split, or without any,
+    else the first in the most preferred split."""
     homes: dict[str, Picture] = {}
-    for split in _PREFERRED:
-        for picture in pictures:
-            if picture.split == split:
-                homes.setdefault(picture.sha256, picture)
+    ranks: dict[str, int] = {}
+    for picture in pictures:
+        before = (earlier[picture.sha256], None) if picture.sha256 in earlier else ()
+        rank = (*before, *_PREFERRED, None).index(picture.split)
+        if rank < ranks.get(picture.sha256, len(SPLITS) + 3):
+            homes[picture.sha256], ranks[picture.sha256] = picture, rank
     return homes
 
 
-def _as_before(dataset: Dataset, earlier: Mapping[str, Split]) -> Dataset:
-    """Give every picture the split that its content had, and none to new ones."""
-    pictures = tuple(replace(picture, split=earlier.get(picture.sha256)) for picture in dataset.pictures)
-    return replace(dataset, pictures=pictures)
+def _parted(
+    dataset: Dataset, source: Split, shares: Shares, seed: int, near: Sequence[Pair], earlier: Mapping[str, Split]
+) -> Dataset:
+    """Part a given split by shares; its pictures that had a split earlier keep that."""
+    pictures = [
+        replace(picture, split=None) if picture.split == source and picture.sha256 not in earlier else picture
+        for picture in dataset.pictures
+        if picture.split in shares
+    ]
+    dataset = replace(dataset, pictures=_merged(dataset.pictures, pictures))
+    return _filled(dataset, pictures, shares, seed, near)
 
 
 def _filled(dataset: Dataset, pictures: Sequence[Picture], shares: Shares, seed: int, near: Iterable[Pair]) -> Dataset:

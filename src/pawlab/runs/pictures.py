@@ -8,6 +8,7 @@ from pawlab.datasets.dataset import Picture
 from pawlab.datasets.discover import discover
 from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataOptions
+from pawlab.datasets.splits import without_overlap
 from pawlab.progress import Progress
 from pawlab.runs.record import Run, read_split
 from pawlab.runs.request import Request
@@ -15,8 +16,11 @@ from pawlab.storage import RUN_FILE
 
 
 def labelled_pictures(data: str | Path, options: DataOptions, progress: Progress) -> tuple[Picture, ...]:
-    """Return the pictures of data with the labels that people gave by hand, of test pictures too."""
-    found = discover(data, progress, options)
+    """Return the pictures of data with the labels that people gave by hand, of test pictures too.
+
+    Copies of a content that was given to several splits are skipped as in training.
+    """
+    found = without_overlap(discover(data, progress, options))
     if options.labels is None:
         return found.pictures
     whole = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
