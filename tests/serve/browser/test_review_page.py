@@ -84,6 +84,24 @@ def test_a_review_by_keyboard(browser: Any, port: int, review: Review, screen: s
     visit.check()
 
 
+def test_two_labels_of_one_picture_cannot_be_kept(browser: Any, learnable_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(learnable_folder, folder)
+    shutil.copy(folder / "cold-squares" / "00.png", folder / "warm-circles" / "copy.png")
+    review = open_review(folder, DataOptions(), silent, tmp_path / "labels.csv")
+    with serving(create_review_app(review)) as port:
+        visit = Visit(browser, port)
+        page = visit.page
+        assert shown(page) == "cold-squares/00.png"
+        assert page.inner_text("#reason") == "Labelled cold-squares and warm-circles: at most one can be right"
+        assert page.is_disabled("#keep")
+        page.keyboard.press(" ")
+        page.keyboard.press("1")  # its own label: a choice all the same
+        until(lambda: review.labels.decisions)
+        assert [(one.choice, one.label) for one in review.labels.decisions.values()] == [("label", "cold-squares")]
+        visit.check()
+
+
 def test_a_heat_map_comes_and_goes_by_a_key(browser: Any, port: int) -> None:
     visit = Visit(browser, port)
     page = visit.page
