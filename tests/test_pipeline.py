@@ -204,6 +204,18 @@ def test_a_run_stands_for_its_folder_and_options_without_effect_are_said(
     assert pawlab.load(run).card == pawlab.load(run.folder).card
 
 
+def test_evaluate_says_what_it_passed_over(run: Run, learnable_folder: Path, tmp_path: Path) -> None:
+    data = tmp_path / "mixed"
+    for folder in learnable_folder.iterdir():
+        shutil.copytree(folder, data / folder.name)
+        (data / folder.name / "notes.txt").write_text("no picture", encoding="utf-8")
+        (data / folder.name / "empty.png").touch()
+    told = workflow.evaluate_data(run, data)[0].to_dict()
+    assert told["pictures"] == run.metrics["test"]["pictures"]
+    assert {(kind["extension"], kind["files"]) for kind in told["skipped"]} == {(".png", 2), (".txt", 2)}
+    assert [item["picture"].rpartition("/")[2] for item in told["set_aside"]] == ["empty.png"] * 2
+
+
 def test_evaluate_refuses_pictures_that_were_all_seen_unless_asked_to(
     run: Run, learnable_folder: Path, tmp_path: Path
 ) -> None:

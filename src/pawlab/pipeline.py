@@ -30,7 +30,7 @@ from pawlab.runs.comparison import Compared, Comparison, choose_recipes, on_page
 from pawlab.runs.directory import making_folder, replacing_run, reserved_folder, resumed_run
 from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish, load
-from pawlab.runs.pictures import labelled_pictures, pictures_of
+from pawlab.runs.pictures import labelled_data, pictures_of
 from pawlab.runs.reading import read_for
 from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
 from pawlab.runs.request import Context, Request, Stopwatch
@@ -336,7 +336,10 @@ def evaluate_data(
     classifier = Classifier.load(path, sure_at)
     card = classifier.card.seen
     known = card if card is not None and card.complete else read_seen(path.parent)
-    pictures = labelled_pictures(data, options, progress)
+    found = labelled_data(data, options, progress)
+    for doubt in found.doubts:
+        _log.warning("pawlab: %s", doubt)
+    pictures = found.pictures
     seen = [picture for picture in pictures if known and picture.sha256 in known]
     if len(seen) == len(pictures) and not include_seen:
         which = f"all {len(pictures)} pictures of {data} were" if len(pictures) > 1 else f"the picture of {data} was"
@@ -347,7 +350,8 @@ def evaluate_data(
     gone = frozenset() if include_seen else frozenset(picture.name for picture in seen)
     asked = tuple(picture for picture in pictures if picture.name not in gone)
     scored = evaluate(classifier, asked, progress, engines.open())
-    scored = replace(scored, seen=(len(seen) - len(gone)) if known else None)
+    seen_too = (len(seen) - len(gone)) if known else None
+    scored = replace(scored, seen=seen_too, skipped=(*found.skipped, *scored.skipped))
     if place is not None:
         document = {"model": model, "data": redacted(str(data)), **scored.to_dict(), "excluded_as_seen": len(gone)}
         command = command_of(model, redacted(str(data)), str(out), include_seen, sure_at, options, engines)

@@ -156,7 +156,8 @@ def evaluate(
 ) -> None:
     """Test a classifier on labelled pictures that it hasn't seen."""
     from pawlab import pipeline
-    from pawlab.cli.tables import print_evaluation
+    from pawlab.cli.tables import print_evaluation, print_skipped
+    from pawlab.datasets.dataset import count_skipped
 
     asked: dict[str, Any] = {"include_seen": include_seen, "sure_at": sure_at, "out": out}
     evaluation, excluded = pipeline.evaluate_data(model, data, bar, **asked, **options.keywords(), **engines.keywords())
@@ -173,8 +174,7 @@ def evaluate(
         say(f"{seen} of training or validation included: the score is too high for new pictures.")
     if evaluation.seen is None:
         say("Whether pictures were used in training isn't known: the classifier's file doesn't hold all of them.")
-    for item in evaluation.skipped:
-        say(f"skipped: {item.name}: {item.reason}")
+    print_skipped(count_skipped(evaluation.skipped), "; --json lists them")
 
 
 @levelled

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawlab.classifier import Classifier, Prediction
-from pawlab.datasets.dataset import Picture, Skipped
+from pawlab.datasets.dataset import Picture, Skipped, count_skipped
+from pawlab.datasets.reading import set_aside
 from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import DataError
 from pawlab.evaluation.calibration import calibration_error
@@ -102,7 +103,8 @@ class Evaluation:
             "selective": selective(self.correct, self.sure),
             "confusion": self.confusion.tolist(),
             "seen_in_training": self.seen,
-            "set_aside": [{"picture": item.name, "reason": item.reason} for item in self.skipped],
+            "skipped": count_skipped(self.skipped),
+            "set_aside": set_aside(self.skipped),
         }
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pawlab.classifier import model_file
-from pawlab.datasets.dataset import Picture
+from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.datasets.discover import discover
 from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataOptions
@@ -15,16 +15,16 @@ from pawlab.runs.request import Request
 from pawlab.storage import RUN_FILE
 
 
-def labelled_pictures(data: str | Path, options: DataOptions, progress: Progress) -> tuple[Picture, ...]:
-    """Return the pictures of data with the labels that people gave by hand, of test pictures too.
+def labelled_data(data: str | Path, options: DataOptions, progress: Progress) -> Dataset:
+    """Return data with the labels that people gave by hand, of test pictures too.
 
     Copies of a content that was given to several splits are skipped as in training.
     """
     found = without_overlap(discover(data, progress, options))
     if options.labels is None:
-        return found.pictures
+        return found
     whole = replace(found, pictures=tuple(replace(picture, split=None) for picture in found.pictures))
-    return with_labels(whole, read_labels(Path(options.labels).expanduser())).pictures
+    return with_labels(whole, read_labels(Path(options.labels).expanduser()))
 
 
 def pictures_of(model: str | Path, progress: Progress) -> tuple[Picture, ...]:
@@ -38,7 +38,7 @@ def pictures_of(model: str | Path, progress: Progress) -> tuple[Picture, ...]:
     request = Request.from_record(Run(folder).record, folder / RUN_FILE).seen_from_here()
     splits = read_split(folder)
     options = replace(request.options, min_per_class=0)  # `splits` knows which were used
-    found = (labelled_pictures(data, options, progress) for data in (request.data, *request.more))
+    found = (labelled_data(data, options, progress).pictures for data in (request.data, *request.more))
     return tuple(
         replace(picture, split=splits[picture.sha256])
         for pictures in found
