@@ -10,7 +10,7 @@ from PIL import Image
 
 import pawlab
 from pawlab.datasets.dataset import Dataset
-from pawlab.errors import OutputError
+from pawlab.errors import DataError, OutputError
 from pawlab.runs.extension import changes
 from pawlab.runs.record import read_split
 from picture_folders import dataset_of
@@ -73,6 +73,43 @@ def test_splits_that_the_new_pictures_were_given_are_kept(learnable_folder: Path
     assert new.record["set_aside"] == [
         {"picture": "given/test/warm-circles/again.png", "reason": f"is a copy of {trained}, which stands in train"}
     ]
+
+
+def test_old_pictures_that_are_gone_are_named(learnable_folder: Path, more: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(learnable_folder, tmp_path / "data"))
+    shutil.rmtree(more / "warm-circles")
+    old = pawlab.train(data, out=tmp_path / "old", report=False)
+    for number in range(1, 8):
+        (data / "warm-circles" / f"{number:02}.png").unlink()
+    new = pawlab.extend(old, more, tmp_path / "new", report=False)
+    names = ", ".join(f"warm-circles/{number:02}.png" for number in range(1, 6))
+    doubt = f"7 of the 60 pictures of {old.folder} aren't here any more, or have changed: {names}, ..."
+    assert doubt in new.metrics["notes"]
+    again = pawlab.explore(data, split_from=str(old.folder))
+    assert {"doubtful reading": f"To be looked at: {doubt}."}.items() <= {
+        finding["check"]: finding["sentence"] for finding in again["findings"]
+    }.items()
+
+
+def test_an_earlier_run_of_other_pictures(learnable_folder: Path, more: Path, tmp_path: Path) -> None:
+    """Splits can't come from it, and it can't be extended once all its own are gone."""
+    data = Path(shutil.copytree(learnable_folder, tmp_path / "data"))
+    old = pawlab.train(data, out=tmp_path / "old", report=False)
+    other = [f"other/{label}/{number}.png" for label in ("a", "b") for number in range(10)]
+    for number, name in enumerate(other):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64), (number * 12, 0, 0)).save(tmp_path / name)
+    explored = pawlab.explore(tmp_path / "other", split_from=str(old.folder), near_duplicates="report")
+    assert f"none of the 60 pictures of {old.folder} is here, so all are split anew" in explored["notes"]
+    shutil.rmtree(data)
+    shutil.copytree(tmp_path / "other", data)
+    shutil.rmtree(more / "warm-circles")
+    with pytest.raises(DataError) as caught:
+        pawlab.extend(old, more, tmp_path / "new", report=False)
+    assert str(caught.value) == (
+        f"none of the 60 pictures of {old.folder} is where it was, or all have changed. Put them back as they were, or "
+        "train anew on all pictures."
+    )
 
 
 def test_an_extended_run_can_be_sent_to_an_address(

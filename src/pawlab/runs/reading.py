@@ -5,18 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from pawlab.audit.measurements import Measurements
+from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.discover import discover
 from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataOptions
 from pawlab.datasets.reading import without_small_classes
 from pawlab.datasets.splits import assign_splits, require_trainable
 from pawlab.engines.local import LOCAL, Engine
+from pawlab.errors import DataError, counted
 from pawlab.features.thumbnails import thumbnails
 from pawlab.progress import Progress, silent
-from pawlab.runs.record import read_split
+from pawlab.runs.record import read_names, read_split
 from pawlab.runs.request import Request, Stopwatch
 
 _HARDLY_USED = 0.01  # of the values from black to white
+_NAMED = 5  # pictures that are gone, named in the line on them
 
 
 def read_for(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
@@ -41,6 +44,8 @@ def read_and_split(
     dataset = discover(data, progress, options)
     for added in more:
         dataset = dataset.joined(discover(added, progress, replace(options, min_per_class=0)))
+    if options.split_from is not None:
+        dataset = _with_what_is_gone(dataset, Path(options.split_from).expanduser(), bool(more))
     if more:  # else it is done
         dataset = without_small_classes(dataset, options.min_per_class)
     small = thumbnails(dataset.pictures, progress, engine)
@@ -59,3 +64,24 @@ def read_and_split(
         dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
     sizes = [(info.width, info.height) for info in small.infos]
     return Measurements(dataset, near=near, value_range=value_range, sizes=sizes)
+
+
+def _with_what_is_gone(dataset: Dataset, run: Path, required: bool) -> Dataset:
+    """Doubt data that lacks pictures of an earlier run. Raises DataError where it lacks all that are required."""
+    names = read_names(run)
+    gone = sorted({*names} - {picture.sha256 for picture in dataset.pictures}, key=names.__getitem__)
+    if not gone:
+        return dataset
+    of = counted(len(names), "picture", "pictures")
+    if len(gone) < len(names):
+        some = ", ".join(names[sha256] for sha256 in gone[:_NAMED]) + (", ..." if len(gone) > _NAMED else "")
+        verbs = ("isn't", "has") if len(gone) == 1 else ("aren't", "have")
+        doubt = f"{len(gone):,} of the {of} of {run} {verbs[0]} here any more, or {verbs[1]} changed: {some}"
+    elif required:
+        raise DataError(
+            f"none of the {of} of {run} is where it was, or all have changed. Put them back as they were, or train "
+            "anew on all pictures."
+        )
+    else:
+        doubt = f"none of the {of} of {run} is here, so all are split anew"
+    return replace(dataset, doubts=(*dataset.doubts, doubt))

@@ -113,14 +113,23 @@ def write_split(dataset: Dataset, path: Path) -> None:
 
 def read_split(folder: Path) -> dict[str, Split]:
     """Return the split of every content of a run. Raises DataError where there is no split.csv that can be read."""
+    splits = _read_column(folder, "split")
+    return {sha256: split for sha256, name in splits.items() for split in SPLITS if split == name}
+
+
+def read_names(folder: Path) -> dict[str, str]:
+    """Return the name of every content of a run. Raises as `read_split`."""
+    return _read_column(folder, "path")
+
+
+def _read_column(folder: Path, column: str) -> dict[str, str]:
     try:
         with (folder / SPLIT_FILE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            rows = [(row["sha256"], row["split"]) for row in csv.DictReader(file)]
+            return {row["sha256"]: row[column] for row in csv.DictReader(file)}
     except (OSError, KeyError, csv.Error) as error:
         raise DataError(
             f"can't read {folder / SPLIT_FILE}: {error}. Give a folder that `pawlab train` made."
         ) from error
-    return {sha256: split for sha256, name in rows for split in SPLITS if split == name}
 
 
 def read_seen(folder: Path) -> frozenset[str]:
