@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from PIL import Image
 import pawlab
 from drawn_pictures import drawing, save
 from pawlab.classifier import Classifier
+from pawlab.datasets.discover import discover
+from pawlab.datasets.options import DataOptions
 from pawlab.errors import DataError
 
 
@@ -106,3 +109,58 @@ def test_what_is_skipped_stands_in_the_metrics(drawings: Path, tmp_path: Path) -
     metrics = train(drawings, tmp_path / "run").metrics
     assert [kind["extension"] for kind in metrics["skipped"]] == [".mov", ".jpg"]
     assert metrics["set_aside"] == 2
+
+
+def untrainable(data: Path | str, **options: Any) -> str:
+    with pytest.raises(DataError) as caught:
+        pawlab.explore(data, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_groups_that_would_not_be_applied_are_refused(drawings: Path) -> None:
+    assert untrainable(drawings, group_from_name="patient") == (
+        "--group-from-name 'patient' finds nothing in the names of photos; the first is cats/00.jpg. Give a pattern "
+        "that finds the group there, or leave it out."
+    )
+    assert untrainable("sample", group_from_name="patient").startswith("--group-from-name 'patient' finds nothing in")
+    assert untrainable(drawings, group="patient") == (
+        f"--group 'patient' names a column of a table, and {drawings} is none. Leave it out; --group-from-name REGEX "
+        "takes groups from the pictures' names."
+    )
+    assert untrainable(drawings, columns="path=file,label=breed") == (
+        f"--columns 'path=file,label=breed' names columns of a table, and {drawings} is none. Leave it out, or give "
+        "the table."
+    )
+
+
+def test_names_in_which_no_group_is_found_are_counted_and_keep_the_tables(drawings: Path) -> None:
+    explored = pawlab.explore(drawings, group_from_name=r"/(0)\d\.jpg")
+    assert explored["notes"][0] == (
+        "--group-from-name finds nothing in 30 of 40 names, the first is cats/10.jpg: they stay in no group"
+    )
+    table = drawings / "table.csv"
+    names = sorted(path.relative_to(drawings).as_posix() for path in drawings.glob("*/*.jpg"))
+    table.write_text("path,label,group\n" + "".join(f"{name},{name[:4]},of the table\n" for name in names))
+    found = discover(table, options=DataOptions(group_from_name=r"/(0)\d\.jpg"))
+    assert Counter(picture.group for picture in found.pictures) == {"0": 10, "of the table": 30}
+    assert found.doubts == (
+        "--group-from-name finds nothing in 30 of 40 names, the first is cats/10.jpg: they keep their groups",
+    )
+
+
+def test_a_run_of_a_table_can_be_extended_by_a_folder_in_whose_names_no_group_is(
+    drawings: Path, tmp_path: Path
+) -> None:
+    names = sorted(path.relative_to(drawings).as_posix() for path in drawings.glob("*/*.jpg"))
+    rows = "".join(f"{name},{name[:4]},{number // 2}\n" for number, name in enumerate(names))
+    (drawings / "table.csv").write_text("path,label,burst\n" + rows)
+    old = train(drawings / "table.csv", tmp_path / "old", group="burst", group_from_name=r"/(0)\d\.jpg")
+    for number in range(40, 50):
+        save(drawing(number), tmp_path / "more" / ("dogs" if number % 2 else "cats") / f"{number:02}.jpg")
+    new = pawlab.extend(old, tmp_path / "more", tmp_path / "new", report=False)
+    assert len(split_of(new)) == 50
+    assert (
+        "--group-from-name finds nothing in 10 of 10 names, the first is cats/40.jpg: they stay in no group"
+        in new.metrics["notes"]
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from pawlab.audit.measurements import Measurements
 from pawlab.classifier import Classifier, model_file
+from pawlab.datasets.discover import require_table
 from pawlab.datasets.options import DataKeywords, DataOptions
 from pawlab.engines.options import DeviceName, EngineKeywords, EngineOptions
 from pawlab.engines.options import Name as EngineName
@@ -330,6 +331,7 @@ def evaluate_data(
     model, options, engines = os.fspath(model), DataOptions(**reading), EngineOptions(engine, address, device)
     path = model_file(model)
     warn_of_splitting(options)
+    require_table(data, replace(options, group=None))
     place = None if out is None else Path(out).expanduser()
     if place is not None:
         require_for_evaluation(place)

@@ -60,6 +60,14 @@ def test_training_copies_of_test_pictures_are_not_scored_as_in_training(learnabl
     assert evaluation.metrics["accuracy"] == trained.metrics["test"]["accuracy"]
 
 
+def test_columns_without_a_table(run: Run, half_wrong: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        workflow.evaluate_data(run.folder, half_wrong, columns="path=file")
+    assert str(caught.value) == (
+        f"--columns 'path=file' names columns of a table, and {half_wrong} is none. Leave it out, or give the table."
+    )
+
+
 def test_every_prediction_says_whether_it_is_correct(folder: Path) -> None:
     with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

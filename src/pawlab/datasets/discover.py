@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pawlab.datasets.dataset import Dataset, Skipped
 from pawlab.datasets.folders import folder_dataset
+from pawlab.datasets.groups import grouped_by_name
 from pawlab.datasets.known import is_known, known_name_like, load_known
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.datasets.tables import is_table, table_dataset, table_with_its_files
@@ -28,12 +29,27 @@ def discover(data: str | Path, progress: Progress = silent, options: DataOptions
     give them, and None otherwise. Raises DataError, one sentence each, where it can't serve.
     """
     if isinstance(data, str) and is_known(data):
-        return load_known(data, progress)
-    if isinstance(data, str) and "://" in data:
+        dataset = load_known(data, progress)
+    elif isinstance(data, str) and "://" in data:
         dataset = _from_address(data, progress, options)
     else:
         dataset = _from_path(_existing(data), progress, options)
+    dataset = grouped_by_name(dataset, options)
     return replace(dataset, doubts=dataset.doubts + _alike(dataset.classes))
+
+
+def require_table(data: str | Path, options: DataOptions) -> None:
+    """Raise DataError where `group` or `columns` name columns and `data` is no table."""
+    place = Path(last_part(data)) if isinstance(data, str) and "://" in data else Path(data).expanduser()
+    if (options.group is None and options.columns is None) or (not place.is_dir() and is_table(place)):
+        return
+    if options.group is not None:
+        names = f"--group {printable(options.group)!r} names a column"
+        instead = "Leave it out; --group-from-name REGEX takes groups from the pictures' names."
+    else:
+        names = f"--columns {printable(str(options.columns))!r} names columns"
+        instead = "Leave it out, or give the table."
+    raise DataError(f"{names} of a table, and {printable(redacted(str(data)))} is none. {instead}")
 
 
 def _alike(classes: Iterable[str]) -> tuple[str, ...]:

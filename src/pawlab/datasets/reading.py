@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pawlab.datasets.dataset import Dataset, Picture, Skipped, Split, contents_by_class
-from pawlab.datasets.options import DEFAULT, DataOptions, found_in
+from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.errors import DataError, counted
 from pawlab.files.names import NO_PICTURE, file_sha256
 from pawlab.names import printable
@@ -54,8 +54,6 @@ def read_dataset(
 
     There's at least one candidate. Raises DataError where none can be read.
     """
-    if options.group_pattern is not None:
-        candidates = [replace(item, group=found_in(options.group_pattern, item.name)) for item in candidates]
     pictures: list[Picture] = []
     unreadable: list[Skipped] = []
     for item in _read_all(candidates, progress):

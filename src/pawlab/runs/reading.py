@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
-from pawlab.datasets.discover import discover
+from pawlab.datasets.discover import discover, require_table
+from pawlab.datasets.groups import require_groups
 from pawlab.datasets.labels import read_labels, with_labels
 from pawlab.datasets.options import DataOptions
 from pawlab.datasets.reading import without_small_classes
@@ -41,13 +42,7 @@ def read_and_split(
 ) -> Measurements:
     """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
     earlier = None if options.split_from is None else read_split(Path(options.split_from).expanduser())
-    dataset = discover(data, progress, options)
-    for added in more:
-        dataset = dataset.joined(discover(added, progress, replace(options, min_per_class=0)))
-    if options.split_from is not None:
-        dataset = _with_what_is_gone(dataset, Path(options.split_from).expanduser(), bool(more))
-    if more:  # else it is done
-        dataset = without_small_classes(dataset, options.min_per_class)
+    dataset = _found(data, options, progress, more)
     small = thumbnails(dataset.pictures, progress, engine)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
@@ -64,6 +59,19 @@ def read_and_split(
         dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
     sizes = [(info.width, info.height) for info in small.infos]
     return Measurements(dataset, near=near, value_range=value_range, sizes=sizes)
+
+
+def _found(data: str | Path, options: DataOptions, progress: Progress, more: Sequence[str]) -> Dataset:
+    """Find all pictures. Raises DataError for options that have no effect on data which nothing was trained on yet."""
+    dataset = discover(data, progress, options)
+    if not more:
+        require_table(data, options)
+        require_groups(dataset, options)
+    for added in more:
+        dataset = dataset.joined(discover(added, progress, replace(options, min_per_class=0)))
+    if options.split_from is not None:
+        dataset = _with_what_is_gone(dataset, Path(options.split_from).expanduser(), bool(more))
+    return without_small_classes(dataset, options.min_per_class) if more else dataset  # else it is done
 
 
 def _with_what_is_gone(dataset: Dataset, run: Path, required: bool) -> Dataset:
