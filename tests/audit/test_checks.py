@@ -384,3 +384,18 @@ def _evidence(image_stats: dict[int, ImageStats], dogs: int = 0) -> Measurements
     return Measurements(
         dataset, {picture.sha256: image_stats.get(int(picture.sha256), PLAIN) for picture in dataset.pictures}
     )
+
+
+def test_groups_that_given_splits_part_are_found() -> None:
+    rows = [row for label in ("cats", "dogs") for split in SPLITS for row in many(2, label, split)]
+    groups = {"train/cats/0000.jpg": "p1", "test/dogs/0001.jpg": "p1", "train/cats/0001.jpg": "p2",
+              "train/dogs/0001.jpg": "p2"}  # fmt: skip
+    dataset = dataset_of(*rows)
+    dataset = replace(dataset, pictures=tuple(replace(one, group=groups.get(one.name)) for one in dataset.pictures))
+    found = [finding for finding in run_checks(assign_splits(dataset)) if finding.check == "groups across splits"]
+    sentence = (
+        "1 group stands in more than one of train, validation and test, which flatters the score. Splits that were "
+        "given are left as they are: move each group into one."
+    )
+    mentions = (Mention("test/dogs/0001.jpg", "test, of p1"), Mention("train/cats/0000.jpg", "train, of p1"))
+    assert found == [Finding("groups across splits", "serious", sentence, (mentions,))]

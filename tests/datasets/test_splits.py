@@ -347,9 +347,76 @@ def test_test_pictures_taken_from_validation_leave_no_copy_there() -> None:
     rows = [*many(9, "cats", "train"), *many(9, "dogs", "train"), *many(5, "dogs", "validation")]
     rows += [(f"validation/cats/{number}.jpg", "cats", "same", "validation") for number in range(5)]
     dataset = assign_splits(dataset_of(*rows))
-    assert names_in(dataset, "test", "cats") == ["validation/cats/4.jpg"]
+    assert names_in(dataset, "test", "cats") == [f"validation/cats/{number}.jpg" for number in range(5)]
     assert names_in(dataset, "validation", "cats") == []
     assert count_overlap(dataset) == 0
+    assert dataset.skipped == ()
+
+
+@pytest.mark.parametrize("kind", ["copies", "near duplicates", "groups"])
+def test_test_pictures_taken_from_validation_part_no_unit(kind: str) -> None:
+    """8 scenes of 5 pictures and 10 of one in each class: a fifth of 50 is 10, so two scenes, or one and 5 others."""
+    rows = [row for label in ("cats", "dogs") for row in many(20, label, "train")]
+    scenes: dict[str, tuple[str, str]] = {}
+    for label in ("cats", "dogs"):
+        for number in range(50):
+            name = f"validation/{label}/{number:02}.jpg"
+            scenes[name] = f"{label} {number // 5 if number < 40 else number}", f"{label}-{number}"
+            rows.append((name, label, scenes[name][0] if kind == "copies" else scenes[name][1], "validation"))
+    dataset = dataset_of(*rows)
+    if kind == "groups":
+        grouped = (replace(one, group=scenes[one.name][0] if one.name in scenes else None) for one in dataset.pictures)
+        dataset = replace(dataset, pictures=tuple(grouped))
+    by_scene: dict[str, list[str]] = {}
+    for scene, digest in scenes.values():
+        by_scene.setdefault(scene, []).append(digest)
+    near = [(one[0], other) for one in by_scene.values() for other in one[1:]] if kind == "near duplicates" else []
+    dataset = assign_splits(dataset, near=near)
+    splits = splits_of(dataset)
+    assert len({(scene, splits[name]) for name, (scene, _) in scenes.items()}) == len(by_scene)
+    counts = Counter(picture.label for picture in dataset.split("test"))
+    assert counts == {"cats": 10, "dogs": 10}
+    assert dataset.notes[0] == (
+        "test is every fifth picture of validation, but for what belongs together, which stays in one of them"
+    )
+    assert count_overlap(dataset) == 0
+    assert dataset.skipped == ()
+
+
+def test_a_fifth_of_validation_is_the_same_where_no_unit_would_be_parted() -> None:
+    rows = [row for label in ("cats", "dogs") for split in ("train", "validation") for row in many(23, label, split)]
+    alone = assign_splits(dataset_of(*rows))
+    one, other = ([digest for name, _, digest, _ in rows if name in names_in(alone, split)] for split in SPLITS[1:])
+    near = [*zip(one[::2], one[1::2], strict=False), *zip(other[::2], other[1::2], strict=False)]
+    assert assign_splits(dataset_of(*rows), near=near) == alone
+
+
+def test_a_thousand_random_trees_with_validation() -> None:
+    """Test taken from validation parts nothing that stood there together, and is a fifth but for the largest unit."""
+    for seed in range(1000):
+        rng = random.Random(seed)
+        dataset, near = random_tree(rng)
+        in_validation = {unit.pictures[0].sha256: rng.random() < 0.4 for unit in units_of(dataset.pictures, near)}
+        given = {
+            picture.sha256: "validation" if in_validation[unit.pictures[0].sha256] else "train"
+            for unit in units_of(dataset.pictures, near)
+            for picture in unit.pictures
+        }
+        pictures = tuple(replace(picture, split=given[picture.sha256]) for picture in dataset.pictures)  # type: ignore[arg-type]
+        if set(given.values()) != {"train", "validation"}:
+            continue
+        dataset = replace(dataset, pictures=pictures)
+        validation = Counter(picture.label for picture in dataset.split("validation"))
+        units = units_of(dataset.split("validation"), near)
+        dataset = assign_splits(dataset, seed, near=near)
+        assert count_overlap(dataset) == 0
+        split_of = {picture.sha256: picture.split for picture in dataset.pictures}
+        assert all(split_of[first] == split_of[second] for first, second in near)
+        counts = Counter(picture.label for picture in dataset.split("test"))
+        for label, total in validation.items():
+            largest = max(len(unit.pictures) for unit in units if label in unit.labels)
+            quota = total // 5 or int(total > 1)
+            assert abs(counts[label] - quota) <= (0 if largest == 1 else largest), (seed, label)
 
 
 def test_copies_between_test_and_training_never_reach_validation() -> None:

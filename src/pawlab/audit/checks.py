@@ -9,7 +9,7 @@ from pawlab.audit.findings import Finding as Finding
 from pawlab.audit.image_stats import ImageStats
 from pawlab.audit.measurements import Measurements
 from pawlab.audit.quality import check_quality
-from pawlab.datasets.dataset import Dataset, Skipped, count_skipped
+from pawlab.datasets.dataset import Dataset, Picture, Skipped, count_skipped
 from pawlab.datasets.splits import missing_in_splits, require_trainable
 from pawlab.errors import DataError, counted
 
@@ -48,6 +48,22 @@ def broken_files(measurements: Measurements) -> Iterator[Finding]:
         words = "file can't be read as a picture and was", "files can't be read as pictures and were"
         sentence = f"{counted(len(broken), *words)} skipped. Replace or delete {'it' if len(broken) == 1 else 'them'}."
         yield Finding("broken files", "serious", sentence, _reasons(broken))
+
+
+def groups_across_splits(measurements: Measurements) -> Iterator[Finding]:
+    """Find groups that stand in more than one split, which only given splits can part."""
+    groups: dict[str, list[Picture]] = defaultdict(list)
+    for picture in measurements.dataset.pictures:
+        if picture.group is not None:
+            groups[picture.group].append(picture)
+    parted = [pictures for pictures in groups.values() if len({picture.split for picture in pictures}) > 1]
+    if parted:
+        sentence = (
+            f"{counted(len(parted), 'group stands', 'groups stand')} in more than one of train, validation and test, "
+            "which flatters the score. Splits that were given are left as they are: move each group into one."
+        )
+        mentions = (tuple(Mention(one.name, f"{one.split}, of {one.group}") for one in group) for group in parted)
+        yield Finding("groups across splits", "serious", sentence, tuple(mentions))
 
 
 def missing_classes(measurements: Measurements) -> Iterator[Finding]:
@@ -120,6 +136,7 @@ def telltale_files(measurements: Measurements) -> Iterator[Finding]:
 CHECKS = (
     broken_files,
     check_duplicates,
+    groups_across_splits,
     telltale_files,
     few_pictures,
     class_imbalance,

@@ -250,7 +250,7 @@ def print_exploration(found: dict[str, Any]) -> None:
     totals = (f"{sum(found['counts'][split].values()):,}" for split in splits)
     print_table(("class", *splits), [*rows, ("all", *totals)])
     show(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class)")
-    show(f"Overlap    {found['overlap']} (pictures that are in two splits)")
+    show(f"Overlap    {found['overlap']} (pictures or groups that are in two splits)")
     for note in found["notes"]:
         show(f"Read       {note}")
     if "learning_curve" in found:

@@ -9,7 +9,7 @@ several classes are placed first, largest first, where most is lacking; the cuts
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -41,10 +41,10 @@ def assign_splits(
     """Return the data with a split for every picture, and no content in more than one.
 
     Given train, validation and test stay as they are. Given train and validation, every fifth picture of validation,
-    by class in order of name, becomes test (the last one in a class of 2 to 4). Given train and test, a tenth of train
-    becomes validation. Given none, or train alone, all is split by `options.split`; so are pictures without a split
-    among others that have one. Copies of a content that was given to several splits are skipped except in one, as
-    `without_overlap` does it.
+    by class in order of name, becomes test (the last one in a class of 2 to 4); units that this would part stay whole.
+    Given train and test, a tenth of train becomes validation. Given none, or train alone, all is split by
+    `options.split`; so are pictures without a split among others that have one. Copies of a content that was given to
+    several splits are skipped except in one, as `without_overlap` does it.
 
     `near`: pairs of contents that show the same; they stay together unless they were given apart. `earlier`: the split
     of contents that had one before; they keep it, whatever is given now. New pictures keep what they were given, and
@@ -63,7 +63,7 @@ def assign_splits(
     elif "train" not in given and not earlier:
         raise _no_training_pictures(dataset)
     if given == {"train", "validation"} and not earlier:
-        dataset = _noted(_test_from_validation(dataset), "test is every fifth picture of validation")
+        dataset = _test_from_validation(dataset, near)
     dataset = without_overlap(dataset, earlier)
     if None in given:
         dataset = _filled(dataset, dataset.pictures, options.shares, seed, near)
@@ -163,13 +163,49 @@ def _no_training_pictures(dataset: Dataset) -> DataError:
     )
 
 
-def _test_from_validation(dataset: Dataset) -> Dataset:
+def _test_from_validation(dataset: Dataset, near: Iterable[Pair]) -> Dataset:
     by_class: dict[str, list[Picture]] = defaultdict(list)
     for picture in dataset.split("validation"):
         by_class[picture.label].append(picture)
     chosen = {id(picture) for pictures in by_class.values() for picture in _every_fifth(pictures)}
-    moved = (replace(picture, split="test") if id(picture) in chosen else picture for picture in dataset.pictures)
-    return replace(dataset, pictures=tuple(moved))
+    whole = _in_whole_units(chosen, units_of(dataset.split("validation"), near))
+    moved = (replace(picture, split="test") if id(picture) in whole else picture for picture in dataset.pictures)
+    together = "" if whole == chosen else ", but for what belongs together, which stays in one of them"
+    return _noted(replace(dataset, pictures=tuple(moved)), f"test is every fifth picture of validation{together}")
+
+
+def _in_whole_units(chosen: Set[int], units: Iterable[Unit]) -> set[int]:
+    """Return the chosen pictures, by `id`, so that no unit is parted and each class has as many as nearly as can be.
+
+    In place of units that are parted, those are taken whole that fit into what their classes lack, the largest first,
+    then others; last, any that bring their classes nearer. No class that had a chosen picture is left without, though
+    that takes a unit too large.
+    """
+    units = sorted(units, key=lambda unit: (-len(unit.pictures), min(picture.name for picture in unit.pictures)))
+    labels = [[picture.label for picture in unit.pictures if id(picture) in chosen] for unit in units]
+    found = list(zip(units, labels, strict=True))
+    taken = [unit for unit, here in found if len(here) == len(unit.pictures)]
+    parted = [(unit, here) for unit, here in found if 0 < len(here) < len(unit.pictures)]
+    left = [*(unit for unit, _ in parted), *(unit for unit, here in found if not here)]
+    lacking = Counter(label for _, here in parted for label in here)
+    for fits in (_all_of, _nearer_with):
+        rest: list[Unit] = []
+        for unit in left:
+            sizes = Counter(picture.label for picture in unit.pictures)
+            (taken if (fit := fits(lacking, sizes)) else rest).append(unit)
+            lacking.subtract(sizes if fit else ())
+        left = rest
+    without = {label for here in labels for label in here} - {label for unit in taken for label in unit.labels}
+    taken += [[unit for unit in units if label in unit.labels][-1] for label in sorted(without)]
+    return {id(picture) for unit in taken for picture in unit.pictures}
+
+
+def _all_of(lacking: Counter[str], sizes: Counter[str]) -> bool:
+    return all(size <= lacking[label] for label, size in sizes.items())
+
+
+def _nearer_with(lacking: Counter[str], sizes: Counter[str]) -> bool:
+    return sum(abs(lacking[label] - size) - abs(lacking[label]) for label, size in sizes.items()) < 0
 
 
 def _every_fifth(pictures: list[Picture]) -> list[Picture]:
