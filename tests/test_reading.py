@@ -14,6 +14,7 @@ import pawlab
 from drawn_pictures import drawing, save
 from pawlab.classifier import Classifier
 from pawlab.datasets.discover import discover
+from pawlab.datasets.labels import Decision, Labels
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import DataError
 
@@ -164,3 +165,34 @@ def test_a_run_of_a_table_can_be_extended_by_a_folder_in_whose_names_no_group_is
         "--group-from-name finds nothing in 10 of 10 names, the first is cats/40.jpg: they stay in no group"
         in new.metrics["notes"]
     )
+
+
+def test_broken_files_do_not_count_for_the_least_number_of_a_class(drawings: Path) -> None:
+    for number in range(3):
+        save(drawing(number), drawings / "birds" / f"{number}.jpg")
+    whole = (drawings / "birds" / "2.jpg").read_bytes()
+    (drawings / "birds" / "2.jpg").write_bytes(whole[: len(whole) // 2])
+    explored = pawlab.explore(drawings, min_per_class=3)
+    assert explored["classes"] == ["cats", "dogs"]
+    assert {item["picture"]: item["reason"] for item in explored["set_aside"] if item["picture"] != "birds/2.jpg"} == {
+        "birds/0.jpg": "its class has only 2 pictures",
+        "birds/1.jpg": "its class has only 2 pictures",
+    }
+    for path in (drawings / "birds").iterdir():
+        path.write_bytes(whole[: len(whole) // 2])
+    assert pawlab.explore(drawings, min_per_class=1)["classes"] == ["cats", "dogs"]
+
+
+def test_pictures_labelled_otherwise_do_not_count_for_the_least_number_of_a_class(
+    drawings: Path, tmp_path: Path
+) -> None:
+    for number in range(50, 58):
+        save(drawing(number), drawings / "birds" / f"{number}.jpg")
+    labels = Labels(tmp_path / "labels.csv")
+    for picture in discover(drawings).pictures:
+        if picture.label == "birds":
+            labels.decide(picture.sha256, Decision("label", "cats"))
+    found = pawlab.explore(drawings, labels=str(labels.path))
+    assert found["classes"] == ["birds", "cats", "dogs"]  # test pictures keep their labels
+    assert "'birds' has only" in found["findings"][0]["sentence"]
+    assert pawlab.explore(drawings, labels=str(labels.path), min_per_class=3)["classes"] == ["cats", "dogs"]

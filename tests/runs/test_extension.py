@@ -149,3 +149,29 @@ def test_a_least_number_of_pictures_counts_old_and_new_ones_together(
     new = pawlab.extend(old, more, tmp_path / "new", report=False)
     assert new.metrics["classes"] == old.metrics["classes"]
     assert new.metrics["skipped"][-1]["reason"] == "its class has only 1 picture"
+
+
+def test_an_old_class_is_counted_with_its_new_pictures(learnable_folder: Path, more: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(learnable_folder, data)
+    (data / "gray").mkdir()
+    shutil.move(more / "gray" / "00.png", data / "gray" / "00.png")
+    old = pawlab.train(data, out=tmp_path / "old", report=False, min_per_class=20)
+    assert old.metrics["classes"] == ["cold-squares", "warm-circles"]
+    new = pawlab.extend(old, more, tmp_path / "new", report=False)
+    assert new.metrics["classes"] == ["cold-squares", "gray", "warm-circles"]
+    assert "gray/00.png" in splits_by_name(new)
+
+
+def test_a_class_of_too_few_new_pictures_is_told_without_an_option_that_extending_refuses(
+    learnable_folder: Path, more: Path, tmp_path: Path
+) -> None:
+    old = pawlab.train(learnable_folder, out=tmp_path / "old", report=False)
+    for picture in sorted((more / "gray").iterdir())[2:]:
+        picture.unlink()
+    with pytest.raises(DataError) as caught:
+        pawlab.extend(old, more, tmp_path / "new", report=False)
+    assert str(caught.value) == (
+        f"{learnable_folder.name}: 'gray' has only 2 different pictures; a class takes at least 3 different pictures, "
+        "to train, validate and test. Add more, or remove the class."
+    )

@@ -75,7 +75,7 @@ def read_dataset(
 def without_small_classes(dataset: Dataset, least: int) -> Dataset:
     """Take out classes of fewer distinct pictures. Raises DataError where none is left."""
     contents = contents_by_class(dataset.pictures)
-    classes = tuple(label for label in dataset.classes if len(contents[label]) >= least)
+    classes = tuple(label for label in dataset.classes if len(contents.get(label, ())) >= least)
     if not classes:
         raise DataError(f"no class has {least} different pictures. Lower --min-per-class.")
     small = tuple(

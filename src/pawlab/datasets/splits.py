@@ -87,15 +87,15 @@ def count_overlap(dataset: Dataset) -> int:
     return sum(len(found) > 1 for found in splits.values())
 
 
-def require_trainable(dataset: Dataset) -> None:
+def require_trainable(dataset: Dataset, extended: bool = False) -> None:
     """Raise DataError, in one sentence, where no classifier could be trained and tested on these pictures.
 
     It takes two classes, three different pictures in each, and, once splits are assigned, training pictures of every
-    class and at least one picture each for validation and test.
+    class and at least one picture each for validation and test. `extended`: whether a run is, whose options stay.
     """
     contents = contents_by_class(dataset.pictures)
     _require_classes(dataset, [label for label in dataset.classes if label in contents])
-    _require_enough(dataset, {label: len(contents.get(label, ())) for label in dataset.classes})
+    _require_enough(dataset, {label: len(contents.get(label, ())) for label in dataset.classes}, extended)
     if all(picture.split for picture in dataset.pictures):
         _require_every_split(dataset)
 
@@ -119,7 +119,7 @@ def _way_out(dataset: Dataset) -> str:
     return "".join(f" {sentence}." for sentence in (*dataset.doubts, *tables[:1]))
 
 
-def _require_enough(dataset: Dataset, distinct: Mapping[str, int]) -> None:
+def _require_enough(dataset: Dataset, distinct: Mapping[str, int], extended: bool) -> None:
     """Name all classes that are too small, so that one run tells of all."""
     small = {label: count for label, count in distinct.items() if count < FEWEST}
     if not small:
@@ -128,9 +128,10 @@ def _require_enough(dataset: Dataset, distinct: Mapping[str, int]) -> None:
     some = ", ".join(f"'{label}' has {what[count]}" for label, count in list(small.items())[:5])
     rest = f" and {len(small) - 5} more classes have too few" if len(small) > 5 else ""
     remove = "remove the class" if len(small) == 1 else "remove these classes"
+    option = "" if extended else f": --min-per-class {FEWEST} skips them"
     raise DataError(
         f"{dataset.name}: {some}{rest}; a class takes at least {FEWEST} different pictures, to train, validate and "
-        f"test.{_broken_ones(dataset)} Add more, or {remove}: --min-per-class {FEWEST} skips them."
+        f"test.{_broken_ones(dataset)} Add more, or {remove}{option}."
     )
 
 

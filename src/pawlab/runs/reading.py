@@ -28,7 +28,7 @@ def read_for(request: Request, watch: Stopwatch, progress: Progress) -> Measurem
     with watch.stage("discover"):
         engine = request.engines.open()
         read = read_and_split(request.data, request.seed, request.options, progress, request.more, engine)
-        require_trainable(read.dataset)
+        require_trainable(read.dataset, extended=bool(request.more))
     return read
 
 
@@ -47,7 +47,8 @@ def read_and_split(
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
     value_range = small.value_range and (options.black_and_white or small.value_range)
-    dataset = assign_splits(dataset.without(small.skipped), seed, options, together, earlier)
+    dataset = without_small_classes(dataset.without(small.skipped), options.min_per_class)
+    dataset = assign_splits(dataset, seed, options, together, earlier)
     if value_range:
         black, white = value_range
         note = f"pictures of more than 8 bits: {black:g} is black, {white:g} is white; --value-range takes others"
@@ -57,21 +58,23 @@ def read_and_split(
             dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
     if options.labels is not None:
         dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
+        dataset = without_small_classes(dataset, options.min_per_class)
     sizes = [(info.width, info.height) for info in small.infos]
     return Measurements(dataset, near=near, value_range=value_range, sizes=sizes)
 
 
 def _found(data: str | Path, options: DataOptions, progress: Progress, more: Sequence[str]) -> Dataset:
     """Find all pictures. Raises DataError for options that have no effect on data which nothing was trained on yet."""
-    dataset = discover(data, progress, options)
+    all_classes = replace(options, min_per_class=0)  # of which old and new pictures are counted together
+    dataset = discover(data, progress, all_classes if more else options)
     if not more:
         require_table(data, options)
         require_groups(dataset, options)
     for added in more:
-        dataset = dataset.joined(discover(added, progress, replace(options, min_per_class=0)))
+        dataset = dataset.joined(discover(added, progress, all_classes))
     if options.split_from is not None:
         dataset = _with_what_is_gone(dataset, Path(options.split_from).expanduser(), bool(more))
-    return without_small_classes(dataset, options.min_per_class) if more else dataset  # else it is done
+    return dataset
 
 
 def _with_what_is_gone(dataset: Dataset, run: Path, required: bool) -> Dataset:
