@@ -1,6 +1,6 @@
 """Does fine-tuning pay? The recipe `finetune` against `fast`, cross-validated on data sets.
 
-    python benchmarks/finetune.py --work DIR NAME=DATA ... >> docs/accuracy.md
+    python benchmarks/finetune.py --work DIR [--seeds 0,1,2] NAME=DATA ... >> docs/accuracy.md
 
 Five outer folds of training and validation pictures, those of benchmarks/accuracy.py; test pictures play no part. In
 each, `fast` is fitted on the other four, its temperature read off their out-of-fold predictions. `finetune` trains on
@@ -42,9 +42,9 @@ INNER = 6  # of a fold's training pictures one in so many chooses
 Arrays = NDArray[np.float64]
 
 
-def run(data: Data, fold: int, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def run(data: Data, fold: int, recipe: Recipe, folder: Path, seed: int = 0) -> dict[str, Any]:
     """Train on all folds but one and judge on that; from the file where it is done. All values are plain."""
-    done = folder / f"{data.name}-{recipe.name}-{fold}.json"
+    done = folder / f"{data.name}-{recipe.name}-{fold}{f'-seed-{seed}' if seed else ''}.json"
     if done.is_file():
         kept: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
         return kept
@@ -52,7 +52,8 @@ def run(data: Data, fold: int, recipe: Recipe, folder: Path) -> dict[str, Any]:
     working.mkdir(parents=True, exist_ok=True)
     dataset = split(data, fold)
     started = perf_counter()
-    fitted = TRAINERS[recipe.trainer](dataset, recipe, FeatureSource(), Settings(working, balance="auto"))
+    settings = Settings(working, seed, balance="auto")
+    fitted = TRAINERS[recipe.trainer](dataset, recipe, FeatureSource(), settings)
     seconds = perf_counter() - started
     logits = logits_of_pictures(fitted.graph, dataset.split("test"), recipe.preprocess).astype(np.float64)
     result = {
@@ -106,24 +107,31 @@ def temperature(fitted: Fitted, dataset: Dataset, recipe: Recipe) -> float:
     return fit_temperature(logits, np.array(dataset.class_indices(pictures)))
 
 
-def scores(data: Data, results: list[dict[str, Any]]) -> tuple[Arrays, Arrays]:
-    """Return whether each judged picture is right, and its cross-entropy in nats after the temperature."""
+def scores(data: Data, results: list[dict[str, Any]], seeds: int = 1) -> tuple[Arrays, Arrays]:
+    """Return whether each judged picture is right, and its cross-entropy in nats after the temperature.
+
+    Of several seeds, whose folds follow each other in `results`, each picture's mean.
+    """
     right, losses = [], []
     for result in results:
         labels, logits = data.labels[result["rows"]], np.array(result["logits"]) / result["temperature"]
         right.append((logits.argmax(axis=1) == labels).astype(float))
         losses.append(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels])
-    return np.concatenate(right), np.concatenate(losses)
+    return tuple(np.concatenate(values).reshape(seeds, -1).mean(axis=0) for values in (right, losses))
 
 
-def lines(data: Data, recipes: list[Recipe], folds: int, folder: Path) -> Iterator[str]:
-    """Yield a line of the table for each recipe, against the first."""
-    every = {recipe.name: [run(data, fold, recipe, folder) for fold in range(folds)] for recipe in recipes}
-    every["its probe alone"] = [probe_alone(data, fold, recipes[-1]) for fold in range(folds)]
-    first_right, first_losses = scores(data, every[recipes[0].name])
+def lines(data: Data, folds: int, seeds: list[int], tuned: Recipe, folder: Path) -> Iterator[str]:
+    """Yield a line of the table for each recipe, against `fast`. Only fine-tuning depends on the seed."""
+    fast = choose_recipe("fast")
+    every = {
+        fast.name: [run(data, fold, fast, folder) for fold in range(folds)],
+        tuned.name: [run(data, fold, tuned, folder, seed) for seed in seeds for fold in range(folds)],
+        "its probe alone": [probe_alone(data, fold, tuned) for fold in range(folds)],
+    }
+    first_right, first_losses = scores(data, every[fast.name])
     for name, results in every.items():
-        right, losses = scores(data, results)
-        lowest, highest = wilson_interval(int(right.sum()), len(right))
+        right, losses = scores(data, results, len(results) // folds)
+        lowest, highest = wilson_interval(round(right.sum()), len(right))
         epochs = [str(result["epoch"]) for result in results if len(result["history"]) > 1]
         yield (
             f"| {data.name} | {name} | {right.mean():.2%} | {lowest:.1%}-{highest:.1%} | "
@@ -139,9 +147,11 @@ def main() -> None:
     parser.add_argument("sets", nargs="+", metavar="NAME=DATA")
     parser.add_argument("--work", type=Path, required=True, help="a folder for what is done")
     parser.add_argument("--folds", type=int, default=FOLDS, help="of the five, how many")
+    parser.add_argument("--seeds", default="0", help="numbers with commas between them")
     parser.add_argument("--set", nargs="*", default=[], help="settings of finetune, as `pawlab train --set` takes them")
     given = parser.parse_args()
-    recipes = [choose_recipe("fast"), choose_recipe("finetune", read_settings(given.set))]
+    seeds = [int(seed) for seed in given.seeds.split(",")]
+    tuned = choose_recipe("finetune", read_settings(given.set))
     print("\n## Fine-tuning\n")
     command = "python benchmarks/finetune.py --work DIR NAME=DATA ..."
     about = " ".join(str(__doc__).split("\n\n")[2].split()).partition(" A fold that")[0]
@@ -150,7 +160,7 @@ def main() -> None:
     print("| --- | --- | ---: | --- | ---: | ---: | ---: | --- | ---: |")
     for argument in given.sets:
         name, source = argument.split("=", 1)
-        for line in lines(read(name, source), recipes, given.folds, given.work):
+        for line in lines(read(name, source), given.folds, seeds, tuned, given.work):
             print(line, flush=True)
 
 

@@ -91,6 +91,14 @@ def measure(name: str, seed: int, asked: argparse.Namespace, place: Path) -> Non
     rmtree(folder)
 
 
+def gpus() -> list[str]:
+    """Return the names of the GPUs that TensorFlow computed on."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    return [tf.config.experimental.get_device_details(one).get("device_name", one.name) for one in devices]
+
+
 def figures(one: Compared, seed: int) -> dict[str, Any]:
     """Return what is kept of a run. Accuracies are shares, 0 to 1; `mean`: of validation over the last epochs."""
     metrics, history, here = one.run.metrics, one.history, machine()
@@ -115,7 +123,7 @@ def figures(one: Compared, seed: int) -> dict[str, Any]:
         "network": network_of(one.recipe.name),
         "data": one.run.record["data"]["fingerprint"],
         "pawlab": __version__,
-        "machine": f"{here['cores']} cores of {here['processor']}",
+        "machine": ", ".join([f"{here['cores']} cores of {here['processor']}", *gpus()]),
         "date": str(date.today()),
     }
 
