@@ -52,6 +52,14 @@ def tune(dataset: Dataset, folder: Path, recipe: Recipe | None = None, **setting
     return finetune.fit(dataset, recipe or small(), FeatureSource(), Settings(folder, **settings))
 
 
+@pytest.fixture
+def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow lists one, so fine-tuning computes in half precision; the processor does that too, but slowly."""
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: ["a GPU"])
+
+
 def without_seconds(history: tuple[Epoch, ...]) -> list[Epoch]:
     return [replace(row, seconds=0.0) for row in history]
 
@@ -116,6 +124,15 @@ def test_losses_are_of_the_labels_as_they_are(dataset: Dataset, tmp_path: Path) 
     probe, row = tune(dataset, tmp_path, recipe, epochs=1).history
     assert [row.loss, row.val_loss] == pytest.approx([probe.loss, probe.val_loss], abs=1e-4)
     assert [row.accuracy, row.val_accuracy] == pytest.approx([probe.accuracy, probe.val_accuracy])
+
+
+@pytest.mark.usefixtures("a_gpu")
+def test_what_half_precision_trained_is_exported_in_full(dataset: Dataset, tmp_path: Path) -> None:
+    fitted = tune_a_bad_probe(dataset, tmp_path)
+    assert fitted.best_epoch, "weights that were trained"
+    pictures, size = dataset.split("validation"), small().preprocess
+    of_graph = tempered(logits_of_pictures(fitted.graph, pictures, size))
+    assert np.abs(of_graph - fitted.validation).max() < 1e-4
 
 
 def test_only_what_is_unfrozen_has_changed(tuned: Fitted) -> None:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _WARM_UP = 0.1  # of all steps
 _WHAT = "fine-tuning"
+_EXACT = "float32"
 
 
 class Start(NamedTuple):
@@ -72,7 +73,8 @@ def prepare(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: S
     backbone = source.backbone(recipe, settings.weights)
     weights, bias = np.zeros((backbone.width, classes), np.float32), np.zeros(classes, np.float32)
     graph = add_linear_classifier(backbone.path.read_bytes(), weights, bias)
-    model = _in_keras(graph, recipe)
+    precision = _precision()
+    model = _in_keras(graph, recipe, precision)
     layers = _unfreeze(graph, model, recipe)
     train, validation, skipped, infos = decode_splits(dataset, size, settings.folder, settings.progress)
     readable = dataset.without(skipped)
@@ -95,22 +97,31 @@ def prepare(dataset: Dataset, recipe: Recipe, source: FeatureSource, settings: S
         infos,
         identity,
         Parameters(backbone.backbone.parameters + weights.size + bias.size, _numbers(model.trainable_variables)),
+        None if precision == _EXACT else lambda: _in_keras(graph, recipe, _EXACT, model),
         start.row,
         {"C": start.probe.C, "began_as": "linear probe", "probe_validation_loss": start.row.val_loss},
     )
 
 
-def _in_keras(graph: "ModelProto", recipe: Recipe) -> Model:
-    """Return the graph up to its logits as a Keras model, in half precision where there is a GPU to compute in it."""
-    keras = import_keras(_WHAT)
+def _precision() -> str:
+    """Return Keras's policy: half precision where there is a GPU to compute in it."""
     import tensorflow as tf
 
+    return "mixed_float16" if tf.config.list_physical_devices("GPU") else _EXACT
+
+
+def _in_keras(graph: "ModelProto", recipe: Recipe, precision: str, like: Model = None) -> Model:
+    """Return the graph up to its logits as a Keras model. `like`: one of the same graph, whose weights it gets."""
+    keras = import_keras(_WHAT)
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16" if tf.config.list_physical_devices("GPU") else "float32")
+    keras.config.set_dtype_policy(precision)
     try:
         model = to_keras(graph, (recipe.preprocess.height, recipe.preprocess.width), "logits")
         exact = keras.layers.Activation("linear", dtype="float32", name="exact_logits")
-        return keras.Model(model.inputs, exact(model.outputs[0]), name="network")
+        network = keras.Model(model.inputs, exact(model.outputs[0]), name="network")
+        if like is not None:
+            network.set_weights(like.get_weights())
+        return network
     except ModelError as error:
         raise RecipeError(
             f"the network {recipe.backbone} can't be fine-tuned here: {str(error).partition('. Use')[0]}. "

@@ -20,7 +20,7 @@ from pawlab.trainers.keras.architectures import Model, build, compile_for
 from pawlab.trainers.keras.batches import Decoded, Feed, decode_splits, picture_feed
 from pawlab.trainers.keras.checkpoint import best_epoch
 from pawlab.trainers.keras.frozen import feature_feed
-from pawlab.trainers.keras.steps import compiled_prediction
+from pawlab.trainers.keras.steps import compiled_prediction, full_precision
 from pawlab.trainers.keras.to_onnx import Probabilities, require_same_predictions, to_onnx, to_probabilities
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ class Network:
 
     `recipe`: adapted to the number of `classes`. `model`: all of it, or what follows a frozen network. `graph`: gives
     the classifier's graph with the model's weights as they are then. `identity`: JSON values that distinguish
-    trainings. `start`: what a network that begins from a linear probe scores before its first epoch; it is then epoch
-    0, and validation loss, after the best temperature, decides which epoch is the best. `choices`: as in `Fitted`.
+    trainings. `exact`: gives, where the model computes in half precision, the same in float32. `start`: what a network
+    that begins from a linear probe scores before its first epoch; it is then epoch 0, and validation loss, after the
+    best temperature, decides which epoch is the best. `choices`: as in `Fitted`.
     """
 
     recipe: Recipe
@@ -51,6 +52,7 @@ class Network:
     infos: Mapping[str, PictureInfo]
     identity: dict[str, Any]
     parameters: Parameters
+    exact: Callable[[], Model] | None = None
     start: Epoch | None = None
     choices: dict[str, Any] = field(default_factory=dict)
 
@@ -59,9 +61,10 @@ class Network:
         return best_epoch(history, by_loss=self.start is not None)
 
     def predict_validation(self) -> Probabilities:
-        """Return Keras's probabilities for the validation pictures: float32 (n, classes)."""
-        predict = compiled_prediction(self.model, self.feed)
-        outputs = [predict(inputs).numpy() for inputs, _ in self.feed.validation()]
+        """Return Keras's probabilities for the validation pictures, computed in float32: (n, classes)."""
+        predict = compiled_prediction(self.exact() if self.exact else self.model, self.feed)
+        with full_precision():
+            outputs = [predict(inputs).numpy() for inputs, _ in self.feed.validation()]
         return to_probabilities(np.concatenate(outputs), self.recipe, self.classes)
 
     def export(self, expected: Probabilities) -> "ModelProto":

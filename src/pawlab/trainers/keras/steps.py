@@ -5,6 +5,7 @@ to the run.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,19 @@ def start_tensorflow(what: str) -> None:
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Have a GPU compute in float32 as it is, not in the 10 bits of TF32, which TensorFlow takes unless told."""
+    import tensorflow as tf
+
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def compiled_steps(model: Model, feed: Feed) -> tuple[Step, Step]:
