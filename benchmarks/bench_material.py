@@ -63,7 +63,7 @@ class Material:
     def _made(self, name: str, *command: str) -> Path:
         folder = self.work / name
         if not folder.is_dir():
-            print(f"making {folder}", flush=True)
+            print(f"making {folder}", file=sys.stderr, flush=True)
             measure([sys.executable, str(HERE / "made_pictures.py"), *command, str(folder)], self.environment)
         return folder
 
@@ -92,7 +92,7 @@ class Material:
     def run(self) -> Path:
         """Return a run of the data by the default recipe, trained anew for every call of `bench.py`."""
         folder = self.work / "run"
-        print(f"training {folder}", flush=True)
+        print(f"training {folder}", file=sys.stderr, flush=True)
         command = [*PAWLAB, "train", self.data, "--no-report", "--overwrite", "--out", str(folder)]
         measure(command, self.environment)
         return folder

@@ -9,7 +9,7 @@
 # it. CUDA's libraries may be those that either Python has as packages. Where TensorFlow can't be had, a4 and finetune are
 # skipped, with a reason. MobileNetV2's weights are found as pawlab finds them: in PAWLAB_WEIGHTS_DIR.
 #
-# Not tried on a GPU so far, and what it installs neither: `READY=1 bash benchmarks/gpu.sh --device cpu` ran the rest.
+# Tried with READY=1 on an NVIDIA H200 (benchmarks/bench/gpu.json), but for what Keras trains. What it installs wasn't.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

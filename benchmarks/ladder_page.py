@@ -97,7 +97,7 @@ def facts(runs: Sequence[Result]) -> dict[str, Any]:
         "stable_range": [min(low for low, _ in ranges), max(high for _, high in ranges)],
         "validation": round(fmean(run["validation"] for run in alive), 6),
         "test": round(fmean(run["test"] for run in alive), 6),
-        "machine": runs[0]["machine"],
+        "machine": " and ".join(sorted({run["machine"] for run in runs})),
         "date": max(run["date"] for run in runs),
     }
 

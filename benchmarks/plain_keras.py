@@ -6,9 +6,11 @@ Nothing of pawlab's training is used here: `fit`, Keras's own reading of picture
     python benchmarks/plain_keras.py FOLDER [--recipes d2,d3] [--seeds 0,1] [--epochs 20]
 
 FOLDER has train/CLASS and validation/CLASS, as the tutorials' own download. Prints a line for each recipe and seed.
+MobileNetV2's weights, for the fourth recipes, lie in PAWLAB_WEIGHTS_DIR.
 """
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +48,10 @@ def c4(weights: Path) -> Any:
     return compiled(keras.Model(pictures, layers.Dense(2)(values)))
 
 
-def compiled(model: Any) -> Any:
-    """Compile a model as tutorials a to d do."""
+def compiled(model: Any, xla: Any = "auto") -> Any:
+    """Compile a model as tutorials a to d do. `xla`: Keras's default takes it, slower or not."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"], jit_compile=xla)
     return model
 
 
@@ -84,7 +86,12 @@ def last_epochs(name: str, seed: int, folder: Path, epochs: int) -> str:
     from pawlab.trainers.keras.architectures import build
 
     keras.utils.set_random_seed(seed)
-    history = fit(compiled(build(find_recipe(name).layers, SIZE, seed)), folder, epochs, seed)["val_accuracy"]
+    layers, frozen = find_recipe(name).layers, None
+    if any(layer.kind == "backbone" for layer in layers):
+        weights = Path(os.environ["PAWLAB_WEIGHTS_DIR"]) / "mobilenet_v2.weights.h5"
+        frozen = keras.applications.MobileNetV2(input_shape=SIZE, include_top=False, weights=weights)
+    model = compiled(build(layers, SIZE, seed, frozen), xla=False)
+    history = fit(model, folder, epochs, seed)["val_accuracy"]
     last = history[-max(1, epochs // 4) :]
     return f"{min(last):.3f}-{max(last):.3f}, on average {sum(last) / len(last):.3f}"
 
