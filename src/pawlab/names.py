@@ -59,6 +59,17 @@ def on_terminal(text: str, kept: str = "") -> str:
     return "".join(one if one.isprintable() or one in kept else ascii(one)[1:-1] for one in text)
 
 
+def flag(option: str) -> str:
+    """Return how an option with a name in Python is written on the command line: `--min-per-class`."""
+    return f"--{option.replace('_', '-')}"
+
+
+def listed(names: Iterable[str], conjunction: str = "and") -> str:
+    """Return `a`, `a and b` or `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} {conjunction} {last}" if most else last
+
+
 def json_text(document: Any, indent: int | None = None) -> str:
     """Return strict JSON in Unicode, without control characters. Raises ValueError for numbers that aren't finite."""
     text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)

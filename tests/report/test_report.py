@@ -32,12 +32,13 @@ from pawlab.evaluation.metrics import wilson_interval
 from pawlab.evaluation.paired import Paired
 from pawlab.evaluation.verdict import judge
 from pawlab.exploration import explore
+from pawlab.names import listed
 from pawlab.pipeline import compare
 from pawlab.progress import Advance
 from pawlab.report import plots
 from pawlab.report.comparison import ComparedRun, write_comparison
 from pawlab.report.glossary import explained
-from pawlab.report.page import listed, quoted, short, sureness
+from pawlab.report.page import quoted, short, sureness
 from pawlab.report.report import Material, write_report
 from pawlab.report.shown import whole
 from pawlab.runs import finish as results

@@ -13,7 +13,7 @@ from pawlab.datasets.known import is_known, known_name_like, load_known
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.datasets.tables import is_table, table_dataset, table_with_its_files
 from pawlab.errors import DataError, NetworkError
-from pawlab.files.addresses import last_part, redacted, scheme_of
+from pawlab.files.addresses import last_part, on_the_web, redacted, scheme_of
 from pawlab.files.archives import archive_kind, stem, unpack
 from pawlab.files.download import cached_path
 from pawlab.files.remote import Fetched, fetch
@@ -124,7 +124,7 @@ def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: D
 
 def _forget(address: str) -> None:
     """Remove a download that can't serve, so that the next run fetches it anew."""
-    if scheme_of(address) in ("http", "https"):
+    if on_the_web(address):
         cached_path(address).unlink(missing_ok=True)
 
 

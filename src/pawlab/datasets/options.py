@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict, get_args
 
 from pawlab.datasets.dataset import SPLITS, Split
 from pawlab.errors import PawlabError
-from pawlab.names import plain
+from pawlab.names import flag, plain
 
 NearDuplicates = Literal["group", "report"]
 
@@ -152,7 +152,7 @@ def _pattern(text: str | None, option: str) -> re.Pattern[str] | None:
     try:
         return None if text is None else re.compile(text)
     except re.error as error:
-        name = "--" + option.replace("_", "-")
+        name = flag(option)
         raise PawlabError(f"{name} {text!r} isn't a regular expression: {error}.") from error
 
 

@@ -24,7 +24,7 @@ from pawlab.datasets.folder_names import split_named
 from pawlab.datasets.options import DEFAULT, DataOptions, found_in
 from pawlab.datasets.reading import Candidate, label_text, read_dataset
 from pawlab.errors import DataError, MissingExtraError
-from pawlab.files.addresses import scheme_of
+from pawlab.files.addresses import on_the_web
 from pawlab.files.find import Files
 from pawlab.names import from_csv, printable
 from pawlab.progress import Progress, silent
@@ -113,9 +113,9 @@ def table_with_its_files(
     """
     from pawlab.files.remote import fetch
 
-    on_the_web = scheme_of(address) in ("http", "https")
-    around, _, name = (address.partition("?")[0] if on_the_web else address).rpartition("/")
-    name, wanted = unquote(name) if on_the_web else name, names_in_table(table, options)
+    web = on_the_web(address)
+    around, _, name = (address.partition("?")[0] if web else address).rpartition("/")
+    name, wanted = unquote(name) if web else name, names_in_table(table, options)
     fetched = fetch(f"{around}/", progress, lambda item: item == name or wanted(item), purpose=name)
     return fetched.place / name, fetched.skipped
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pawlab.errors import DataError
 
 LEFT_OUT = "***"  # what stands for a secret
+WEB = ("http", "https")  # schemes
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # a single letter would be a drive
 _USER = re.compile(r"(?<=://)(?:[^/?#\s]+@|[^/?#\s:@]+:(?!\d+/)[^@\s]*@)")  # also a password with a slash in it
 _PARAMETER = re.compile(r"([?&#;])([^=&#;\s]+)=([^&#;\s'\"]+)")
@@ -25,6 +26,11 @@ def is_address(text: str) -> bool:
 def scheme_of(address: str) -> str:
     """Return what stands before `://`, in small letters."""
     return address.partition("://")[0].lower()
+
+
+def on_the_web(address: str) -> bool:
+    """Say whether an address begins with http:// or https://."""
+    return scheme_of(address) in WEB
 
 
 def redacted(text: str) -> str:
@@ -52,6 +58,6 @@ def path_of_file(address: str) -> Path:
 def last_part(address: str) -> str:
     """Return the last part of an address's path, to be shown: `photos` for `s3://bucket/photos/`."""
     path = redacted(address).partition("://")[2]
-    if scheme_of(address) in ("http", "https"):
+    if on_the_web(address):
         path = unquote(path.partition("?")[0])
     return path.rstrip("/").rpartition("/")[2]

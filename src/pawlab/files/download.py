@@ -31,7 +31,7 @@ from urllib.request import (
 
 from pawlab import __version__
 from pawlab.errors import DataError, NetworkError, NotThereError
-from pawlab.files.addresses import redacted
+from pawlab.files.addresses import WEB, redacted
 from pawlab.files.archives import MAX_BYTES
 from pawlab.files.names import file_sha256
 from pawlab.names import printable
@@ -95,7 +95,7 @@ def _clean(url: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError as error:
         raise DataError(f"{redacted(url)} isn't a valid address: {error}.") from error
-    if parts.scheme.lower() not in ("http", "https"):
+    if parts.scheme.lower() not in WEB:
         raise DataError(f"{redacted(url)} can't be fetched: only addresses with http:// or https:// can.")
     if not re.fullmatch(r"[A-Za-z0-9._:-]+", host) or parts.username is not None:
         raise DataError(f"{redacted(url)} isn't an address like https://host/photos.zip.")

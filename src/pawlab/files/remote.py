@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from pawlab.errors import DataError, NetworkError, NotThereError, OutputError, counted
-from pawlab.files.addresses import last_part, path_of_file, redacted, scheme_of
+from pawlab.files.addresses import WEB, last_part, on_the_web, path_of_file, redacted, scheme_of
 from pawlab.files.download import download
 from pawlab.files.failures import patiently
 from pawlab.files.names import is_ignored
@@ -43,8 +43,7 @@ _FILES, _ADDRESS, _RECORD = "files", "address.txt", "fetched.jsonl"  # of a copy
 _IN_A_COPY = re.compile(rf"(?P<folder>.+[\\/]remote[\\/][0-9a-f]{{16}})[\\/]{_FILES}[\\/](?P<name>.+)", re.DOTALL)
 _NO_PICTURES_NAME = "isn't called like a picture, and what isn't fetched goes by its name"
 
-_WEB = ("http", "https")
-_WALKED = (*_WEB, "memory")  # which fsspec lists folder by folder
+_WALKED = (*WEB, "memory")  # which fsspec lists folder by folder
 
 Wanted = Callable[[str], bool]
 
@@ -89,7 +88,7 @@ def fetch(address: str, progress: Progress = silent, wanted: Wanted | None = Non
     if scheme == "file":
         path = path_of_file(address)
         return Fetched(path, str(path))
-    if scheme in _WEB and not address.endswith("/"):
+    if scheme in WEB and not address.endswith("/"):
         return Fetched(download(address, progress), redacted(address))
     store, listing = _listing(address, progress, wanted)
     folder = cache_dir("remote", hashlib.sha256(f"{address}\n{purpose}".encode()).hexdigest()[:16])
@@ -120,7 +119,7 @@ def list_pictures(address: str, progress: Progress = silent) -> Listed | None:
     Raises as `fetch`.
     """
     address = "".join(printable(address).splitlines())
-    if scheme_of(address) == "file" or (scheme_of(address) in _WEB and not address.endswith("/")):
+    if scheme_of(address) == "file" or (on_the_web(address) and not address.endswith("/")):
         return None
     store, listing = _listing(address, progress, None)
     if listing.single:
@@ -137,7 +136,7 @@ def content(address: str) -> bytes | Path:
 
     Raises as `fetch`.
     """
-    if scheme_of(address) in ("file", "http", "https"):
+    if scheme_of(address) == "file" or on_the_web(address):
         return fetch(address).place
     store = open_store(address)
     data: bytes = patiently(lambda: store.files.cat_file(store.path), address)
@@ -151,7 +150,7 @@ def copied_from(path: str) -> str:
     if not found or not address:
         return ""
     name = found["name"].replace(os.sep, "/")
-    return f"{address.rstrip('/')}/{quote(name) if scheme_of(address) in _WEB else name}"
+    return f"{address.rstrip('/')}/{quote(name) if on_the_web(address) else name}"
 
 
 @cache
@@ -181,7 +180,7 @@ def _nothing(address: str, listing: _Listing) -> DataError:
 
 def _list(store: Store, wanted: Wanted | None) -> _Listing:
     """List an object, a prefix with all below it, or what matches a glob."""
-    path = store.path.rstrip("/") if store.scheme not in _WEB else store.path
+    path = store.path.rstrip("/") if store.scheme not in WEB else store.path
     how = {"on_error": "raise"} if store.scheme in _WALKED else {}  # else a folder that fails would be left out
     found = store.files.find(path, detail=True, **how)
     if not found and has_magic(path):
@@ -203,7 +202,7 @@ def _before_magic(pattern: str) -> str:
 
 def _add(listing: _Listing, store: Store, key: str, info: dict[str, Any], wanted: Wanted | None) -> None:
     name = key[len(listing.root) :].lstrip("/")
-    if store.scheme in _WEB:
+    if store.scheme in WEB:
         if "?" in name:  # the links by which a server's page sorts itself
             return
         name = unquote(name)

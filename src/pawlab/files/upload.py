@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pawlab.errors import NetworkError, OutputError
-from pawlab.files.addresses import is_address, last_part, path_of_file, redacted, scheme_of
+from pawlab.files.addresses import is_address, last_part, on_the_web, path_of_file, redacted, scheme_of
 from pawlab.files.failures import patiently
 from pawlab.files.stores import Store, open_store
 from pawlab.progress import Progress, silent
@@ -67,6 +67,6 @@ def _send(store: Store, file: Path, target: str, address: str) -> None:
 
 
 def _writable(address: str) -> Store:
-    if scheme_of(address) in ("http", "https"):
+    if on_the_web(address):
         raise OutputError(f"{redacted(address)} can't be written: give a path, or an address of s3, gs, az or hf.")
     return open_store(address)

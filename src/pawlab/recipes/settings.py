@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pawlab.errors import RecipeError, did_you_mean
+from pawlab.names import flag
 from pawlab.recipes.own import recipe_of
 from pawlab.recipes.recipe import Recipe
 
@@ -65,7 +66,7 @@ def require_once(given: Mapping[str, Any], settings: Settings) -> None:
     """Raise RecipeError where one of the values `given` by an option of its own, not None, is among the settings."""
     for name, value in given.items():
         if value is not None and name in settings:
-            raise RecipeError(f"--{name.replace('_', '-')} and --set {name} say the same. Leave one out.")
+            raise RecipeError(f"{flag(name)} and --set {name} say the same. Leave one out.")
 
 
 def setting_texts(settings: Settings) -> list[str]:

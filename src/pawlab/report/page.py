@@ -4,7 +4,7 @@ import datetime
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from shlex import quote
@@ -13,6 +13,7 @@ from typing import Any
 from pawlab import __version__, templates
 from pawlab.datasets.dataset import count_skipped
 from pawlab.evaluation.metrics import wilson_interval
+from pawlab.names import listed
 from pawlab.report import glossary
 from pawlab.report.shown import square
 from pawlab.report.style import css_variables
@@ -78,12 +79,6 @@ def duration(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
-
-
-def listed(names: Iterable[str], conjunction: str = "and") -> str:
-    """Return `a`, `a and b` or `a, b and c`."""
-    *most, last = names
-    return f"{', '.join(most)} {conjunction} {last}" if most else last
 
 
 def quoted(text: str) -> str:

@@ -18,6 +18,7 @@ from pawlab.evaluation.label_issues import LabelIssue
 from pawlab.evaluation.selective import accuracy_by_coverage
 from pawlab.evaluation.verdict import Share, differs
 from pawlab.export.example import pixels_code
+from pawlab.names import flag
 from pawlab.progress import Progress, silent
 from pawlab.recipes import RECIPES
 from pawlab.recipes.own import is_recipe_file
@@ -243,7 +244,7 @@ def _command(request: dict[str, Any]) -> str:
             'recipe = Recipe.from_dict(record["request"]["own_recipe"])\n'
             f"pawlab.train({request['data']!r}, recipe{arguments})"
         )
-    given = "".join(f" --{name.replace('_', '-')} {quoted(str(value))}" for name, value in options.items())
+    given = "".join(f" {flag(name)} {quoted(str(value))}" for name, value in options.items())
     start = f"pawlab train {quoted(request['data'])} --recipe {quoted(request['recipe'])}"
     changed = "".join(f" --set {quoted(text)}" for text in setting_texts(request.get("set", {})))
     return f"{start} --seed {request['seed']}{given}{changed}"

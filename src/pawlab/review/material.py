@@ -17,6 +17,7 @@ from pawlab.errors import DataError, PawlabError
 from pawlab.features.source import FeatureSource
 from pawlab.files.names import file_sha256
 from pawlab.images import Preprocess
+from pawlab.names import flag
 from pawlab.progress import Progress
 from pawlab.recipes import DEFAULT_RECIPE, find_recipe
 from pawlab.recipes.recipe import Recipe
@@ -77,7 +78,7 @@ def labelled_material(given: str | Path | Run, options: DataOptions, progress: P
     folder = given.folder if isinstance(given, Run) else Path(given).expanduser()
     if not (folder / RUN_FILE).is_file():
         return _of_data(data_text(given), 0, find_recipe(DEFAULT_RECIPE), options, progress)  # type: ignore[arg-type]
-    if beside := [f"--{name.replace('_', '-')}" for name in replace(options, labels=None).to_dict()]:
+    if beside := [flag(name) for name in replace(options, labels=None).to_dict()]:
         raise PawlabError(f"a run's pictures are read as they were in training. Leave out {', '.join(beside)}.")
     run = Run(folder)
     request = Request.from_record(run.record, folder / RUN_FILE).seen_from_here()

@@ -16,6 +16,7 @@ from pawlab.evaluation.calibration import tempered
 from pawlab.evaluation.label_issues import find_label_issues
 from pawlab.evaluation.metrics import Labels, Logits, Probabilities
 from pawlab.files.names import file_sha256
+from pawlab.names import listed
 from pawlab.progress import Progress, notebook_bar
 from pawlab.review.material import Material, labelled_material
 from pawlab.review.probes import Fit, Positions, fit
@@ -107,11 +108,6 @@ def labelled(picture: Picture, decision: Decision | None) -> str | None:
     return picture.label if decision is None else decision.applied(picture.label)
 
 
-def in_words(labels: Sequence[str]) -> str:
-    """Return two labels or more as people say them: `cats, dogs and foxes`."""
-    return f"{', '.join(labels[:-1])} and {labels[-1]}"
-
-
 def queue(material: Material, judged: Judged) -> list[ReviewItem]:
     """Return what to look at, each picture once, under the first kind that fits."""
     items: dict[str, ReviewItem] = {}
@@ -132,7 +128,7 @@ def _contradicted(material: Material, judged: Judged) -> Iterator[ReviewItem]:
         place = material.positions[content]
         row = judged.probabilities[place]
         best = int(row.argmax())
-        reason = f"labelled {in_words(labels)}: at most one can be right"
+        reason = f"labelled {listed(labels)}: at most one can be right"
         yield ReviewItem(material.pictures[place], "label issue", reason, judged.classes[best], float(row[best]))
 
 

@@ -11,10 +11,11 @@ from pawlab.datasets.dataset import Picture
 from pawlab.datasets.labels import Choice, Decision, Labels
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError
+from pawlab.names import listed
 from pawlab.progress import Progress
 from pawlab.review.material import Material, labelled_material
 from pawlab.review.probes import Fit
-from pawlab.review.queue import KINDS, Judged, ReviewItem, in_words, judge, labelled, queue
+from pawlab.review.queue import KINDS, Judged, ReviewItem, judge, labelled, queue
 from pawlab.review.session import Question, Session, open_labels
 from pawlab.runs.record import Run
 
@@ -61,7 +62,7 @@ class Review(Session):
     def decide(self, content: str, choice: Choice, label: str = "") -> None:
         """Keep a decision. Raises as `Session.decide`; PawlabError for keeping several labels of one picture."""
         if choice == "keep" and (labels := self.material.contradictions.get(content)):
-            raise PawlabError(f"it is labelled {in_words(labels)}: that can't be kept. Choose a class, or exclude it.")
+            raise PawlabError(f"it is labelled {listed(labels)}: that can't be kept. Choose a class, or exclude it.")
         super().decide(content, choice, label)
 
     def waiting(self, kind: str | None) -> Iterator[Question]:

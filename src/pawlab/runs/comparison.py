@@ -14,6 +14,7 @@ from pawlab.errors import OutputError, RecipeError
 from pawlab.evaluation.history import Epoch
 from pawlab.evaluation.paired import Paired
 from pawlab.graphs.keras_runtime import require_keras
+from pawlab.names import flag
 from pawlab.notebook import comparison_html
 from pawlab.recipes import PUBLISHED, RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
@@ -208,6 +209,6 @@ def require_same(place: Path, asked: Request, recipe: Recipe, dataset: Dataset) 
 
 def _told(value: Any) -> str:
     if isinstance(value, DataOptions):
-        given = [f"--{name.replace('_', '-')} {one}" for name, one in value.to_dict().items()]
+        given = [f"{flag(name)} {one}" for name, one in value.to_dict().items()]
         return " ".join(given) or "no options"
     return "the recipe's own" if value is None else str(value)

@@ -11,6 +11,7 @@ from pawlab.datasets.options import DataOptions
 from pawlab.engines.options import EngineOptions
 from pawlab.errors import OutputError
 from pawlab.evaluation.evaluate import Evaluation
+from pawlab.names import flag
 from pawlab.parallel import map_in_threads
 from pawlab.progress import Progress, silent
 from pawlab.report.evaluation import EVALUATION_PAGE, write_evaluation_page
@@ -53,7 +54,7 @@ def command_of(
     """Return the command that makes an evaluation."""
     given: dict[str, Any] = {} if sure_at is None else {"sure_at": sure_at}
     given |= {**({"include-seen": ""} if include_seen else {}), **options.to_dict(), **engines.to_dict()}
-    flags = [f"--{name.replace('_', '-')} {quoted(str(value)) if value != '' else ''}" for name, value in given.items()]
+    flags = [f"{flag(name)} {quoted(str(value)) if value != '' else ''}" for name, value in given.items()]
     return " ".join(["pawlab evaluate", quoted(model), quoted(data), "--out", quoted(out), *map(str.strip, flags)])
 
 

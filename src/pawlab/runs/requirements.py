@@ -7,6 +7,7 @@ from typing import Any
 from pawlab.datasets.options import DataOptions
 from pawlab.errors import PawlabError, RecipeError
 from pawlab.images import ResizeMode
+from pawlab.names import flag
 from pawlab.recipes.exchange import AUTO, require_probe
 from pawlab.recipes.recipe import Recipe
 from pawlab.recipes.settings import require_once
@@ -21,7 +22,7 @@ _log = logging.getLogger("pawlab")
 def warn_of_splitting(options: DataOptions) -> None:
     """Say which options have no effect where nothing is split or trained, and pictures are read as the model does."""
     given = options.to_dict()
-    without = [f"--{name.replace('_', '-')}" for name in _OF_SPLITS if name in given]
+    without = [flag(name) for name in _OF_SPLITS if name in given]
     if without:
         have = "has" if len(without) == 1 else "have"
         _log.warning(
