@@ -510,3 +510,16 @@ def test_nothing_to_test_on() -> None:
     assert sentence(require_trainable, assign_splits(dataset_of(*rows))) == (
         "photos has no test pictures left to score on. Add some."
     )
+
+
+def test_too_few_groups_to_test_on() -> None:
+    pictures = [
+        Picture(Path(), f"{label}/{number}.png", label, f"{label}{number}", group=f"night {number % 2}")
+        for label in ("cats", "dogs")
+        for number in range(9)
+    ]
+    dataset = Dataset("photos", Path(), ("cats", "dogs"), tuple(pictures))
+    assert sentence(require_trainable, assign_splits(dataset)) == (
+        "photos has no test pictures left to score on. 2 groups take one split each: add pictures of other groups. If "
+        "these aren't groups, leave --group-from-name out, or take --columns group= for a table."
+    )

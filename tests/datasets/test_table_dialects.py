@@ -94,6 +94,12 @@ def test_a_column_called_group_keeps_pictures_together(folder: Path) -> None:
     assert {(picture.label, picture.group) for picture in dataset.pictures} == {("cats", "cats"), ("dogs", "dogs")}
 
 
+def test_columns_that_mean_something_else_can_be_left(folder: Path) -> None:
+    text = lines("path,label,group,split", row="{path},{label},{label},often")
+    dataset = read(folder, text, columns="group=,split=")
+    assert {(picture.group, picture.split) for picture in dataset.pictures} == {(None, None)}
+
+
 def test_labels_can_stand_in_the_paths(folder: Path) -> None:
     dataset = read(folder, "path\nimg/1.jpg\nimg/2.jpg\n", label_from_name=r"(\d)\.jpg")
     assert dataset.classes == ("1", "2")

@@ -39,9 +39,10 @@ class DataOptions:
     regular expression), by which pictures belong together (a patient, a camera, a burst): groups are never split.
     `near_duplicates`: `group` keeps pictures that show the same in one split, `report` only reports them.
     `label_from_name`: a regular expression that finds the label in a picture's path below the data's folder.
-    `columns`: a table's columns, as "path=file,label=breed". `min_per_class`: classes with fewer distinct pictures are
-    skipped. `value_range`: "black,white" of pictures of more than 8 bits, where the files can't tell. `labels`: the
-    table of decisions that `pawlab review` made; test pictures keep the labels that they have.
+    `columns`: a table's columns, as "path=file,label=breed"; "group=" takes none for groups. `min_per_class`: classes
+    with fewer distinct pictures are skipped. `value_range`: "black,white" of pictures of more than 8 bits, where the
+    files can't tell. `labels`: the table of decisions that `pawlab review` made; test pictures keep the labels that
+    they have.
 
     A path may be a `Path` or a `Run`. Raises PawlabError for what no option can be, TypeError for what is no text.
     """
@@ -84,14 +85,15 @@ class DataOptions:
 
     @cached_property
     def column_names(self) -> dict[str, str]:
-        """Which column of a table is path, label, split or group, as far as given."""
+        """Which column of a table is path, label, split or group, as far as given; empty where none is to be taken."""
         names = {}
         for text in (self.columns or "").split(",") if self.columns else ():
             role, equals, name = (part.strip() for part in text.partition("="))
-            if role not in ("path", "label", "split", "group") or not equals or not name:
+            optional = role in ("split", "group")
+            if not (optional or role in ("path", "label")) or not equals or not (name or optional):
                 raise PawlabError(
                     f"columns {self.columns!r} can't be read. Give them as path=COLUMN,label=COLUMN; split=COLUMN and "
-                    "group=COLUMN may follow."
+                    "group=COLUMN may follow, or split= and group= to take none."
                 )
             names[role] = name
         if self.group:

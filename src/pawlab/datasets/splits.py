@@ -153,7 +153,18 @@ def _require_every_split(dataset: Dataset) -> None:
             )
     for split in ("validation", "test"):
         if not any(picture.split == split for picture in dataset.pictures):
-            raise DataError(f"{dataset.name} has no {split} pictures left to score on. Add some.")
+            raise DataError(f"{dataset.name} has no {split} pictures left to score on. {_more_of(dataset)}")
+
+
+def _more_of(dataset: Dataset) -> str:
+    """Return what to add where a split has no pictures."""
+    groups = {picture.group for picture in dataset.pictures if picture.group is not None}
+    if not groups:
+        return "Add some."
+    return (
+        f"{counted(len(groups), 'group takes', 'groups take')} one split each: add pictures of other groups. If these "
+        "aren't groups, leave --group-from-name out, or take --columns group= for a table."
+    )
 
 
 def _no_training_pictures(dataset: Dataset) -> DataError:

@@ -181,7 +181,7 @@ def _find_columns(header: Sequence[str], table: Path, options: DataOptions, note
     given = {role: name.casefold() for role, name in options.column_names.items()}
     columns = {}
     for role, known in _NAMES.items():
-        if role == "label" and options.label_pattern is not None:
+        if (role == "label" and options.label_pattern is not None) or given.get(role) == "":
             continue
         wanted = ((given[role],),) if role in given else known
         found = next((fits for tier in wanted if (fits := [name for name in names if name in tier])), [])
