@@ -37,6 +37,12 @@ def test_what_lies_in_several_of_them_comes_once(photos: Path) -> None:
     assert names(photos / "b.jpg", photos / "b.jpg") == [str(photos / "b.jpg")] * 2  # named one by one, as asked for
 
 
+def test_a_glob_passes_over_what_systems_leave(photos: Path) -> None:
+    make(photos, "__MACOSX/a/1.jpg", "a/Thumbs.db")
+    assert sorted(names(str(photos / "*" / "**"))) == sorted(names(str(photos / "[[a]*" / "*.jpg")))
+    assert names(str(photos / "__MACOSX" / "*" / "*.jpg")) == [str(photos / "__MACOSX/a/1.jpg")]  # asked for
+
+
 def test_a_link_to_a_folder_above_leads_nowhere_new(photos: Path) -> None:
     (photos / "a" / "loop").symlink_to(photos)
     assert sorted(names(str(photos / "**" / "*.jpg"))) == sorted(names(photos))

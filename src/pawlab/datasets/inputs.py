@@ -13,7 +13,7 @@ from pawlab.errors import DataError
 from pawlab.files.addresses import is_address, redacted
 from pawlab.files.archives import archive_kind, unpack
 from pawlab.files.find import Files
-from pawlab.files.names import is_picture_file, why_passed_over
+from pawlab.files.names import is_ignored, is_picture_file, why_passed_over
 from pawlab.files.scan import scan
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
@@ -141,8 +141,11 @@ class _Finder:
 
     def _matching(self, pattern: str) -> Iterator[Named]:
         spelt: dict[str, str] = {}  # the shortest way to each, whatever links there are
-        for match in sorted(glob(os.path.expanduser(pattern), recursive=True), key=len):  # noqa: PTH111, PTH207
-            spelt.setdefault(self._real(match), match)
+        expanded = os.path.expanduser(pattern)  # noqa: PTH111
+        named = set(Path(expanded).parts)
+        for match in sorted(glob(expanded, recursive=True), key=len):  # noqa: PTH207
+            if not any(is_ignored(part) for part in Path(match).parts if part not in named):
+                spelt.setdefault(self._real(match), match)
         matches = sorted(spelt.values())
         if not matches:
             raise DataError(f"no file matches {printable(pattern)}.")
