@@ -91,6 +91,11 @@ class Curve:
         enough = _LEAST_ANSWERS / (1 - target) - 1e-6
         return next((point for point in self.points if point.promised >= target and point.pictures >= enough), None)
 
+    def most(self) -> tuple[float, Point] | None:
+        """Return the highest share of right answers that can be promised, in whole percents from 50, and its point."""
+        kept = [(target, point) for target in _TRIED if (point := self.at(target)) is not None]
+        return kept[-1] if kept else None
+
     @staticmethod
     def from_list(rows: Any) -> "Curve":
         """Read it from lists of a point's fields. Raises ValueError where it isn't one."""
@@ -134,12 +139,11 @@ class Card:
 
     def _most(self) -> str:
         """Say what could be promised instead."""
-        kept = [target for target in _TRIED if self.curve.at(target) is not None]
-        if not kept:
+        most = self.curve.most()
+        if most is None:
             return ", nor anything else: it saw too few pictures, or gets too many wrong. Leave --sure-at out."
-        point = self.curve.at(kept[-1])
-        share = 0.0 if point is None else point.coverage
-        return f". The most it can is {kept[-1]:g}, for {share:.0%} of pictures like those it was trained on."
+        target, point = most
+        return f". The most it can is {target:g}, for {point.coverage:.0%} of pictures like those it was trained on."
 
     def to_json(self) -> str:
         """Return what stands under the metadata key `pawlab`."""

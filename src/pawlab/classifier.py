@@ -46,7 +46,8 @@ class Prediction:
     """The prediction for one picture.
 
     `picture`: its path, or "" where it has none. `probabilities`: by class, most probable first; `sure`: whether the
-    prediction can be relied on; where not, `reason` says why. `info`: the picture's size and format.
+    classifier answers, for which its card's `target` is promised; where not, `reason` says why. Without a target any
+    prediction is sure, unless the picture is unlike the training pictures. `info`: the picture's size and format.
     """
 
     picture: str
@@ -215,7 +216,14 @@ class Classifier:
         return self._predict_each(pictures, engine)
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card` names."""
+        """Return (n, classes) float32 for pictures (n, h, w, 3) uint8, RGB, of the size that `card` names.
+
+        Raises ValueError for any other array; `predict` takes pictures of all sizes.
+        """
+        size = (self.card.preprocess.height, self.card.preprocess.width, 3)
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != size:
+            wanted = "(n, " + ", ".join(map(str, size)) + ")"
+            raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}; they must be uint8 {wanted}")
         return self._probabilities.run(pixels)[0]
 
     def _predict_each(self, pictures: Iterable[Source | Named], engine: Engine) -> Iterator[Result]:

@@ -122,7 +122,8 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
     `C`: inverse regularisation strength, or "auto": the one of `probe.C_GRID` with the smallest out-of-fold loss. The
     folds go by content, so copies stay together and nothing is random. Probabilities are calibrated by out-of-fold
     predictions, and the probe is fitted on all pictures. `pawlab.train` gives the same numbers for the same pictures,
-    its validation ones among them, where none are near duplicates. The other parameters: see PictureFeatures.
+    its validation ones among them, where none are near duplicates. With a number for `C` there are no folds, and
+    probabilities stay as the probe gives them. The other parameters: see PictureFeatures.
 
     Fitted, it has `classes_`, `C_`, `temperature_`, and `probe_`, a LinearProbe.
     """

@@ -26,7 +26,7 @@ from pawlab.errors import NetworkError, PawlabError, counted
 from pawlab.files.addresses import redacted
 
 if TYPE_CHECKING:
-    from pawlab.classifier import Result
+    from pawlab.classifier import Classifier, Result
     from pawlab.cli.unfinished import Unfinished
 
 _MANY = 50  # pictures, for which predicting shows a bar
@@ -71,7 +71,9 @@ def predict(
     elif form or out or top > 1:
         raise PawlabError("--sort-into writes a table of its own. Leave out --format, --out and --top.")
     else:
-        sorting.sort(Classifier.load(model, sure_at), pictures, sort_into, move, yes, engines.open())
+        classifier = Classifier.load(model, sure_at)
+        _say_unpromised(classifier)
+        sorting.sort(classifier, pictures, sort_into, move, yes, engines.open())
 
 
 def _predict(
@@ -105,11 +107,17 @@ def _predict(
             unfinished = Unfinished(classifier, out, engine)
             with _going_on_later(unfinished):
                 write(_watched(unfinished.predict_each(found.pictures), count, unreadable), form, top, path)
+    _say_unpromised(classifier)
     if out is not None:
         unfinished.forget()
         say(f"{counted(count, 'prediction', 'predictions')} written to {redacted(out)}.")
     say_passed_over(found.passed_over)
     _print_unreadable(len(unreadable), count)
+
+
+def _say_unpromised(classifier: "Classifier") -> None:
+    if classifier.card.target is None:
+        say("This classifier promises nothing: all its answers count as sure, but those unlike the training pictures.")
 
 
 @levelled

@@ -172,8 +172,8 @@ def print_run(run: "Run") -> None:
             f"           in {metrics['cross_validation']['folds']} folds {_with_interval(metrics['cross_validation'])}"
         )
     _print_rarest(metrics["counts"]["train"], metrics["test"]["per_class"])
-    show(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class")
-    show(f"Sure       {_promise(metrics['selective'])}")
+    show(f"Baseline   {metrics['baseline_accuracy']:.1%}, by always guessing the most frequent class or at random")
+    show(f"Sure       {_promise(metrics['selective'], run.record['request'].get('sure_at'))}")
     for sentence in metrics["verdict"]["sentences"]:
         show(f"           {sentence}")
     print_skipped(metrics["skipped"], f"; {run.folder / 'run.json'} lists them")
@@ -185,9 +185,15 @@ def print_run(run: "Run") -> None:
     show(f"Next       pawlab predict {quoted} PICTURE")
 
 
-def _promise(promised: dict[str, Any]) -> str:
+def _promise(promised: dict[str, Any], asked: float | None) -> str:
+    """Say what is promised. `asked`: what was, where the default isn't taken."""
     if promised["target"] is None:
-        return "no promise: it takes more pictures, or fewer mistakes, to answer half of them with 90% right"
+        why = "it takes more pictures, or fewer mistakes, to answer half of them with 90% right"
+        if asked is not None:
+            why = f"it takes more pictures, or fewer mistakes, for {asked:g}"
+        highest = promised.get("highest")  # not in older runs
+        can = f". --sure-at {highest['target']:g} can be kept, for {highest['coverage']:.0%} of them" if highest else ""
+        return f"no promise: {why}{can}"
     seen = promised.get("out_of_fold") or promised["validation"]
     return (
         f"of {seen['coverage']:.0%} of the pictures, of which {promised['target']:.0%} or more are right "
@@ -249,7 +255,7 @@ def print_exploration(found: dict[str, Any]) -> None:
     rows = [(name, *(f"{found['counts'][split].get(name, 0):,}" for split in splits)) for name in found["classes"]]
     totals = (f"{sum(found['counts'][split].values()):,}" for split in splits)
     print_table(("class", *splits), [*rows, ("all", *totals)])
-    show(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class)")
+    show(f"Baseline   {found['baseline_accuracy']:.1%} (always guessing the most frequent class or at random)")
     show(f"Overlap    {found['overlap']} (pictures or groups that are in two splits)")
     for note in found["notes"]:
         show(f"Read       {note}")

@@ -78,8 +78,8 @@ class DataOptions:
         total = sum(number or 0 for number in numbers)
         if wrong or abs(total - 100) > 1e-6:
             raise PawlabError(
-                f"the split {self.split!r} can't be read. Give percentages of train, validation and test that add up "
-                "to 100, such as 80/10/10."
+                f"the split {self.split!r} can't be read. Give percentages of train, validation and test, each above "
+                "0, that add up to 100, such as 80/10/10."
             )
         return {split: (number or 0) / 100 for split, number in zip(SPLITS, numbers, strict=True)}
 

@@ -126,8 +126,9 @@ def judge(
 
 
 def window(history: Sequence[Epoch]) -> Sequence[Epoch]:
-    """Return the last epochs, off which the verdict is read."""
-    return history[-max(_FEWEST_EPOCHS, ceil(len(history) / _SHARE)) :]
+    """Return the last epochs, off which the verdict is read; not epoch 0, what training began from, beside others."""
+    trained = [row for row in history if row.epoch] or history
+    return trained[-max(_FEWEST_EPOCHS, ceil(len(trained) / _SHARE)) :]
 
 
 def differs(share: Share, baseline: float) -> bool | None:

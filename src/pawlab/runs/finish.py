@@ -161,6 +161,7 @@ def _finish_metrics(
     predicted, held_out = finished.predicted, finished.in_validation
     validation = finished.validation
     source = "out_of_fold" if fitted.out_of_fold is not None else "validation"
+    highest = finished.curve.most()
     metrics = {
         "calibration": {
             "temperature": finished.temperature,
@@ -170,6 +171,7 @@ def _finish_metrics(
         },
         "selective": {
             "target": None if finished.promise is None else finished.promise[0],
+            "highest": highest and {"target": highest[0], "coverage": round(highest[1].coverage, 6)},
             "threshold": finished.threshold,
             "confidence": CONFIDENCE,
             "ood_threshold": finished.ood_threshold,
