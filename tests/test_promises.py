@@ -4,7 +4,9 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -12,6 +14,7 @@ import pawlab
 from pawlab import cli
 from pawlab.card import Card, Curve, Point
 from pawlab.classifier import Classifier, save_classifier
+from pawlab.cli.tables import _promise
 from pawlab.errors import ModelError
 from pawlab.images import Preprocess
 from test_classifier import colour_graph
@@ -54,6 +57,60 @@ def test_a_classifier_that_promises_nothing_says_so(tmp_path: Path) -> None:
         "this classifier can't promise 0.9, nor anything else: it saw too few pictures, or gets too many wrong. "
         "Leave --sure-at out."
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "highest", "expected"),
+    [
+        (None, None, "no promise: it takes more pictures, or fewer mistakes, to answer half of them with 90% right"),
+        (
+            0.99,
+            {"target": 0.87, "coverage": 0.873},
+            "no promise: it takes more pictures, or fewer mistakes, for 0.99. "
+            "--sure-at 0.87 can be kept, for 87% of them",
+        ),
+    ],
+)
+def test_training_says_what_can_be_promised_instead(
+    asked: float | None, highest: dict[str, float] | None, expected: str
+) -> None:
+    assert _promise({"target": None, "highest": highest}, asked) == expected
+
+
+def test_the_most_that_can_be_promised() -> None:
+    assert CURVE.most() == (0.99, CURVE.points[-1])
+    assert Curve().most() is None
+
+
+def test_predict_says_where_nothing_is_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (30, 20), (120, 100, 8)).save(tmp_path / "reddish.png")
+    said = []
+    for card in (CARD, replace(CARD, curve=Curve(), target=None, threshold=0.0)):
+        save_classifier(colour_graph(), card, tmp_path / "model.onnx")
+        monkeypatch.setattr("sys.argv", ["pawlab", "predict", str(tmp_path), str(tmp_path / "reddish.png")])
+        with pytest.raises(SystemExit):
+            cli.main()
+        said.append(capsys.readouterr().err)
+    assert said == [
+        "",
+        "This classifier promises nothing: all its answers count as sure, but those unlike the training pictures.\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "was"),
+    [
+        (np.zeros((4, 6, 3), np.uint8), "uint8 (4, 6, 3)"),
+        (np.zeros((1, 4, 6, 3), np.float32), "float32 (1, 4, 6, 3)"),
+        (np.zeros((1, 8, 6, 3), np.uint8), "uint8 (1, 8, 6, 3)"),
+    ],
+)
+def test_arrays_that_are_no_pictures_of_the_card(model: Path, pixels: Any, was: str) -> None:
+    with pytest.raises(ValueError, match=r".") as error:
+        Classifier.load(model).probabilities(pixels)
+    assert str(error.value) == f"pixels are {was}; they must be uint8 (n, 4, 6, 3)"
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0, 95.0, float("nan")])

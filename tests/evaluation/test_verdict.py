@@ -33,6 +33,12 @@ def test_the_window_is_the_last_quarter_of_the_epochs() -> None:
     assert len(window(history(*climbing(18), *late))) == 6
 
 
+def test_what_training_began_from_is_no_epoch_of_the_window() -> None:
+    began, *trained = (Epoch(number, 0.5, 0.9, 0.5, 0.6, 1.0) for number in range(3))
+    assert window([began, *trained]) == trained
+    assert window([began]) == [began]
+
+
 def test_the_window_is_at_least_five_epochs_where_there_are_five() -> None:
     assert judge(history(*climbing(3), *[(0.9, 0.6)] * 5), 0.5)["stable_range"] == [0.6, 0.6]
     assert judge(history((0.5, 0.4), (0.6, 0.7)), 0.5)["stable_range"] == [0.4, 0.7]
