@@ -650,6 +650,16 @@ def test_a_comparison_names_the_best_in_validation_not_in_the_test(tmp_path: Pat
     assert (tmp_path / "comparison.png").is_file()
 
 
+def test_a_comparison_says_what_decides_between_equals(tmp_path: Path) -> None:
+    said = []
+    for validation in (0.98, 0.99):
+        runs = [compared("a4", validation, 188, HISTORY[:1]), compared("fast", 0.99, 187, HISTORY[:1])]
+        write_comparison(tmp_path / "comparison.html", "cats-and-dogs", runs)
+        text = assert_sound((tmp_path / "comparison.html").read_text(encoding="utf-8")).text
+        said.append("by the lowest loss among the 2 that are as accurate there, not by its test score" in text)
+    assert said == [False, True]
+
+
 def test_a_comparison_of_one(tmp_path: Path) -> None:
     write_comparison(tmp_path / "comparison.html", "made up", [compared("<b>", 0.9, 180)])
     page = assert_sound((tmp_path / "comparison.html").read_text(encoding="utf-8"))

@@ -52,6 +52,9 @@ def test_each_is_held_against_the_best_on_the_same_test_pictures(
     assert against[1]["against_best"]["better"] is None  # of 6 pictures
     header, lines = found.table()
     assert [line[header.index("vs best")] for line in lines] == ["is it", "unclear"]
+    folds = [item.run.metrics["cross_validation"] for item in found]
+    assert [row["cross_validation"] for row in found.to_dict()] == folds
+    assert [line[header.index("in folds")] for line in lines] == [f"{one['accuracy']:.3f}" for one in folds]
 
 
 def test_the_tutorials_figures_stand_beside_their_own_pictures_alone(tmp_path: Path) -> None:

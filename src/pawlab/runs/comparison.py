@@ -58,6 +58,7 @@ class Compared:
             "overfit": metrics["verdict"]["overfit"],
             "validation": metrics["validation"],
             "test": metrics["test"],
+            "cross_validation": metrics.get("cross_validation"),
             "published": self.published,
         }
 
@@ -110,10 +111,10 @@ class Comparison(tuple[Compared, ...]):
         return [{**item.to_dict(), "against_best": against.get(item.recipe.name)} for item in self]
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """Return it as people read it, in text: the header, and a line per recipe; `published` where anything is."""
+        """Return it as people read it, in text: the header, and a line per recipe; no column that would be empty."""
         against = self.against_best
         lines = [_line(item.to_dict(), against.get(item.recipe.name)) for item in self]
-        shown = [name for name in lines[0] if name != "published" or any(line[name] for line in lines)]
+        shown = [name for name in lines[0] if any(line[name] for line in lines)]
         return tuple(shown), [tuple(line[name] for name in shown) for line in lines]
 
     def _repr_html_(self) -> str:
@@ -128,6 +129,7 @@ def _line(row: dict[str, Any], against_best: Paired | None) -> dict[str, str]:
         "trainable": f"{row['parameters']['trainable']:,}",
         "seconds": f"{row['seconds']:.0f}",
         "validation": _range(row["stable_range"]),
+        "in folds": f"{folds['accuracy']:.3f}" if (folds := row["cross_validation"]) else "",
         "published": _range(published) if published else "",
         "test": f"{row['test']['accuracy']:.3f}",
         "95% interval": _range(row["test"]["ci95"]),
