@@ -37,8 +37,7 @@ def a1() -> Any:
 
 def c4(weights: Path) -> Any:
     """Tutorial c's fourth model: the frozen network runs in every step of every epoch."""
-    frozen = keras.applications.MobileNetV2(input_shape=SIZE, include_top=False, weights=weights)
-    frozen.trainable = False
+    frozen = mobilenet(weights)
     pictures = keras.Input(SIZE)
     values = keras.applications.mobilenet_v2.preprocess_input(pictures)
     values = layers.RandomFlip()(values)
@@ -46,6 +45,13 @@ def c4(weights: Path) -> Any:
     values = layers.GlobalMaxPooling2D()(frozen(values, training=False))
     values = layers.Dense(64, activation="relu")(values)
     return compiled(keras.Model(pictures, layers.Dense(2)(values)))
+
+
+def mobilenet(weights: Path) -> Any:
+    """Return MobileNetV2 without its head, frozen."""
+    network = keras.applications.MobileNetV2(input_shape=SIZE, include_top=False, weights=weights)
+    network.trainable = False
+    return network
 
 
 def compiled(model: Any, xla: Any = "auto") -> Any:
@@ -88,8 +94,7 @@ def last_epochs(name: str, seed: int, folder: Path, epochs: int) -> str:
     keras.utils.set_random_seed(seed)
     layers, frozen = find_recipe(name).layers, None
     if any(layer.kind == "backbone" for layer in layers):
-        weights = Path(os.environ["PAWLAB_WEIGHTS_DIR"]) / "mobilenet_v2.weights.h5"
-        frozen = keras.applications.MobileNetV2(input_shape=SIZE, include_top=False, weights=weights)
+        frozen = mobilenet(Path(os.environ["PAWLAB_WEIGHTS_DIR"]) / "mobilenet_v2.weights.h5")
     model = compiled(build(layers, SIZE, seed, frozen), xla=False)
     history = fit(model, folder, epochs, seed)["val_accuracy"]
     last = history[-max(1, epochs // 4) :]

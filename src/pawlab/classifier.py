@@ -220,10 +220,10 @@ class Classifier:
 
         Raises ValueError for any other array; `predict` takes pictures of all sizes.
         """
-        size = (self.card.preprocess.height, self.card.preprocess.width, 3)
-        if pixels.dtype != np.uint8 or pixels.shape[1:] != size:
-            wanted = "(n, " + ", ".join(map(str, size)) + ")"
-            raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}; they must be uint8 {wanted}")
+        height, width = self.card.preprocess.height, self.card.preprocess.width
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != (height, width, 3):
+            wanted = f"uint8 (n, {height}, {width}, 3)"
+            raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}; they must be {wanted}")
         return self._probabilities.run(pixels)[0]
 
     def _predict_each(self, pictures: Iterable[Source | Named], engine: Engine) -> Iterator[Result]:

@@ -188,12 +188,10 @@ def print_run(run: "Run") -> None:
 def _promise(promised: dict[str, Any], asked: float | None) -> str:
     """Say what is promised. `asked`: what was, where the default isn't taken."""
     if promised["target"] is None:
-        why = "it takes more pictures, or fewer mistakes, to answer half of them with 90% right"
-        if asked is not None:
-            why = f"it takes more pictures, or fewer mistakes, for {asked:g}"
+        what = "to answer half of them with 90% right" if asked is None else f"for {asked:g}"
         highest = promised.get("highest")  # not in older runs
         can = f". --sure-at {highest['target']:g} can be kept, for {highest['coverage']:.0%} of them" if highest else ""
-        return f"no promise: {why}{can}"
+        return f"no promise: it takes more pictures, or fewer mistakes, {what}{can}"
     seen = promised.get("out_of_fold") or promised["validation"]
     return (
         f"of {seen['coverage']:.0%} of the pictures, of which {promised['target']:.0%} or more are right "
