@@ -86,17 +86,20 @@ def test_predict_says_where_nothing_is_promised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("RGB", (30, 20), (120, 100, 8)).save(tmp_path / "reddish.png")
-    said = []
+    out, said = tmp_path / "out.csv", []
     for card in (CARD, replace(CARD, curve=Curve(), target=None, threshold=0.0)):
         save_classifier(colour_graph(), card, tmp_path / "model.onnx")
-        monkeypatch.setattr("sys.argv", ["pawlab", "predict", str(tmp_path), str(tmp_path / "reddish.png")])
-        with pytest.raises(SystemExit):
-            cli.main()
-        said.append(capsys.readouterr().err)
-    assert said == [
-        "",
-        "This classifier promises nothing: all its answers count as sure, but those unlike the training pictures.\n",
-    ]
+        for more in ((), ("--out", str(out))):
+            arguments = ["pawlab", "predict", str(tmp_path), str(tmp_path / "reddish.png"), *more]
+            monkeypatch.setattr("sys.argv", arguments)
+            with pytest.raises(SystemExit):
+                cli.main()
+            said.append(capsys.readouterr().err)
+    written = f"1 prediction written to {out}.\n"
+    promised_nothing = (
+        "This classifier promises nothing: all its answers count as sure, but those unlike the training pictures.\n"
+    )
+    assert said == ["", written, "", promised_nothing + written], "what goes to the terminal is free of notes"
 
 
 @pytest.mark.parametrize(

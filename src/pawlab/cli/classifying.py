@@ -107,9 +107,9 @@ def _predict(
             unfinished = Unfinished(classifier, out, engine)
             with _going_on_later(unfinished):
                 write(_watched(unfinished.predict_each(found.pictures), count, unreadable), form, top, path)
-    _say_unpromised(classifier)
     if out is not None:
         unfinished.forget()
+        _say_unpromised(classifier)
         say(f"{counted(count, 'prediction', 'predictions')} written to {redacted(out)}.")
     say_passed_over(found.passed_over)
     _print_unreadable(len(unreadable), count)
