@@ -8,6 +8,7 @@ import re
 import sys
 import zipfile
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from pawlab.card import Card, SeenPictures
 from pawlab.classifier import Classifier, NoPrediction, Predictions, save_classifier
@@ -120,6 +121,51 @@ def test_a_broken_picture_alone_raises(model: Path, tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
         Classifier.load(model).predict(tmp_path / "absent.png")
     assert str(caught.value) == f"{tmp_path / 'absent.png'}: can't be read: No such file or directory"
+
+
+def test_what_an_iterator_changes_with_its_next_picture_is_predicted_as_it_was(model: Path, tmp_path: Path) -> None:
+    classifier, colours = Classifier.load(model), [(9, 9, 200), (9, 200, 9), (200, 9, 9)] * 8
+    frames = [Image.new("RGB", (30, 20), colour) for colour in colours]
+    frames[0].save(tmp_path / "film.tif", save_all=True, append_images=frames[1:])
+    buffer = np.empty((20, 30, 3), np.uint8)
+    bits = bytearray(buffer.nbytes)
+
+    def refilled() -> Iterator[Any]:
+        for frame in frames:
+            buffer[:] = np.asarray(frame)
+            yield buffer
+
+    def closed_after() -> Iterator[Any]:
+        for number, frame in enumerate(frames):
+            frame.save(tmp_path / f"{number}.png")
+            with Image.open(tmp_path / f"{number}.png") as picture:
+                yield picture
+
+    def rewritten() -> Iterator[Any]:
+        for number in range(len(frames)):
+            bits[:] = (tmp_path / f"{number}.png").read_bytes()
+            yield bits
+
+    def files() -> Iterator[Any]:
+        for number in range(len(frames)):
+            with (tmp_path / f"{number}.png").open("rb") as file:
+                yield file
+
+    with Image.open(tmp_path / "film.tif") as film:
+        for pictures in (ImageSequence.Iterator(film), refilled(), closed_after(), rewritten(), files(), iter(frames)):
+            assert [answer.label for answer in classifier.predict(pictures)] == ["blue", "green", "red"] * 8
+    assert [answer.label for answer in classifier.predict(np.stack([np.asarray(frame) for frame in frames]))] == (
+        ["blue", "green", "red"] * 8
+    )
+
+
+def test_what_cant_be_read_any_more_is_an_answer_of_its_own(model: Path, tmp_path: Path) -> None:
+    path = paint(tmp_path / "green.png", (0, 200, 0))
+    with path.open("rb") as closed:
+        pass
+    for pictures in ([closed, path], iter([closed, path])):
+        first, second = Classifier.load(model).predict(pictures)
+        assert (first.error, second.label) == ("can't be read: read of closed file", "green")
 
 
 def test_predict_each_takes_no_picture_for_several(model: Path, tmp_path: Path) -> None:

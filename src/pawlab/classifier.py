@@ -18,7 +18,7 @@ from PIL import Image
 from pawlab.card import Card
 from pawlab.datasets.dataset import Named
 from pawlab.engines.local import LOCAL, Engine
-from pawlab.engines.work import Computed, ForwardPass
+from pawlab.engines.work import Computed, ForwardPass, Held
 from pawlab.errors import ModelError, PawlabError, PictureError
 from pawlab.files.addresses import is_address, redacted
 from pawlab.graphs.checksum import checksum_holds, with_checksum
@@ -96,6 +96,7 @@ class NoPrediction:
 
 
 Result = Prediction | NoPrediction
+_LASTING = (str, os.PathLike, bytes)
 _ONE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)  # what is one picture, though it may be iterable
 
 
@@ -209,6 +210,9 @@ class Classifier:
     def predict_each(self, pictures: Iterable[Source | Named], engine: Engine = LOCAL) -> Iterator[Result]:
         """Yield a prediction for each picture, in order, using every core; memory stays flat.
 
+        Pictures are drawn some ahead of their predictions. What an iterator gives may change with the next one, as a
+        film's frames do: such pictures are read as they are drawn, in one thread, unlike paths, bytes and lists.
+
         `engine`: what computes them. Raises TypeError where it is given one picture instead of several.
         """
         if isinstance(pictures, _ONE) or hasattr(pictures, "read"):  # whose letters or lines are none
@@ -228,14 +232,15 @@ class Classifier:
 
     def _predict_each(self, pictures: Iterable[Source | Named], engine: Engine) -> Iterator[Result]:
         names: deque[str] = deque()  # of the pictures under way
+        lasting = isinstance(pictures, list | tuple | np.ndarray)
 
-        def sources() -> Iterator[Source]:
+        def sources() -> Iterator[Source | Held]:
             for picture in pictures:
                 name, source = (
                     (picture.name, picture.path) if isinstance(picture, Named) else (_name_of(picture), picture)
                 )
                 names.append(name)
-                yield source
+                yield source if lasting or isinstance(source, _LASTING) else Held(self._work.read(source))
 
         for computed in engine.forward(self._work, sources()):
             yield self._result(names.popleft(), computed)

@@ -151,7 +151,9 @@ def test_no_pictures_start_nothing(classifier: Classifier, monkeypatch: pytest.M
 
 
 def test_pictures_in_memory_are_refused(cluster: Cluster, classifier: Classifier) -> None:
-    with pytest.raises(PawlabError, match=r"--engine ray takes paths and addresses, not Image\. Use --engine local\."):
+    with pytest.raises(
+        PawlabError, match=r"--engine ray takes paths and addresses, no pictures in memory\. Use --engine local\."
+    ):
         list(classifier.predict_each([Image.new("RGB", (8, 8))], cluster))
 
 

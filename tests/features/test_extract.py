@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,14 @@ def pictures(learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return [labelled(path) for path in sorted(learnable_folder.rglob("*.png"))[::6]]
 
 
+def outputs_of(graph: BackboneGraph, picture: Picture) -> Any:
+    pixels = decode(picture.path, SMALL)[np.newaxis]
+    return open_session(graph.path).run(["features"], {"pictures": pixels})[0][0]
+
+
 def test_features_are_the_backbones_of_the_decoded_picture(pictures: list[Picture], graph: BackboneGraph) -> None:
     extracted = extract_features(pictures, graph, SMALL)
-    pixels = np.stack([decode(picture.path, SMALL) for picture in pictures])
-    (expected,) = open_session(graph.path).run(["features"], {"pictures": pixels})
+    expected = [outputs_of(graph, picture) for picture in pictures]
     np.testing.assert_array_equal(extracted.features, expected)
     assert extracted.pictures == tuple(pictures)
     assert extracted.computed == len(pictures)
@@ -61,6 +66,19 @@ def test_broken_pictures_are_left_out_and_named(pictures: list[Picture], graph: 
     assert extracted.features.shape == (2, 1280)
     assert [item.name for item in extracted.skipped] == ["cut.png"]
     assert "truncated" in extracted.skipped[0].reason
+
+
+def test_a_picture_that_has_changed_since_it_was_found_isnt_taken_for_what_it_was(
+    pictures: list[Picture], graph: BackboneGraph, tmp_path: Path
+) -> None:
+    picture = labelled(copyfile(pictures[0].path, tmp_path / "one.png"))
+    copyfile(pictures[1].path, picture.path)
+    (skipped,) = extract_features([picture], graph, SMALL).skipped
+    assert (skipped.name, skipped.reason) == ("one.png", "has changed since it was found")
+    copyfile(pictures[0].path, picture.path)
+    again, right = extract_features([picture], graph, SMALL), extract_features(pictures[:1], graph, SMALL)
+    assert (again.computed, right.computed) == (1, 0)  # what the changed picture gave isn't in the store
+    np.testing.assert_array_equal(again.features, [outputs_of(graph, pictures[0])])
 
 
 def test_the_same_content_is_computed_once(pictures: list[Picture], graph: BackboneGraph, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from pawlab.features.store import FeatureStore
 from pawlab.features.thumbnails import thumbnails
 from pawlab.images import gray_thumbnail
 from picture_folders import labelled, write
+
+CHANGED = "has changed since it was found"
 
 
 @pytest.fixture
@@ -28,8 +31,8 @@ def test_they_are_those_of_the_decoder_first_and_from_the_store(
 ) -> None:
     computed = []
 
-    def counted(path: Path, side: int) -> object:
-        computed.append(path.name)
+    def counted(path: os.PathLike[str], side: int) -> object:
+        computed.append(Path(path).name)
         return gray_thumbnail(path, side)
 
     monkeypatch.setattr(module, "gray_thumbnail", counted)
@@ -58,8 +61,8 @@ def test_what_a_stopped_run_has_looked_at_is_there_for_the_next(
     monkeypatch.setenv("PAWLAB_THREADS", "1")
     looked: list[str] = []
 
-    def until_the_fifth(path: Path, side: int) -> object:
-        looked.append(path.name)
+    def until_the_fifth(path: os.PathLike[str], side: int) -> object:
+        looked.append(Path(path).name)
         if len(looked) == 5:
             raise KeyboardInterrupt
         return gray_thumbnail(path, side)
@@ -71,6 +74,15 @@ def test_what_a_stopped_run_has_looked_at_is_there_for_the_next(
     expected = [gray_thumbnail(picture.path, 64)[0] for picture in pictures[:6]]
     assert np.array_equal(found.pixels[np.arange(6)], expected)
     assert looked.count("0.jpg") + looked.count("1.jpg") == 2
+
+
+def test_a_picture_that_has_changed_since_it_was_found_isnt_taken_for_what_it_was(pictures: list[Picture]) -> None:
+    first, right = pictures[0], pictures[0].path.read_bytes()
+    save(drawing(7), first.path)
+    assert [(item.name, item.reason) for item in thumbnails([first]).skipped] == [(first.name, CHANGED)]
+    first.path.write_bytes(right)
+    found = thumbnails([first])
+    assert np.array_equal(found.pixels[np.arange(1)], [gray_thumbnail(first.path, 64)[0]])
 
 
 def test_a_store_that_vanishes_or_takes_nothing_costs_nothing_but_time(

@@ -27,6 +27,7 @@ from pawlab.errors import DataError, MissingExtraError, PawlabError, one_line
 from pawlab.files.addresses import is_address
 from pawlab.files.remote import content, copied_from
 from pawlab.graphs.keras_runtime import silent_stderr
+from pawlab.images import Pinned
 from pawlab.parallel import batched, cores
 from pawlab.waiting import waiting_for
 
@@ -38,7 +39,7 @@ _STORE_BYTES = 300_000_000  # of memory for what is under way between this proce
 _PATIENCE = 30.0  # seconds without a picture until something is said
 _SOURCE, _RESULT = "source", "result"
 _JOINED: list[str | None] = []  # the address of the cluster that this process has joined by us
-_COPY_OF = "\0"  # between a path and the address: no path has it
+_BETWEEN = "\0"  # the parts of a key: no path has it
 
 
 @dataclass(frozen=True)
@@ -195,22 +196,22 @@ class _Worker:
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         import numpy as np
 
-        sources = [_nearest(os.fsdecode(key)) for key in batch[_SOURCE]]
+        sources = [_nearest(key) for key in batch[_SOURCE]]
         results = np.empty(len(sources), object)
-        with ThreadPoolExecutor(_READ_AT_ONCE if is_address(sources[0]) else 1) as pool:
+        with ThreadPoolExecutor(_READ_AT_ONCE if is_address(os.fspath(sources[0])) else 1) as pool:
             for number, result in enumerate(pool.map(self._boxed, sources)):
                 results[number] = result
         return {_RESULT: results}
 
-    def _boxed(self, source: str) -> _Boxed:
+    def _boxed(self, source: str | Pinned) -> _Boxed:
         try:
             return _Boxed(self._result(source))
         except PawlabError as error:
             return _Boxed(error=error)
 
-    def _result(self, source: str) -> Any:
+    def _result(self, source: str | Pinned) -> Any:
         """Return what the function makes of a path or of an address's content, or why there is none."""
-        if not is_address(source):
+        if isinstance(source, Pinned) or not is_address(source):
             return self._function(source)
         try:
             found = content(source)
@@ -219,25 +220,27 @@ class _Worker:
         return self._function(found)
 
 
-def _nearest(key: str) -> str:
+def _nearest(key: bytes) -> str | Pinned:
     """Return the path of a key where it is a file of this machine, else the address that it was copied from."""
-    path, _, address = key.partition(_COPY_OF)
-    return address if address and not os.path.exists(path) else path  # noqa: PTH110
+    path, address, content = os.fsdecode(key).split(_BETWEEN)
+    if address and not os.path.exists(path):  # noqa: PTH110
+        return address
+    return Pinned(path, content) if content else path
 
 
 def _key(source: Any) -> bytes:
     """Return a path or an address as it is found from other processes, in bytes: not every path is text.
 
-    The copy of what lies at an address goes with that, for machines that don't have the copy.
+    The address of a copy goes with its path, for machines that don't have the copy, and what a pinned file must hold.
     """
     if not isinstance(source, str | os.PathLike):
-        raise PawlabError(f"--engine ray takes paths and addresses, not {type(source).__name__}. Use --engine local.")
+        raise PawlabError("--engine ray takes paths and addresses, no pictures in memory. Use --engine local.")
     text = os.fspath(source)
     if is_address(text):
-        return os.fsencode(text)
+        return os.fsencode(_BETWEEN.join((text, "", "")))
     path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
-    address = copied_from(path)
-    return os.fsencode(f"{path}{_COPY_OF}{address}" if address else path)
+    content = source.sha256 if isinstance(source, Pinned) else ""
+    return os.fsencode(_BETWEEN.join((path, copied_from(path) or "", content)))
 
 
 def _table(keys: Sequence[bytes]) -> Any:

@@ -24,6 +24,13 @@ class Outputs:
     info: PictureInfo
 
 
+@dataclass(frozen=True)
+class Held:
+    """A picture that is read already, or why it can't be: its source may have changed since."""
+
+    decoded: Decoded | str
+
+
 Computed = Outputs | str  # or why the picture can't be read
 
 
@@ -56,7 +63,7 @@ class ForwardPass:
     locate: Callable[[Any], Any] = as_it_is
     opened: Graph | None = field(default=None, repr=False, compare=False)
 
-    def __call__(self, source: Source) -> Computed:
+    def __call__(self, source: Source | Held) -> Computed:
         """Return the outputs, or why the picture can't be read. Raises ModelError where the graph fails."""
         decoded = self.read(source)
         if isinstance(decoded, str):
@@ -73,11 +80,13 @@ class ForwardPass:
         """Return the graph, open on the processor."""
         return self.opened or open_graph(self.graph)
 
-    def read(self, source: Source) -> Decoded | str:
+    def read(self, source: Source | Held) -> Decoded | str:
         """Return a picture as the graph takes it, or why it can't be read.
 
         Raises NetworkError where that says nothing of the picture.
         """
+        if isinstance(source, Held):
+            return source.decoded
         try:
             return read(self.locate(source), self.preprocess)
         except (PictureError, DataError) as error:

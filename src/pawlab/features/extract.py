@@ -1,5 +1,6 @@
 """Pictures -> features: what the frozen network makes of each, from the store or else from the engine."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from pawlab.engines.local import LOCAL, Engine
 from pawlab.engines.work import ForwardPass
 from pawlab.features.rows import FeatureRows, Positions, as_rows
 from pawlab.features.store import FeatureStore, Row
-from pawlab.images import PictureInfo, Preprocess, Source
+from pawlab.images import PictureInfo, Pinned, Preprocess, Source
 from pawlab.progress import Progress, silent
 
 _ROWS_PER_WRITE = 64  # what a killed run loses at most
@@ -108,6 +109,7 @@ def _compute(
     fresh: dict[str, Row] = {}
     if not missing:
         return unsaved, failed
+    pinned = (_pinned(content, source) for content, source in missing.items())
     work = ForwardPass(graph.path, {graph.output: (graph.width,)}, preprocess, graph.backbone.name)
 
     def save() -> None:
@@ -116,7 +118,7 @@ def _compute(
         fresh.clear()
 
     with progress("Computing features", len(missing)) as advance:
-        for content, result in zip(missing, engine.forward(work, missing.values()), strict=True):
+        for content, result in zip(missing, engine.forward(work, pinned), strict=True):
             advance(1)
             if isinstance(result, str):
                 failed[content] = result
@@ -126,3 +128,8 @@ def _compute(
                 save()
     save()
     return unsaved, failed
+
+
+def _pinned(content: str, source: Source) -> Source:
+    """Return a source that can't bring anything but that content into the store."""
+    return Pinned(os.fspath(source), content) if isinstance(source, str | os.PathLike) else source

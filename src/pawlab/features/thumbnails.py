@@ -16,7 +16,7 @@ from pawlab.datasets.dataset import Picture, Skipped
 from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import PictureError
 from pawlab.features.store import FeatureStore, Snapshot
-from pawlab.images import PictureInfo, Pixels, Preprocess, Range, Source, gray_thumbnail
+from pawlab.images import PictureInfo, Pinned, Pixels, Preprocess, Range, Source, gray_thumbnail
 from pawlab.progress import Progress, silent
 
 _BATCH = 32  # pictures a task: a thread's overhead would otherwise be a third of the work
@@ -108,7 +108,8 @@ class _Looked:
         """Decode pictures into the store, some hundred at a time."""
         fresh: dict[str, Thumbnail] = {}
         with progress("Looking at pictures", len(pictures)) as advance:
-            results = engine.map(_thumbnail_or_reason, (picture.path for picture in pictures), _BATCH)
+            paths = (Pinned(str(picture.path), picture.sha256) for picture in pictures)
+            results = engine.map(_thumbnail_or_reason, paths, _BATCH)
             for picture, result in zip(pictures, results, strict=True):
                 advance(1)
                 if isinstance(result, str):

@@ -5,6 +5,7 @@ from pawlab.images.decoder import MAX_BYTES as MAX_BYTES
 from pawlab.images.decoder import MAX_PIXELS as MAX_PIXELS
 from pawlab.images.decoder import Interpolation as Interpolation
 from pawlab.images.decoder import PictureInfo as PictureInfo
+from pawlab.images.decoder import Pinned as Pinned
 from pawlab.images.decoder import Pixels as Pixels
 from pawlab.images.decoder import Preprocess as Preprocess
 from pawlab.images.decoder import ResizeMode as ResizeMode

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, UnidentifiedImageError
 
-from pawlab.errors import PictureError
+from pawlab.errors import PictureError, one_line
 from pawlab.images.depth import Range, is_deep, largest_value, likely_white, said_white, to_8_bits
 from pawlab.images.formats import (
     FORMATS,
@@ -57,6 +58,17 @@ _SIDEWAYS = (5, 6, 7, 8)
 
 # Pillow warns of damage that it then reads past. What can't be read past becomes a PictureError, the rest is no news.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class Pinned(os.PathLike[str]):
+    """A path whose file must hold what it held before, by the SHA-256 of that; if it doesn't, it can't be read."""
+
+    path: str
+    sha256: str
+
+    def __fspath__(self) -> str:
+        return self.path
 
 
 @dataclass(frozen=True, init=False)
@@ -294,8 +306,14 @@ def _bytes_of(source: Any) -> bytes:
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     if isinstance(source, str | os.PathLike):
-        return read_file(source)
-    data = source.read() if hasattr(source, "read") else None
+        content = read_file(source)
+        if isinstance(source, Pinned) and sha256(content).hexdigest() != source.sha256:
+            raise PictureError("has changed since it was found")
+        return content
+    try:
+        data = source.read() if hasattr(source, "read") else None
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise PictureError(f"can't be read: {one_line(error)}") from error
     if isinstance(data, bytes):
         return data
     what = "a text file" if isinstance(data, str) else f"{type(source).__name__}"
