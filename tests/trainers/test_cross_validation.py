@@ -1,4 +1,7 @@
 import hashlib
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -169,3 +172,26 @@ def test_same_arrays_give_the_same_bits_whatever_the_number_of_threads(
         validated = cross_validate(features, labels, folds, 3)
         found.append(validated.out_of_fold.logits.tobytes() + validated.probe.weights.tobytes())
     assert len(set(found)) == 1
+
+
+IN_A_FRESH_PROCESS = """
+import sys
+import numpy as np
+from pawlab.trainers.cross_validation import cross_validate
+random = np.random.default_rng(0)
+labels = np.arange(600) % 2
+features = random.normal(size=(600, 700)).astype(np.float32) + labels[:, np.newaxis] / 8
+found = cross_validate(features.astype(np.float32), labels, np.arange(600) // 120, 2)
+sys.stdout.buffer.write(found.out_of_fold.logits.tobytes() + found.probe.weights.tobytes())
+"""
+
+
+def test_libraries_that_are_loaded_on_the_way_compute_the_same_bits_with_any_number_of_threads() -> None:
+    found = set()
+    for threads in ("1", "2"):
+        command, environment = (
+            [sys.executable, "-c", IN_A_FRESH_PROCESS],
+            {**os.environ, "OPENBLAS_NUM_THREADS": threads},
+        )
+        found.add(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+    assert len(found) == 1

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pawlab.evaluation.out_of_distribution import directions, ood_score
 from pawlab.features.rows import AnyRows, Features, Positions
+from pawlab.trainers.products import one_thread_each
 
 KEPT_SHARE = 0.995  # of the pictures that the centres haven't seen which count as like the training pictures
 
@@ -32,10 +33,8 @@ def fit_centres(train: AnyRows, validation: AnyRows) -> tuple[Features, float]:
     The centres have length 1, and the limit keeps KEPT_SHARE of validation features (m, d). Where those are few,
     training pictures join them, each scored against centres made without it. The same arrays give the same bits.
     """
-    from threadpoolctl import threadpool_limits
-
     distinct = _distinct(directions(train[_spread(len(train), _MOST_TRAINING)]))
-    with threadpool_limits(1):  # sums in one order
+    with one_thread_each():
         centres = _cluster(distinct)
         scores = ood_score(validation, centres)
         if len(scores) < _ENOUGH:

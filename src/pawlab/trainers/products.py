@@ -21,11 +21,19 @@ Triangle = Literal["upper", "lower"]
 
 
 @contextmanager
-def workers() -> Iterator[Executor]:
-    """Give as many threads as there are cores, in each of which a product is computed by that thread alone."""
+def one_thread_each() -> Iterator[None]:
+    """Have NumPy and SciPy compute in the thread that asks, so that sums have one order."""
+    import scipy.linalg  # noqa: F401  (a library that is loaded within the limit would not be held to it)
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+    with threadpool_limits(1):
+        yield
+
+
+@contextmanager
+def workers() -> Iterator[Executor]:
+    """Give as many threads as there are cores, in each of which a product is computed by that thread alone."""
+    with one_thread_each(), ThreadPoolExecutor(cores()) as pool:
         yield pool
 
 
