@@ -47,6 +47,7 @@ soak: $(TEST)/installed
 	@$(TEST)/$(BIN)/python tests/fuzz/soak.py --minutes $(SOAK_MINUTES) --log $(SOAK_LOG)
 
 bench: $(BENCH)/installed
+	@$(BENCH)/$(BIN)/python -m compileall -q src  # as pip does, also where PYTHONDONTWRITEBYTECODE is set
 	@$(BENCH)/$(BIN)/python benchmarks/bench.py $(ARGS)
 
 check: $(TEST)/installed
@@ -81,6 +82,6 @@ define environment
 @echo "Installing into $(1) (once, $(3)) ..."
 @$(PYTHON) -m venv $(1)
 @$(1)/$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt $(2)
-@$(1)/$(BIN)/python -m compileall -q -j 0 -x '[/\\](tests?|pip|setuptools)[/\\]' $(1) || true
+@$(1)/$(BIN)/python -m compileall -q -j 0 -x '[/\\](tests?|pip|setuptools)[/\\]' $(1) src || true
 @touch $@
 endef
