@@ -117,6 +117,15 @@ def test_a_broken_picture_in_a_list_fails_alone(model: Path, tmp_path: Path) -> 
     assert third.error == "can't be read: No such file or directory"
 
 
+def test_a_folder_in_a_list_is_told_to_be_given_alone(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    paint(tmp_path / "photos" / "good.png", (0, 0, 250))
+    classifier = Classifier.load(model)
+    assert isinstance(classifier.predict(tmp_path / "photos"), Predictions)
+    (within,) = classifier.predict([tmp_path / "photos"])
+    assert within.error == "is a folder: give it alone, not in a list, or name the pictures in it"
+
+
 def test_a_broken_picture_alone_raises(model: Path, tmp_path: Path) -> None:
     with pytest.raises(PictureError) as caught:
         Classifier.load(model).predict(tmp_path / "absent.png")

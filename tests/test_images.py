@@ -421,7 +421,7 @@ def test_what_isnt_a_picture_is_refused_in_one_sentence(tmp_path: Path) -> None:
     assert refusal(b"") == "the file is empty"
     assert refusal(tmp_path / "absent.png") == "can't be read: No such file or directory"
     assert refusal("nul\0byte.png") == "can't be read: embedded null byte"
-    assert refusal(tmp_path).startswith("can't be read: ")
+    assert refusal(tmp_path) == "is a folder: give it alone, not in a list, or name the pictures in it"
     for form in ("ICO", "SGI", "PDF"):
         assert refusal(encode(COLOUR, form)) == strange
 

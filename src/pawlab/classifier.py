@@ -194,10 +194,10 @@ class Classifier:
         """Predict one picture, or each of several.
 
         One is a path, an address, bytes, an open binary file, a Pillow image, or a uint8 array (height, width, 3), RGB.
-        Several are any iterable of such, an array (n, height, width, 3), or the path or address of a folder, an
-        archive, a table or a glob. Raises PictureError for one picture that can't be read; among several such a picture
-        gets a NoPrediction. Raises DataError for a folder, archive or glob without pictures, NetworkError where an
-        address can't be read.
+        Several are any iterable of such, an array (n, height, width, 3), or, given alone, the path or address of a
+        folder, an archive, a table or a glob. Raises PictureError for one picture that can't be read; among several
+        such a picture gets a NoPrediction. Raises DataError for a folder, archive or glob without pictures,
+        NetworkError where an address can't be read.
         """
         several = _several(pictures)
         if several is not None:

@@ -13,7 +13,7 @@ import pytest
 
 import pawlab
 from pawlab.classifier import Classifier, Result
-from pawlab.cli import predictions
+from pawlab.cli import classifying, predictions
 from pawlab.cli.unfinished import Unfinished
 from pawlab.datasets.dataset import Named
 from pawlab.datasets.inputs import find_pictures
@@ -97,7 +97,7 @@ class Counting(Classifier):
 
 def begin(classifier: Classifier, out: Path, pictures: Sequence[Named], until: int) -> None:
     """Begin a job, and stop it after so many predictions."""
-    results = Unfinished(classifier, str(out)).predict_each(pictures)
+    results = Unfinished(classifier, pictures, str(out)).predict_each()
     for _ in range(until):
         next(results)
 
@@ -108,16 +108,29 @@ def test_nothing_that_is_there_is_computed_again(run: Path, learnable_folder: Pa
     expected = list(classifier.predict_each(pictures))
     begin(classifier, out, pictures, 20)
     classifier.asked = []
-    job = Unfinished(classifier, str(out))
+    job = Unfinished(classifier, pictures, str(out))
     assert job.kept == 20
-    assert list(job.predict_each(pictures)) == expected
+    assert list(job.predict_each()) == expected
     assert classifier.asked == [item.name for item in pictures[20:]]
-    assert Unfinished(classifier, str(out)).kept == 60
+    assert Unfinished(classifier, pictures, str(out)).kept == 60
     os.chdir(tmp_path)
-    assert Unfinished(classifier, "out.csv").kept == 60
-    assert Unfinished(classifier, "other.csv").kept == 0
+    assert Unfinished(classifier, pictures, "out.csv").kept == 60
+    assert Unfinished(classifier, pictures, "other.csv").kept == 0
     job.forget()
-    assert Unfinished(classifier, str(out)).kept == 0
+    assert Unfinished(classifier, pictures, str(out)).kept == 0
+
+
+def test_only_predictions_of_the_jobs_own_pictures_count_as_kept(
+    run: Path, learnable_folder: Path, tmp_path: Path
+) -> None:
+    classifier, out = Classifier.load(run), tmp_path / "out.csv"
+    pictures = find_pictures([str(learnable_folder)]).pictures
+    begin(classifier, out, pictures, 20)
+    assert Unfinished(classifier, pictures[40:], str(out)).kept == 0
+    assert Unfinished(classifier, pictures[15:], str(out)).kept == 5
+    few = [item.path for item in pictures[40:]]
+    done = subprocess.run(predict(run, *few, "--out", out), capture_output=True, text=True, check=True)
+    assert done.stderr == f"20 predictions written to {out}.\n"
 
 
 def test_what_has_changed_is_computed_anew(run: Path, learnable_folder: Path, tmp_path: Path) -> None:
@@ -127,7 +140,7 @@ def test_what_has_changed_is_computed_anew(run: Path, learnable_folder: Path, tm
     begin(classifier, out, pictures, 10)
     shutil.copy(pictures[40].path, pictures[3].path)  # a warm circle in place of a cold square
     classifier.asked = []
-    results = list(Unfinished(classifier, str(out)).predict_each(pictures))
+    results = list(Unfinished(classifier, pictures, str(out)).predict_each())
     assert classifier.asked == [pictures[3].name, *(item.name for item in pictures[10:])]
     assert [results[place].label for place in (2, 3)] == ["cold-squares", "warm-circles"]
 
@@ -140,7 +153,7 @@ def test_what_another_model_or_threshold_has_left_is_said_and_not_used(
     pawlab.train(learnable_folder, out=other, seed=1, report=False)
     begin(Classifier.load(run), out, pictures, 10)
     begin(Classifier.load(run, sure_at=0.8), out, pictures, 5)
-    job = Unfinished(Classifier.load(other), str(out))
+    job = Unfinished(Classifier.load(other), pictures, str(out))
     assert (job.kept, job.of_others) == (0, 15)
     done = subprocess.run(predict(other, learnable_folder, "--out", out), capture_output=True, text=True, check=True)
     assert done.stderr == (
@@ -159,10 +172,10 @@ def test_a_line_that_was_cut_off_is_computed_anew(
     begin(classifier, out, pictures, 20)
     (file,) = cache.glob("*.jsonl")
     file.write_bytes(file.read_bytes()[:-7])
-    assert Unfinished(classifier, str(out)).kept == 19
-    assert list(Unfinished(classifier, str(out)).predict_each(pictures)) == expected
-    assert Unfinished(classifier, str(out)).kept == 60
-    assert list(Unfinished(classifier, str(out)).predict_each(pictures)) == expected
+    assert Unfinished(classifier, pictures, str(out)).kept == 19
+    assert list(Unfinished(classifier, pictures, str(out)).predict_each()) == expected
+    assert Unfinished(classifier, pictures, str(out)).kept == 60
+    assert list(Unfinished(classifier, pictures, str(out)).predict_each()) == expected
 
 
 def test_what_could_not_be_read_is_tried_again(run: Path, learnable_folder: Path, tmp_path: Path) -> None:
@@ -171,9 +184,84 @@ def test_what_could_not_be_read_is_tried_again(run: Path, learnable_folder: Path
     pictures = [Named("later.png", str(tmp_path / "later.png")), good]
     begin(classifier, out, pictures, 2)
     shutil.copy(good.path, tmp_path / "later.png")
-    first, second = Unfinished(classifier, str(out)).predict_each(pictures)
+    first, second = Unfinished(classifier, pictures, str(out)).predict_each()
     assert (first.label, second.label) == ("cold-squares", "cold-squares")
     assert first.picture == "later.png"
+
+
+def test_without_a_cache_that_can_be_written_it_predicts_and_says_so(
+    run: Path, learnable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, folder = tmp_path / "out.csv", tmp_path / "file/predictions"
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "file"))
+    done = subprocess.run(predict(run, learnable_folder, "--out", out), capture_output=True, text=True, check=True)
+    assert done.stderr == (
+        f"Predictions aren't kept from here on: can't make the cache folder {folder}: Not a directory. "
+        "Set PAWLAB_CACHE_DIR to a folder you can write.\n"
+        f"60 predictions written to {out}.\n"
+    )
+    assert out.read_bytes().count(b"\n") == 61
+
+
+def test_where_its_file_in_the_cache_cannot_be_written_it_predicts_and_says_so(
+    run: Path, learnable_folder: Path, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier, out = Classifier.load(run), tmp_path / "out.csv"
+    pictures = find_pictures([str(learnable_folder)]).pictures
+    begin(classifier, out, pictures, 1)
+    (file,) = cache.glob("*.jsonl")
+    file.unlink()
+    file.mkdir()
+    job = Unfinished(classifier, pictures, str(out))
+    assert list(job.predict_each()) == list(classifier.predict_each(pictures))
+    assert (job.keeps, job.kept, job.of_others) == (False, 0, 0)
+    job.forget()
+    assert capsys.readouterr().err == (
+        f"Predictions aren't kept from here on: can't write {cache}: Is a directory. "
+        "Set PAWLAB_CACHE_DIR to a folder you can write.\n"
+    )
+
+
+def test_a_cache_that_fills_up_stops_no_job_and_what_was_kept_serves(
+    run: Path, learnable_folder: Path, tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    classifier, out = Counting.of(run), tmp_path / "out.csv"
+    pictures = find_pictures([str(learnable_folder)]).pictures
+    expected = list(Classifier.load(run).predict_each(pictures))
+    begin(classifier, out, pictures, 10)
+    (file,) = cache.glob("*.jsonl")
+    job = Unfinished(classifier, pictures, str(out))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 100, before[1]))  # a part of one more line
+    try:
+        assert list(job.predict_each()) == expected
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not job.keeps
+    assert capsys.readouterr().err == (
+        f"Predictions aren't kept from here on: can't write {cache}: File too large. "
+        "Set PAWLAB_CACHE_DIR to a folder you can write.\n"
+    )
+    again = Unfinished(classifier, pictures, str(out))
+    assert (again.kept, list(again.predict_each())) == (10, expected)
+    again.forget()
+    assert list(cache.iterdir()) == []
+
+
+def test_a_stopped_job_is_said_to_go_on_only_where_it_can(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier, out = Classifier.load(run), str(tmp_path / "out.csv")
+    with pytest.raises(KeyboardInterrupt), classifying._going_on_later(Unfinished(classifier, [], out)):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err == "The same command goes on from here.\n"
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PAWLAB_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(KeyboardInterrupt), classifying._going_on_later(Unfinished(classifier, [], out)):
+        raise KeyboardInterrupt
+    assert "goes on from here" not in capsys.readouterr().err
 
 
 def test_parquet_is_written_in_groups_of_rows(

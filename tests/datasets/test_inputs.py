@@ -61,6 +61,12 @@ def test_a_table_that_names_none(photos: Path) -> None:
     assert str(caught.value) == f"{photos / 'some.csv'} names no pictures. Give one path a line."
 
 
+def test_no_names_at_all() -> None:
+    with pytest.raises(DataError) as caught:
+        find_pictures([])
+    assert str(caught.value) == "no pictures were given: the list is empty. Name a file or a folder."
+
+
 def test_archives_and_tables(photos: Path) -> None:
     with zipfile.ZipFile(photos / "some.zip", "w") as archive:
         archive.writestr("x/1.jpg", content("x"))

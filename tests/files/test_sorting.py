@@ -1,9 +1,12 @@
 """Files sorted into folders: nothing overwritten, nothing lost at a kill, all undone."""
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -161,6 +164,69 @@ def test_a_link_is_copied_not_moved(photos: Path, tmp_path: Path) -> None:
         sorter.put(link, "d", move=True)
     assert link.is_symlink()
     assert (tmp_path / "out" / "d" / "d.jpg").read_bytes() == b"one/a1.jpg"
+
+
+@pytest.fixture
+def another_disk(photos: Path) -> Iterator[Path]:
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == photos.stat().st_dev or not os.access(shared, os.W_OK):
+        pytest.skip("there is no other disk here")
+    with TemporaryDirectory(dir=shared) as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("disk", ["tmp_path", "another_disk"])
+def test_a_file_that_cannot_leave_its_folder_stands_once_and_can_be_copied(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, disk: str
+) -> None:
+    file, out, unlink = photos / "two/c.jpg", request.getfixturevalue(disk) / "out", Path.unlink
+    before = contents(photos)
+
+    def refusing(path: Path, missing_ok: bool = False) -> None:
+        if path == file:
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refusing)
+    for _ in range(2):
+        with sorting(out) as sorter, pytest.raises(OutputError) as caught:
+            sorter.put(file, "c", move=True)
+        assert str(caught.value) == (
+            f"can't move {file} out of its folder: Operation not permitted. Leave out --move to copy."
+        )
+        assert (contents(photos), contents(out)) == (before, {})
+    with sorting(out) as sorter:
+        sorter.put(photos / "two/a1.jpg", "a", move=True)  # another job comes in between
+    with sorting(out) as sorter:
+        assert not sorter.is_done(file)
+        sorter.put(file, "c", move=False)
+        assert sorter.is_done(file)
+    assert contents(out) == {"a/a1.jpg": b"two/a1.jpg", "c/c.jpg": b"two/c.jpg"}
+    assert undo(out / TABLE) == []
+    assert contents(photos) == before
+    assert not out.exists()
+
+
+def test_a_move_cut_off_in_a_folder_that_cannot_be_written_since_can_end_as_a_copy(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, out, unlink = contents(photos), tmp_path / "out", Path.unlink
+    command = [sys.executable, "-c", KILLED, str(photos), str(out), "move", "link", "1", "after"]
+    assert subprocess.run(command, check=False).returncode == 9
+    file = photos / "one/a1.jpg"
+    assert file.samefile(out / "a/a1.jpg")
+
+    def refusing(path: Path, missing_ok: bool = False) -> None:
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refusing)
+    sort_all(photos, out)
+    assert contents(out) == SORTED
+    assert not file.samefile(out / "a/a1.jpg")
+    assert undo(out / TABLE) == []
+    assert contents(photos) == before
 
 
 def test_names_that_are_not_utf_8_return(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Pictures sorted by what a classifier with known answers says of them."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -73,6 +74,22 @@ def test_what_lies_in_an_archive_is_not_moved(model: Path, photos: Path, tmp_pat
     with pytest.raises(PawlabError, match=r"it can't be moved\. Leave out --move\."):
         sort_pictures(model, archive, tmp_path / "out", move=True)
     assert sort_pictures(model, archive, tmp_path / "out").folders["red"] == 2
+
+
+def test_out_of_a_folder_that_cannot_be_written_nothing_is_moved(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed, out, access, before = photos / "more", tmp_path / "out", os.access, names(photos)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed.resolve() and access(path, mode))
+    with pytest.raises(PawlabError) as caught:
+        sort_pictures(model, photos, out, move=True)
+    assert str(caught.value) == (
+        f"{closed / 'red.png'} can't be moved: its folder {closed.resolve()} can't be written. "
+        "Leave out --move to copy."
+    )
+    assert names(photos) == before
+    assert not out.exists()
+    assert sort_pictures(model, photos, out).folders["red"] == 2
 
 
 def test_killed_in_the_middle_and_started_again_every_photo_is_there_once(model: Path, tmp_path: Path) -> None:

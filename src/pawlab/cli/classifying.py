@@ -104,9 +104,9 @@ def _predict(
             predictions = classifier.predict_each(found.pictures, engine)
             write_text(_watched(predictions, count, unreadable), form, top, Terminal())
         else:
-            unfinished = Unfinished(classifier, out, engine)
+            unfinished = Unfinished(classifier, found.pictures, out, engine)
             with _going_on_later(unfinished):
-                write(_watched(unfinished.predict_each(found.pictures), count, unreadable), form, top, path)
+                write(_watched(unfinished.predict_each(), count, unreadable), form, top, path)
     if out is not None:
         unfinished.forget()
         _say_unpromised(classifier)
@@ -236,7 +236,8 @@ def _going_on_later(unfinished: "Unfinished") -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, NetworkError):
-        say("The same command goes on from here.")
+        if unfinished.keeps:
+            say("The same command goes on from here.")
         raise
 
 

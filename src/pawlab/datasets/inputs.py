@@ -39,14 +39,16 @@ def find_pictures(
     pictures, folders or archives, `-` for paths on standard input, one a line. A file that doesn't exist is returned
     too: its prediction will say so. What lies in several of the folders and globs comes once. `fetched`: whether what
     lies below an address is brought here; else its pictures are listed by their names, for an engine whose workers read
-    addresses. Raises DataError for an empty name, for a folder, archive or glob without pictures, and for a table or
-    standard input that names none.
+    addresses. Raises DataError for no name or an empty one, for a folder, archive or glob without pictures, and for a
+    table or standard input that names none.
     """
     finder = _Finder(standard_input, progress, fetched)
     names = [os.fspath(name) for name in named]
     pictures = [picture for name in names for picture in finder.meant_by(name)]
+    if not names:
+        raise DataError("no pictures were given: the list is empty. Name a file or a folder.")
     if not pictures:
-        source = "standard input" if names[-1:] == ["-"] or not names else printable(names[-1])
+        source = "standard input" if names[-1] == "-" else printable(names[-1])
         raise DataError(f"{source} names no pictures. Give one path a line.")
     return Inputs(pictures, finder.passed_over)
 

@@ -1,22 +1,22 @@
 """Files sorted into folders, by copying or moving: nothing is overwritten, a kill loses nothing, all can be undone.
 
-Each file first gets a row in a table, and only then its place. So after a kill only the last row may wait for its file,
-and whoever sorts on begins with that. A file that is moved is never away: it stands at its new place before it leaves
-the old one.
+Each file first gets a row in a table, and only then its place. So after a kill only the last row may wait for its file:
+whoever sorts on begins with copying that, or sorts it anew if it was to be moved. A file that is moved is never away:
+it stands at its new place before it leaves the old one, and where it can't leave that, the new one goes.
 """
 
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pawlab.errors import OutputError
 from pawlab.files.names import file_sha256
 from pawlab.names import as_path, from_printable, printable
-from pawlab.storage import creating_file, one_at_a_time, remove_empty, rename_to_new, sweep
+from pawlab.storage import creating_file, one_at_a_time, remove_empty, rename_to_new, sweep, unlink_moved
 from pawlab.storage.journal import Journal
 
 TABLE = "sorted.csv"
@@ -52,7 +52,9 @@ class Sorter:
     def is_done(self, source: Path) -> bool:
         """Say whether this file, with this content, was sorted before."""
         row = self._done.get(_text(source))
-        return row is not None and (not source.exists() or row.sha256 == file_sha256(source))
+        if row is None or not source.exists():
+            return row is not None
+        return row.sha256 == file_sha256(source) and (row.how == "copy" or self._is_placed(row))
 
     def put(self, source: Path, folder: str, move: bool, label: str = "", probability: str = "") -> Placed:
         """Copy or move a file into a folder, under a name that is free there. A link is copied, not moved.
@@ -71,17 +73,21 @@ class Sorter:
 
     def _place(self, source: Path, row: Placed) -> Placed:
         self._journal.append(tuple(vars(row).values()))
-        self._done[row.picture] = row
+        target = self._target(row)
         try:
-            _bring(source, self._target(row), row.how)
+            _bring(source, target, row.how)
         except FileExistsError:  # another program's file came there
             name = self._free_name(row.folder, source.name)
             return self._place(source, Placed(**{**vars(row), "name": name}))
         except OSError as error:
+            reason = error.strerror or error
+            if row.how == "move" and isinstance(error, PermissionError) and os.access(target.parent, os.W_OK):
+                raise OutputError(
+                    f"can't move {source} out of its folder: {reason}. Leave out --move to copy."
+                ) from error
             hint = "Free some space there, or choose a place you can write."
-            raise OutputError(
-                f"can't bring {source} to {self._target(row)}: {error.strerror or error}. {hint}"
-            ) from error
+            raise OutputError(f"can't bring {source} to {target}: {reason}. {hint}") from error
+        self._done[row.picture] = row
         return row
 
     def _place_last(self, row: Placed) -> None:
@@ -89,12 +95,18 @@ class Sorter:
         source, target = Path(as_path(row.picture)), self._target(row)
         if not source.exists():
             return
-        if not target.exists():
+        if row.how == "move":
+            if self._is_placed(row) and file_sha256(source) == row.sha256:
+                with suppress(OSError):
+                    unlink_moved(source, target)
+        elif not target.exists():
             self._place(source, row)
-        elif file_sha256(target) != row.sha256:
-            self.put(source, row.folder, row.how == "move", row.label, row.probability)
-        elif row.how == "move" and file_sha256(source) == row.sha256:
-            source.unlink()
+        elif not self._is_placed(row):
+            self.put(source, row.folder, False, row.label, row.probability)
+
+    def _is_placed(self, row: Placed) -> bool:
+        target = self._target(row)
+        return target.exists() and file_sha256(target) == row.sha256
 
     def _target(self, row: Placed) -> Path:
         return self._out / row.folder / from_printable(row.name)
@@ -180,7 +192,7 @@ def _bring(source: Path, target: Path, how: str) -> None:
         with partial.open("rb") as file:
             os.fsync(file.fileno())
     if how == "move":
-        source.unlink()
+        unlink_moved(source, target)
 
 
 def _take_back(row: Placed, out: Path) -> str | None:

@@ -245,7 +245,9 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 def _content(path: Path) -> bytes:
     status = path.stat()
-    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # the system says so of a folder
+    if stat.S_ISDIR(status.st_mode):
+        raise PictureError("is a folder: give it alone, not in a list, or name the pictures in it")
+    if not stat.S_ISREG(status.st_mode):
         raise PictureError("isn't a regular file")
     if status.st_size > MAX_BYTES:
         raise PictureError(f"has {status.st_size:,} bytes, more than the {MAX_BYTES:,} that are safe to read")

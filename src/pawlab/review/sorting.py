@@ -1,5 +1,6 @@
 """Pictures sorted into one folder per predicted class."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,8 @@ def sort_pictures(
     `pictures`: files, folders and whatever else `predict` takes. Nothing is overwritten: of two pictures of one name
     the second gets a number. `out`/sorted.csv says what went where; `pawlab.files.sorting.undo` takes it back. A call
     that was killed goes on with the next one, which predicts only what isn't sorted. Raises the errors of
-    `pawlab.errors`; PawlabError for moving pictures out of an archive or from an address.
+    `pawlab.errors`; PawlabError for moving pictures out of an archive, from an address, or out of a folder that
+    can't be written.
     """
     classifier = model if isinstance(model, Classifier) else Classifier.load(model)
     named = [pictures] if isinstance(pictures, str | Path) else pictures
@@ -90,6 +92,10 @@ def _waiting(found: Iterable[Named], sorter: Sorter, result: Sorted, move: bool)
             result.before += 1
         elif not path.is_file():
             result.missing.append(picture.name)
+        elif move and not path.is_symlink() and not os.access(place, os.W_OK):
+            raise PawlabError(
+                f"{picture.name} can't be moved: its folder {place} can't be written. Leave out --move to copy."
+            )
         else:
             yield picture
 

@@ -146,7 +146,17 @@ def rename_to_new(path: Path, target: Path) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
         path.rename(target)
     else:
-        path.unlink()
+        unlink_moved(path, target)
+
+
+def unlink_moved(path: Path, target: Path) -> None:
+    """Remove a file that stands at `target` too; where that can't be done, `target` goes, so that it stands once."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        if os.path.lexists(path):
+            target.unlink()
+        raise
 
 
 def replacing_folder(target: Path) -> AbstractContextManager[Path]:
