@@ -144,7 +144,7 @@ def test_two_sentences_for_epochs() -> None:
     )
     assert verdict["sentences"] == [
         "Validation accuracy was between 55.0% and 60.0% over the last 5 epochs, "
-        "on average 8.2 points better than always guessing the largest class (95% interval 4.8 to 11.6).",
+        "on average 8.2 points better than the baseline (95% interval 4.8 to 11.6).",
         "Training accuracy is 37.4 points higher: it overfits.",
     ]
 
@@ -153,8 +153,7 @@ def test_a_probe_fitted_in_one_go_is_not_judged_by_its_gap() -> None:
     verdict = judge(history((1.0, 0.80)), 0.5, pictures=(2000, 800), one_shot=True)
     assert verdict["overfit"] is None
     assert verdict["sentences"] == [
-        "Validation accuracy is 80.0%, 30.0 points better than always guessing the largest class "
-        "(95% interval 27.1 to 32.6).",
+        "Validation accuracy is 80.0%, 30.0 points better than the baseline (95% interval 27.1 to 32.6).",
         "Training accuracy is 20.0 points higher: for a probe fitted in one go, that says little about overfitting.",
     ]
 
@@ -183,7 +182,7 @@ def test_a_curve_that_still_climbs_is_said_so() -> None:
     rows = history(*((0.9, value) for value in (0.60, 0.65, 0.70, 0.75, 0.80)))
     assert judge(rows, 0.5)["sentences"][0] == (
         "Validation accuracy was still rising, from 60.0% to 80.0% over the last 5 epochs, "
-        "on average 20.0 points better than always guessing the largest class (95% interval 16.7 to 23.1)."
+        "on average 20.0 points better than the baseline (95% interval 16.7 to 23.1)."
     )
 
 
@@ -199,7 +198,7 @@ def test_a_climb_of_a_few_pictures_is_no_trend(pictures: int, trend: str | None)
 def test_two_sentences_where_nothing_moves() -> None:
     assert judge(history(*[(1.0, 1.0)] * 5), 0.5)["sentences"] == [
         "Validation accuracy was 100.0% over the last 5 epochs, "
-        "on average 50.0 points better than always guessing the largest class (95% interval 49.5 to 50.0).",
+        "on average 50.0 points better than the baseline (95% interval 49.5 to 50.0).",
         "Training accuracy is the same: no sign of overfitting.",
     ]
 
@@ -220,14 +219,14 @@ def test_a_network_that_stands_still_is_not_praised(training: float, validation:
 @pytest.mark.parametrize(
     ("accuracy", "pictures", "said"),
     [
-        (0.45, 800, "45.0%, 5.0 points worse than always guessing the largest class (95% interval 1.5 to 8.4)."),
-        (0.6, 10, "60.0%, 10.0 points above always guessing the largest class: 10 pictures are too few to tell "),
-        (0.5, 10, "50.0%, the same as always guessing the largest class."),
-        (1.0, 2, "100.0%, 50.0 points above always guessing the largest class: 2 pictures are too few to tell "),
+        (0.45, 800, "45.0%, 5.0 points worse than the baseline (95% interval 1.5 to 8.4)."),
+        (0.6, 10, "60.0%, 10.0 points above the baseline: 10 pictures are too few to tell "),
+        (0.5, 10, "50.0%, the same as the baseline."),
+        (1.0, 2, "100.0%, 50.0 points above the baseline: 2 pictures are too few to tell "),
         (
             0.0,
             1,
-            "0.0%, 50.0 points below always guessing the largest class: 1 picture is too few to tell the two ",
+            "0.0%, 50.0 points below the baseline: 1 picture is too few to tell the two ",
         ),
     ],
 )

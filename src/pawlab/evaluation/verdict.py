@@ -6,7 +6,7 @@ would take in the climb. In it
     stable_range   = the lowest and the highest validation accuracy
     trend          = rising or falling where a straight line through validation accuracy has a slope other than 0, by a
                      t test at 5%, and moves by a point or more; else level; None where too little tells
-    over_baseline  = mean validation accuracy - share of the largest class, with its 95% interval (Wilson's)
+    over_baseline  = mean validation accuracy - that of guessing, with its 95% interval (Wilson's)
     better_than_baseline = True or False where an exact binomial test at 5% and the interval agree; else None
     gap            = mean training accuracy - mean validation accuracy
     overfit        = True where the gap is larger than 0.05 and Fisher's exact test at 5%, one-sided, takes it for more
@@ -94,7 +94,7 @@ def judge(
 ) -> dict[str, Any]:
     """Return the verdict on a history of one epoch or more, as metrics.json holds it.
 
-    All numbers are shares, 0 to 1. `baseline`: the validation accuracy of always guessing the largest class.
+    All numbers are shares, 0 to 1. `baseline`: the validation accuracy of guessing, the most frequent class or at random.
     `pictures`: how many were trained and validated on. `one_shot`: the only epoch is a probe that was fitted in one go.
     `guessing`: by what standing still is known; where it isn't given, that isn't looked for.
     In the verdict `overfit` is None where there is but one epoch, or where there are too few pictures to tell;
@@ -192,7 +192,7 @@ def _ended(validation: Sequence[float], trend: str | None) -> str:
 
 
 def _against_guessing(validated: Share, over_baseline: float, baseline: float) -> str:
-    guessing = "always guessing the largest class"
+    guessing = "the baseline"
     if differs(validated, baseline) is not None:
         low, high = sorted(abs(bound - baseline) * 100 for bound in wilson_interval(*validated))
         return f"{_points(over_baseline)} than {guessing} (95% interval {low:.1f} to {high:.1f})"

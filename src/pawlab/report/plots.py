@@ -131,7 +131,7 @@ def history_figure(
 ) -> "Figure":
     """Draw the parts side by side, for training and validation, with the best epoch marked.
 
-    `baseline`: the accuracy of always guessing the largest class.
+    `baseline`: the accuracy of guessing, the most frequent class or at random.
     """
     figure = _figure(_NARROW * len(parts), 3.0)
     for part, axes in zip(parts, figure.subplots(1, len(parts), squeeze=False)[0], strict=True):
