@@ -94,8 +94,8 @@ def judge(
 ) -> dict[str, Any]:
     """Return the verdict on a history of one epoch or more, as metrics.json holds it.
 
-    All numbers are shares, 0 to 1. `baseline`: the validation accuracy of guessing, the most frequent class or at random.
-    `pictures`: how many were trained and validated on. `one_shot`: the only epoch is a probe that was fitted in one go.
+    All numbers are shares, 0 to 1. `baseline`: the validation accuracy of guessing the most frequent class, or at
+    random. `pictures`: how many were trained and validated on. `one_shot`: the only epoch is a probe, fitted in one go.
     `guessing`: by what standing still is known; where it isn't given, that isn't looked for.
     In the verdict `overfit` is None where there is but one epoch, or where there are too few pictures to tell;
     `sentences` say where it ended, and whether it overfits.
