@@ -214,6 +214,8 @@ def test_mistakes_are_told_in_one_line(shapes: Labelled, tmp_path: Path) -> None
         small.transform([0.5])  # type: ignore[list-item]
     with pytest.raises(DataError, match=r"^X is one picture. Give a list of pictures, as in \['cat.jpg'\].$"):
         small.transform(paths[0])
+    with pytest.raises(DataError, match=r"^X is one picture. Give a list of pictures, as in \['cat.jpg'\].$"):
+        small.transform(np.zeros((SMALL, SMALL, 3), np.uint8))
     with pytest.raises(DataError, match=r"^X holds no pictures. Give at least one.$"):
         small.transform([])
     with pytest.raises(RecipeError, match=r"^there is no backbone 'mobilenet_v5'. Did you mean 'mobilenet_v2'\?"):
@@ -222,6 +224,12 @@ def test_mistakes_are_told_in_one_line(shapes: Labelled, tmp_path: Path) -> None
         PictureClassifier(image_size=SMALL).fit(paths[:2] * 9, labels[:2] * 9)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         PictureClassifier(image_size=SMALL).fit(paths, labels[:-1])
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "x", None, True])
+def test_a_c_that_is_none_is_refused_before_the_pictures_are_read(value: Any) -> None:
+    with pytest.raises(ValueError, match=rf"^C is {value!r}; it must be a number above 0, or 'auto'$"):
+        PictureClassifier(C=value).fit(["nowhere.jpg"], ["a"])
 
 
 def test_they_are_names_of_the_package() -> None:

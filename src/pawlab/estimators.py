@@ -148,8 +148,9 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
     ) -> "PictureClassifier":
         """Fit on pictures and their labels. `validation`: more pictures, and theirs, which are used alike.
 
-        Raises PictureError for a broken one.
+        Raises PictureError for a broken one, ValueError for a `C` that isn't a number above 0.
         """
+        self._require_c()
         contents, features, y = self._labelled(X, y)
         if validation is not None:
             more, their_features, theirs = self._labelled(*validation)
@@ -161,6 +162,12 @@ class PictureClassifier(ClassifierMixin, _OnPictures):  # type: ignore[misc]
         self.probe_, self.temperature_ = self._fitted(features, labels, contents)
         self.C_ = self.probe_.C
         return self
+
+    def _require_c(self) -> None:
+        given: Any = self.C
+        number = isinstance(given, int | float | np.integer | np.floating) and not isinstance(given, bool)
+        if given != "auto" and not (number and 0 < given < float("inf")):
+            raise ValueError(f"C is {given!r}; it must be a number above 0, or 'auto'")
 
     def _fitted(self, features: Features, labels: Labels, contents: Sequence[str]) -> tuple[LinearProbe, float]:
         if self.C != "auto":
@@ -206,7 +213,8 @@ def _height_and_width(size: Any) -> tuple[int, int]:
 
 def _by_content(pictures: Iterable[Source]) -> tuple[list[str], list[Source]]:
     """Return the SHA-256 of what each picture holds, and the picture in a form that can be read again."""
-    if isinstance(pictures, str | bytes | Path | Image.Image):
+    array = isinstance(pictures, np.ndarray) and pictures.dtype.kind not in "OUS" and pictures.ndim < 4
+    if array or isinstance(pictures, str | bytes | Path | Image.Image):
         raise DataError("X is one picture. Give a list of pictures, as in ['cat.jpg'].")
     given = list(_one_column(pictures))
     if not given:

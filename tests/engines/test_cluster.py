@@ -135,7 +135,7 @@ def test_a_large_picture(cluster: Cluster, classifier: Classifier, tmp_path: Pat
 
 
 def test_a_worker_that_is_killed_costs_nothing_but_time(
-    cluster: Cluster, classifier: Classifier, tiny: list[Path], tmp_path: Path
+    cluster: Cluster, classifier: Classifier, tiny: list[Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     results = []
     for result in classifier.predict_each(tiny, cluster):
@@ -143,6 +143,8 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
         if len(results) == 100:
             os.kill(workers()[0], signal.SIGKILL)
     assert results == list(classifier.predict_each(tiny))
+    time.sleep(1)  # what Ray says of it would come by a thread of its own
+    assert capfd.readouterr().out == ""
 
 
 def test_no_pictures_start_nothing(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

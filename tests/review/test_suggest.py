@@ -123,3 +123,8 @@ def test_hard_answers_alone_do_not_make_the_probe_forget() -> None:
     assert easy is not None
     assert easy.chosen_by == 24
     assert (easy.logits.argmax(axis=1) == labels).all()
+
+
+def test_a_count_of_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^count is 0; it must be 1 or more$"):
+        pawlab.suggest(tmp_path, count=0)

@@ -134,16 +134,30 @@ class Cluster:
             }
             with silent_stderr():  # Ray's own words on its log
                 ray.init(**here, **quiet, include_dashboard=False)
+            _keep_off_stdout()
             return
         try:
             with waiting_for(f"the Ray cluster at {self.address}"):
                 _require_answer(self.address)
                 ray.init(address=self.address, **quiet)
+                _keep_off_stdout()
         except (OSError, RuntimeError, ValueError) as error:
             raise PawlabError(
                 f"no Ray cluster answers at {self.address}: {one_line(error)}. Start one (ray start --head), set "
                 "RAY_AUTH_TOKEN where it asks for one, or leave --address out to use this machine."
             ) from error
+
+
+def _keep_off_stdout() -> None:
+    """Have Ray not write that a worker died between predictions on standard output: it has no switch for that."""
+    import ray._private.worker as printing
+
+    if hasattr(printing, "print_to_stdstream"):
+        printing.print_to_stdstream = _unsaid
+
+
+def _unsaid(*_: Any, **__: Any) -> None:
+    """Write nothing."""
 
 
 def _require_answer(address: str) -> None:

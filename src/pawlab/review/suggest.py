@@ -125,8 +125,10 @@ def suggest(
 
     `pictures`: a folder, files, or whatever else `predict` takes. `answers`: the label of each picture that has one,
     by its path as it is named in `pictures`. `model`: a run whose network gives the features. Raises the errors of
-    `pawlab.errors`; PawlabError where an answer names a picture that isn't there.
+    `pawlab.errors`; PawlabError where an answer names a picture that isn't there, ValueError for a `count` below 1.
     """
+    if count < 1:
+        raise ValueError(f"count is {count}; it must be 1 or more")
     named = [pictures] if isinstance(pictures, str | Path) else list(pictures)
     given = {str(name): label for name, label in (answers or {}).items()}
     classes = sorted(set(given.values()))
