@@ -181,7 +181,8 @@ def extend(
 
     Every old picture stays in its split, and features that were computed before are taken from the store. `more`: data
     as `train` takes it, read as the run's own was. `engine`: as in `resume`. `pawlab.runs.extension.changes` says what
-    became of the score. Raises as `train`.
+    became of the score; where the new run is to replace the old one, call `read_score` beside it first. Raises as
+    `train`.
     """
     old = run if isinstance(run, Run) else Run(Path(run).expanduser())
     watch = Stopwatch()
