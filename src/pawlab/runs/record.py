@@ -2,19 +2,21 @@
 
 import csv
 import platform
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pawlab.classifier import FILE_NAME, Classifier
 from pawlab.datasets.dataset import SPLITS, Dataset, Split
-from pawlab.errors import DataError, OutputError
+from pawlab.errors import DataError, OutputError, counted
 from pawlab.evaluation.history import Epoch, read_history
-from pawlab.names import json_text, write_csv
+from pawlab.names import json_text, listed, write_csv
 from pawlab.notebook import run_html
 from pawlab.parallel import cores
 from pawlab.storage import HISTORY_FILE as HISTORY_FILE
@@ -30,6 +32,18 @@ _VERSIONS_OF = (
     *("pawlab", "numpy", "pillow", "onnx", "onnxruntime", "scikit-learn", "scipy"),
     *("keras", "tensorflow", "tensorflow-cpu"),
 )
+
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+class SplitRow(NamedTuple):
+    """A row of split.csv."""
+
+    path: str
+    label: str
+    split: Split
+    sha256: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,37 +122,75 @@ def write_rows(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]], path: P
 def write_split(dataset: Dataset, path: Path) -> None:
     """Write split.csv: every picture that was used."""
     rows = ((item.name, item.label, item.split, item.sha256) for item in dataset.pictures)
-    write_rows(("path", "label", "split", "sha256"), rows, path)
+    write_rows(SplitRow._fields, rows, path)
 
 
 def read_split(folder: Path) -> dict[str, Split]:
-    """Return the split of every content of a run. Raises DataError where there is no split.csv that can be read."""
-    splits = _read_column(folder, "split")
-    return {sha256: split for sha256, name in splits.items() for split in SPLITS if split == name}
+    """Return the split of every content of a run.
+
+    Raises DataError where there is no split.csv, or it isn't whole as `write_split` wrote it.
+    """
+    return {row.sha256: row.split for row in _rows_of(folder)}
 
 
 def read_names(folder: Path) -> dict[str, str]:
     """Return the name of every content of a run. Raises as `read_split`."""
-    return _read_column(folder, "path")
-
-
-def _read_column(folder: Path, column: str) -> dict[str, str]:
-    try:
-        with (folder / SPLIT_FILE).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            return {row["sha256"]: row[column] for row in csv.DictReader(file)}
-    except (OSError, KeyError, csv.Error) as error:
-        raise DataError(
-            f"can't read {folder / SPLIT_FILE}: {error}. Give a folder that `pawlab train` made."
-        ) from error
+    return {row.sha256: row.path for row in _rows_of(folder)}
 
 
 def read_seen(folder: Path) -> frozenset[str]:
-    """Return the SHA-256 of every training and validation picture of a run; empty where there is no split.csv."""
-    path = folder / SPLIT_FILE
-    if not path.is_file():
+    """Return the SHA-256 of every training and validation picture of a run; empty where there is no split.csv.
+
+    Raises DataError where it isn't whole.
+    """
+    if not (folder / SPLIT_FILE).is_file():
         return frozenset()
-    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return frozenset(row["sha256"] for row in csv.DictReader(file) if row["split"] != "test")
+    return frozenset(row.sha256 for row in _rows_of(folder) if row.split != "test")
+
+
+def _rows_of(folder: Path) -> list[SplitRow]:
+    path = folder / SPLIT_FILE
+    try:
+        return list(split_rows(path))
+    except OSError as error:
+        hint = "Give a folder that `pawlab train` made."
+        raise DataError(f"can't read {path}: {error.strerror or error}. {hint}") from error
+
+
+def split_rows(path: Path) -> Iterator[SplitRow]:
+    """Yield the rows of a split.csv. Raises OSError, and DataError where it isn't whole as `write_split` wrote it."""
+    data = path.read_bytes()
+    if not data:
+        raise _damaged(path, "it is empty")
+    if not data.endswith(b"\n"):
+        raise _damaged(path, "it is cut off")
+    rows = csv.reader(StringIO(data.decode("utf-8", "surrogateescape"), newline=""), strict=True)
+    try:
+        if tuple(next(rows)) != SplitRow._fields:
+            raise _damaged(path, f"its first line isn't {','.join(SplitRow._fields)}")
+        number = 1
+        for number, row in enumerate(rows, start=2):
+            yield _split_row(path, number, row)
+    except csv.Error as error:
+        raise _damaged(path, f"line {rows.line_num}: {error}") from error
+    if number == 1:
+        raise _damaged(path, "it names no picture")
+
+
+def _split_row(path: Path, number: int, row: list[str]) -> SplitRow:
+    if len(row) != len(SplitRow._fields):
+        raise _damaged(path, f"row {number} has {counted(len(row), 'cell', 'cells')}, not {len(SplitRow._fields)}")
+    name, label, given, sha256 = row
+    split = next((one for one in SPLITS if one == given), None)
+    if split is None:
+        raise _damaged(path, f"row {number} has '{given}' for a split, not {listed(SPLITS, 'or')}")
+    if not _SHA256.fullmatch(sha256):
+        raise _damaged(path, f"row {number} has '{sha256}' for a SHA-256, not 64 hexadecimal digits")
+    return SplitRow(name, label, split, sha256)
+
+
+def _damaged(path: Path, what: str) -> DataError:
+    return DataError(f"{path} is damaged: {what}. Bring the file back as it was, or train that run anew.")
 
 
 def versions() -> dict[str, str]:
