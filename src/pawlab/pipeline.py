@@ -32,8 +32,16 @@ from pawlab.runs.directory import making_folder, replacing_run, reserved_folder,
 from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish, load
 from pawlab.runs.pictures import labelled_data, pictures_of
-from pawlab.runs.reading import read_for
-from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
+from pawlab.runs.reading import earlier_split, read_for
+from pawlab.runs.record import (
+    EARLIER_SPLIT_FILE,
+    METRICS_FILE,
+    RUN_FILE,
+    Run,
+    read_seen,
+    write_beginning,
+    write_json,
+)
 from pawlab.runs.request import Context, Request, Stopwatch
 from pawlab.runs.requirements import (
     is_automatic,
@@ -156,7 +164,9 @@ def resume(folder: str | Path, progress: Progress = notebook_bar, **engine: Unpa
     with resumed_run(Path(folder).expanduser()) as run:
         request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here().computed_by(engine)
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
-        context = Context(request, read_for(request, watch, progress), watch, progress, run.record.get("command"))
+        kept = run.folder / EARLIER_SPLIT_FILE
+        read = read_for(request, watch, progress, kept if kept.is_file() else None)
+        context = Context(request, read, watch, progress, run.record.get("command"))
         begun: Any = run.record.get("data")
         if not isinstance(begun, dict) or context.dataset.fingerprint != begun.get("fingerprint"):
             changed = f"{redacted(request.data)} has changed since {folder} was begun."
@@ -269,8 +279,9 @@ def _run(context: Context, out: str | Path | None, overwrite: bool) -> Run:
     recipe, dataset = context.recipe, context.dataset
     with reserved_folder(out, dataset.name, recipe.name, overwrite) as folder:
         if recipe.trains_in_epochs:
+            earlier = earlier_split(context.request.options)  # which may be of the run that this one replaces
             with making_folder(folder):
-                write_json(context.beginning(), folder / RUN_FILE)
+                write_beginning(context.beginning(), earlier, folder)
                 _fit_in_place(context, folder)
         else:
             if context.request.report:
@@ -303,6 +314,7 @@ def _fit_in_place(context: Context, folder: Path) -> None:
     finish(context, fitted, folder, folder)
     if not fitted.interrupted:
         clear(folder)
+        (folder / EARLIER_SPLIT_FILE).unlink(missing_ok=True)
         shutil.rmtree(folds, ignore_errors=True)
 
 

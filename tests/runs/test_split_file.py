@@ -11,7 +11,7 @@ from pawlab import pipeline as workflow
 from pawlab.datasets.dataset import Dataset, Picture
 from pawlab.errors import DataError, OutputError
 from pawlab.runs.pictures import pictures_of
-from pawlab.runs.record import Run, read_names, read_seen, read_split, write_split
+from pawlab.runs.record import Run, read_seen, read_split, read_split_file, write_split
 from pawlab.runs.side_by_side import correct_by_picture
 
 HEADER = "path,label,split,sha256\n"
@@ -39,7 +39,7 @@ def sentence(path: Path, what: str) -> str:
 
 
 @pytest.mark.parametrize(("text", "what"), DAMAGES)
-@pytest.mark.parametrize("read", [read_split, read_names, read_seen])
+@pytest.mark.parametrize("read", [read_split, read_seen])
 def test_what_is_damaged_is_not_read(tmp_path: Path, read: Callable[[Path], Any], text: str, what: str) -> None:
     (tmp_path / "split.csv").write_text(text, encoding="utf-8")
     with pytest.raises(DataError) as caught:
@@ -53,7 +53,14 @@ def test_what_was_written_is_read_whatever_its_names(tmp_path: Path) -> None:
     pictures.append(Picture(Path("b"), "b", "\n", "f" * 64, "train"))
     write_split(Dataset("photos", Path(), ("=cats",), tuple(pictures)), tmp_path / "split.csv")
     assert read_split(tmp_path) == {picture.sha256: picture.split for picture in pictures}
-    assert list(read_names(tmp_path).values()) == [*names[:3], "'\r.jpg", "'=1+1.jpg", r"\udcff.jpg", "ü.jpg", "b"]
+    assert [row.path for row in read_split_file(tmp_path / "split.csv").values()] == [
+        *names[:3],
+        "'\r.jpg",
+        "'=1+1.jpg",
+        r"\udcff.jpg",
+        "ü.jpg",
+        "b",
+    ]
     assert read_seen(tmp_path) == {"f" * 64}
 
 

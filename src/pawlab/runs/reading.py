@@ -1,6 +1,6 @@
 """Data, as a run reads it: its pictures found, those left out that can't be decoded, the others split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,18 +16,21 @@ from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import DataError, counted
 from pawlab.features.thumbnails import thumbnails
 from pawlab.progress import Progress, silent
-from pawlab.runs.record import read_names, read_split
+from pawlab.runs.record import SPLIT_FILE, SplitRow, read_split_file
 from pawlab.runs.request import Request, Stopwatch
 
 _HARDLY_USED = 0.01  # of the values from black to white
 _NAMED = 5  # pictures that are gone, named in the line on them
 
 
-def read_for(request: Request, watch: Stopwatch, progress: Progress) -> Measurements:
-    """Read what a run is to be trained on. Raises DataError where nothing can be trained on that."""
+def read_for(request: Request, watch: Stopwatch, progress: Progress, earlier: Path | None = None) -> Measurements:
+    """Read what a run is to be trained on. Raises DataError where nothing can be trained on that.
+
+    `earlier`: a copy of the split.csv that `split_from` had when the run was begun.
+    """
     with watch.stage("discover"):
         engine = request.engines.open()
-        read = read_and_split(request.data, request.seed, request.options, progress, request.more, engine)
+        read = read_and_split(request.data, request.seed, request.options, progress, request.more, engine, earlier)
         require_trainable(read.dataset, extended=bool(request.more))
     return read
 
@@ -39,16 +42,23 @@ def read_and_split(
     progress: Progress = silent,
     more: Sequence[str] = (),
     engine: Engine = LOCAL,
+    earlier: Path | None = None,
 ) -> Measurements:
-    """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together."""
-    earlier = None if options.split_from is None else read_split(Path(options.split_from).expanduser())
-    dataset = _found(data, options, progress, more)
+    """Find the pictures, leave out those that can't be decoded, and split them with near duplicates together.
+
+    `earlier`: as in `read_for`.
+    """
+    rows = None
+    if options.split_from is not None:
+        rows = read_split_file(earlier or Path(options.split_from).expanduser() / SPLIT_FILE)
+    dataset = _found(data, options, progress, more, rows)
     small = thumbnails(dataset.pictures, progress, engine)
     near = small.near_duplicates(progress)
     together = [(pair.first, pair.second) for pair in near] if options.near_duplicates == "group" else []
     value_range = small.value_range and (options.black_and_white or small.value_range)
     dataset = without_small_classes(dataset.without(small.skipped), options.min_per_class)
-    dataset = assign_splits(dataset, seed, options, together, earlier)
+    splits = {sha256: row.split for sha256, row in (rows or {}).items()}
+    dataset = assign_splits(dataset, seed, options, together, splits)
     if value_range:
         black, white = value_range
         note = f"pictures of more than 8 bits: {black:g} is black, {white:g} is white; --value-range takes others"
@@ -63,7 +73,24 @@ def read_and_split(
     return Measurements(dataset, near=near, value_range=value_range, sizes=sizes)
 
 
-def _found(data: str | Path, options: DataOptions, progress: Progress, more: Sequence[str]) -> Dataset:
+def earlier_split(options: DataOptions) -> bytes | None:
+    """Return the split.csv that `split_from` has, for a run to keep. Raises DataError where it is gone."""
+    if options.split_from is None:
+        return None
+    path = Path(options.split_from).expanduser() / SPLIT_FILE
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"can't read {path} any more: {error.strerror or error}. Bring that run back.") from error
+
+
+def _found(
+    data: str | Path,
+    options: DataOptions,
+    progress: Progress,
+    more: Sequence[str],
+    rows: Mapping[str, SplitRow] | None,
+) -> Dataset:
     """Find all pictures. Raises DataError for options that have no effect on data which nothing was trained on yet."""
     all_classes = replace(options, min_per_class=0)  # of which old and new pictures are counted together
     dataset = discover(data, progress, all_classes if more else options)
@@ -72,14 +99,14 @@ def _found(data: str | Path, options: DataOptions, progress: Progress, more: Seq
         require_groups(dataset, options)
     for added in more:
         dataset = dataset.joined(discover(added, progress, all_classes))
-    if options.split_from is not None:
-        dataset = _with_what_is_gone(dataset, Path(options.split_from).expanduser(), bool(more))
+    if options.split_from is not None and rows is not None:
+        names = {sha256: row.path for sha256, row in rows.items()}
+        dataset = _with_what_is_gone(dataset, Path(options.split_from).expanduser(), names, bool(more))
     return dataset
 
 
-def _with_what_is_gone(dataset: Dataset, run: Path, required: bool) -> Dataset:
+def _with_what_is_gone(dataset: Dataset, run: Path, names: Mapping[str, str], required: bool) -> Dataset:
     """Doubt data that lacks pictures of an earlier run. Raises DataError where it lacks all that are required."""
-    names = read_names(run)
     gone = sorted({*names} - {picture.sha256 for picture in dataset.pictures}, key=names.__getitem__)
     if not gone:
         return dataset

@@ -26,6 +26,7 @@ from pawlab.storage import finite, replacing_file, strict_json
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.csv"
 SPLIT_FILE = "split.csv"
+EARLIER_SPLIT_FILE = "earlier_split.csv"  # of a run that isn't finished: the split.csv that it takes its splits from
 LABEL_ISSUES_FILE = "label_issues.csv"
 
 _VERSIONS_OF = (
@@ -113,6 +114,17 @@ def write_json(values: dict[str, Any], path: Path) -> None:
         partial.write_text(json_text(finite(values), indent=2) + "\n", encoding="utf-8")
 
 
+def write_beginning(record: dict[str, Any], earlier: bytes | None, folder: Path) -> None:
+    """Write all that going on with a run takes. run.json comes last: where it is, the rest is, too.
+
+    `earlier`: the split.csv that the run takes its splits from.
+    """
+    if earlier is not None:
+        with replacing_file(folder / EARLIER_SPLIT_FILE) as partial:
+            partial.write_bytes(earlier)
+    write_json(record, folder / RUN_FILE)
+
+
 def write_rows(header: tuple[str, ...], rows: Iterable[tuple[Any, ...]], path: Path) -> None:
     """Write a CSV file, by the rules of `pawlab.names`."""
     with replacing_file(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -126,16 +138,8 @@ def write_split(dataset: Dataset, path: Path) -> None:
 
 
 def read_split(folder: Path) -> dict[str, Split]:
-    """Return the split of every content of a run.
-
-    Raises DataError where there is no split.csv, or it isn't whole as `write_split` wrote it.
-    """
-    return {row.sha256: row.split for row in _rows_of(folder)}
-
-
-def read_names(folder: Path) -> dict[str, str]:
-    """Return the name of every content of a run. Raises as `read_split`."""
-    return {row.sha256: row.path for row in _rows_of(folder)}
+    """Return the split of every content of a run. Raises as `read_split_file`."""
+    return {sha256: row.split for sha256, row in read_split_file(folder / SPLIT_FILE).items()}
 
 
 def read_seen(folder: Path) -> frozenset[str]:
@@ -145,16 +149,25 @@ def read_seen(folder: Path) -> frozenset[str]:
     """
     if not (folder / SPLIT_FILE).is_file():
         return frozenset()
-    return frozenset(row.sha256 for row in _rows_of(folder) if row.split != "test")
+    return frozenset(sha256 for sha256, split in read_split(folder).items() if split != "test")
 
 
-def _rows_of(folder: Path) -> list[SplitRow]:
-    path = folder / SPLIT_FILE
+def read_split_file(path: Path) -> dict[str, SplitRow]:
+    """Return the rows of a split.csv by content.
+
+    Raises DataError where there is none, or it isn't whole as `write_split` wrote it.
+    """
     try:
-        return list(split_rows(path))
+        return {row.sha256: row for row in split_rows(path)}
     except OSError as error:
-        hint = "Give a folder that `pawlab train` made."
-        raise DataError(f"can't read {path}: {error.strerror or error}. {hint}") from error
+        raise DataError(f"can't read {path}: {error.strerror or error}. {_instead_of(path.parent)}") from error
+
+
+def _instead_of(folder: Path) -> str:
+    """Return what to do where a folder has no split.csv."""
+    if (folder / RUN_FILE).is_file() and not (folder / METRICS_FILE).is_file():
+        return f"That run isn't finished: go on with `pawlab train --resume {folder}` first."
+    return "Give a folder that `pawlab train` made."
 
 
 def split_rows(path: Path) -> Iterator[SplitRow]:
