@@ -32,7 +32,7 @@ from pawlab.runs.directory import making_folder, replacing_run, reserved_folder,
 from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish, load
 from pawlab.runs.pictures import labelled_data, pictures_of
-from pawlab.runs.reading import earlier_split, read_for
+from pawlab.runs.reading import earlier_split, read_for, require_unchanged
 from pawlab.runs.record import (
     EARLIER_SPLIT_FILE,
     METRICS_FILE,
@@ -159,7 +159,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar, **engine: Unpa
     """Go on with a run that was killed or interrupted, after its last whole epoch; it ends as if it hadn't been.
 
     `engine`: the fields of `EngineOptions`, in place of the run's own. Raises OutputError where the folder holds no
-    unfinished run or another process trains it, DataError where the pictures have changed since.
+    unfinished run or another process trains it, DataError where pictures, or labels given by hand, have changed since.
     """
     with resumed_run(Path(folder).expanduser()) as run:
         request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here().computed_by(engine)
@@ -167,10 +167,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar, **engine: Unpa
         kept = run.folder / EARLIER_SPLIT_FILE
         read = read_for(request, watch, progress, kept if kept.is_file() else None)
         context = Context(request, read, watch, progress, run.record.get("command"))
-        begun: Any = run.record.get("data")
-        if not isinstance(begun, dict) or context.dataset.fingerprint != begun.get("fingerprint"):
-            changed = f"{redacted(request.data)} has changed since {folder} was begun."
-            raise DataError(f"{changed} Bring the pictures back, or train anew.")
+        require_unchanged(run, request, read.dataset)
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
         _fit_in_place(context, run.folder)
     return _sent(Run(run.folder), context)

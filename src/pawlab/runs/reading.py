@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
@@ -15,8 +16,10 @@ from pawlab.datasets.splits import assign_splits, require_trainable
 from pawlab.engines.local import LOCAL, Engine
 from pawlab.errors import DataError, counted
 from pawlab.features.thumbnails import thumbnails
+from pawlab.files.addresses import redacted
+from pawlab.names import listed
 from pawlab.progress import Progress, silent
-from pawlab.runs.record import SPLIT_FILE, SplitRow, read_split_file
+from pawlab.runs.record import SPLIT_FILE, Run, SplitRow, read_split_file
 from pawlab.runs.request import Request, Stopwatch
 
 _HARDLY_USED = 0.01  # of the values from black to white
@@ -67,10 +70,34 @@ def read_and_split(
             doubt = f"the brightest value is {small.brightest:g} of {white:g}: give --value-range, or all is dark"
             dataset = replace(dataset, doubts=(*dataset.doubts, doubt))
     if options.labels is not None:
+        dataset = replace(dataset, before_labels=dataset.fingerprint)
         dataset = with_labels(dataset, read_labels(Path(options.labels).expanduser()))
         dataset = without_small_classes(dataset, options.min_per_class)
     sizes = [(info.width, info.height) for info in small.infos]
     return Measurements(dataset, near=near, value_range=value_range, sizes=sizes)
+
+
+def what_has_changed(begun: Any, dataset: Dataset) -> Literal["pictures", "labels"] | None:
+    """Return what isn't as it was when a run was begun, if anything; `labels`: those alone that were given by hand.
+
+    `begun`: what the run's record holds of its data.
+    """
+    known = begun if isinstance(begun, dict) else {}
+    if known.get("fingerprint") == dataset.fingerprint:
+        return None
+    before = known.get("fingerprint_before_labels")
+    return "labels" if before is not None and before == dataset.before_labels else "pictures"
+
+
+def require_unchanged(run: Run, request: Request, dataset: Dataset) -> None:
+    """Raise DataError where a run can't go on, since what it was begun with has changed."""
+    changed = what_has_changed(run.record.get("data"), dataset)
+    if changed == "labels":
+        what = f"the labels in {request.options.labels} have changed since {run.folder} was begun"
+        raise DataError(f"{what}. Bring that file back as it was, or train anew.")
+    if changed:
+        data = listed(map(redacted, (request.data, *request.more)), "or")
+        raise DataError(f"{data} has changed since {run.folder} was begun. Bring the pictures back, or train anew.")
 
 
 def earlier_split(options: DataOptions) -> bytes | None:

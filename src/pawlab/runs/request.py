@@ -266,6 +266,7 @@ class Context:
                 "given": redacted(self.request.data),
                 "name": self.dataset.name,
                 "fingerprint": self.dataset.fingerprint,
+                "fingerprint_before_labels": self.dataset.before_labels,
             },
             "versions": versions(),
             "machine": machine(),
