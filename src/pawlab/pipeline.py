@@ -162,7 +162,7 @@ def resume(folder: str | Path, progress: Progress = notebook_bar, **engine: Unpa
     unfinished run or another process trains it, DataError where pictures, or labels given by hand, have changed since.
     """
     with resumed_run(Path(folder).expanduser()) as run:
-        request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here().computed_by(engine)
+        request = Request.of_run(run).computed_by(engine)
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
         kept = run.folder / EARLIER_SPLIT_FILE
         read = read_for(request, watch, progress, kept if kept.is_file() else None)
@@ -193,7 +193,7 @@ def extend(
     """
     old = run if isinstance(run, Run) else Run(Path(run).expanduser())
     watch = Stopwatch()
-    request = Request.from_record(old.record, old.folder / RUN_FILE).extended(old.folder, more, report)
+    request = Request.of_run(old).extended(old.folder, more, report)
     place, address = _writable(out, overwrite)
     request = replace(request.computed_by(engine), sent_to=address)
     return _run(Context(request, read_for(request, watch, progress), watch, progress), place, overwrite)
