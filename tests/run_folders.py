@@ -35,11 +35,15 @@ def make_run(
 
 
 def with_predictions(folder: Path, right: Mapping[str, bool], label: str = "cats", names: str = "{}.jpg") -> Path:
-    """Write split.csv and predictions.csv: test pictures by SHA-256, and whether each was predicted correctly."""
-    split, predictions = ["path,label,split,sha256", "seen.jpg,cats,train,5eef"], ["path,split,label,predicted"]
+    """Write split.csv and predictions.csv: test pictures by the end of their SHA-256, and whether each was predicted
+    correctly."""
+    split, predictions = (
+        ["path,label,split,sha256", f"seen.jpg,cats,train,{'5eef':0>64}"],
+        ["path,split,label,predicted"],
+    )
     for sha256, correct in right.items():
         name = names.format(sha256)
-        split.append(f"{name},{label},test,{sha256}")
+        split.append(f"{name},{label},test,{sha256:0>64}")
         predictions.append(f"{name},test,{label},{label if correct else 'another'}")
     predictions.append("seen.jpg,validation,cats,cats")
     (folder / "split.csv").write_text("\n".join(split) + "\n")

@@ -32,8 +32,16 @@ from pawlab.runs.directory import making_folder, replacing_run, reserved_folder,
 from pawlab.runs.evaluation import command_of, require_for_evaluation, write_evaluation
 from pawlab.runs.finish import finish, load
 from pawlab.runs.pictures import labelled_data, pictures_of
-from pawlab.runs.reading import read_for
-from pawlab.runs.record import METRICS_FILE, RUN_FILE, Run, read_seen, write_json
+from pawlab.runs.reading import earlier_split, read_for, require_unchanged
+from pawlab.runs.record import (
+    EARLIER_SPLIT_FILE,
+    METRICS_FILE,
+    RUN_FILE,
+    Run,
+    read_seen,
+    write_beginning,
+    write_json,
+)
 from pawlab.runs.request import Context, Request, Stopwatch
 from pawlab.runs.requirements import (
     is_automatic,
@@ -151,16 +159,15 @@ def resume(folder: str | Path, progress: Progress = notebook_bar, **engine: Unpa
     """Go on with a run that was killed or interrupted, after its last whole epoch; it ends as if it hadn't been.
 
     `engine`: the fields of `EngineOptions`, in place of the run's own. Raises OutputError where the folder holds no
-    unfinished run or another process trains it, DataError where the pictures have changed since.
+    unfinished run or another process trains it, DataError where pictures, or labels given by hand, have changed since.
     """
     with resumed_run(Path(folder).expanduser()) as run:
-        request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here().computed_by(engine)
+        request = Request.of_run(run).computed_by(engine)
         watch = Stopwatch(fitted_before=sum(row.seconds for row in run.history))
-        context = Context(request, read_for(request, watch, progress), watch, progress, run.record.get("command"))
-        begun: Any = run.record.get("data")
-        if not isinstance(begun, dict) or context.dataset.fingerprint != begun.get("fingerprint"):
-            changed = f"{redacted(request.data)} has changed since {folder} was begun."
-            raise DataError(f"{changed} Bring the pictures back, or train anew.")
+        kept = run.folder / EARLIER_SPLIT_FILE
+        read = read_for(request, watch, progress, kept if kept.is_file() else None)
+        context = Context(request, read, watch, progress, run.record.get("command"))
+        require_unchanged(run, request, read.dataset)
         (run.folder / METRICS_FILE).unlink(missing_ok=True)  # an interrupted run's: it won't be true any more
         _fit_in_place(context, run.folder)
     return _sent(Run(run.folder), context)
@@ -181,11 +188,12 @@ def extend(
 
     Every old picture stays in its split, and features that were computed before are taken from the store. `more`: data
     as `train` takes it, read as the run's own was. `engine`: as in `resume`. `pawlab.runs.extension.changes` says what
-    became of the score. Raises as `train`.
+    became of the score; where the new run is to replace the old one, call `read_score` beside it first. Raises as
+    `train`.
     """
     old = run if isinstance(run, Run) else Run(Path(run).expanduser())
     watch = Stopwatch()
-    request = Request.from_record(old.record, old.folder / RUN_FILE).extended(old.folder, more, report)
+    request = Request.of_run(old).extended(old.folder, more, report)
     place, address = _writable(out, overwrite)
     request = replace(request.computed_by(engine), sent_to=address)
     return _run(Context(request, read_for(request, watch, progress), watch, progress), place, overwrite)
@@ -268,8 +276,9 @@ def _run(context: Context, out: str | Path | None, overwrite: bool) -> Run:
     recipe, dataset = context.recipe, context.dataset
     with reserved_folder(out, dataset.name, recipe.name, overwrite) as folder:
         if recipe.trains_in_epochs:
+            earlier = earlier_split(context.request.options)  # which may be of the run that this one replaces
             with making_folder(folder):
-                write_json(context.beginning(), folder / RUN_FILE)
+                write_beginning(context.beginning(), earlier, folder)
                 _fit_in_place(context, folder)
         else:
             if context.request.report:
@@ -302,6 +311,7 @@ def _fit_in_place(context: Context, folder: Path) -> None:
     finish(context, fitted, folder, folder)
     if not fitted.interrupted:
         clear(folder)
+        (folder / EARLIER_SPLIT_FILE).unlink(missing_ok=True)
         shutil.rmtree(folds, ignore_errors=True)
 
 

@@ -189,6 +189,29 @@ def test_train_extends_a_run(pawlab: Any, run: Run, learnable_folder: Path, tmp_
     assert f"Before     100.0% of {run.metrics['test']['pictures']} old test pictures correct" in shown
 
 
+def test_a_run_that_is_extended_in_its_place_is_compared_with_what_it_was(
+    pawlab: Any, run: Run, learnable_folder: Path, tmp_path: Path
+) -> None:
+    """Every old test picture was wrong, for once, so that the old run can't be taken for the new one."""
+    place, more = Path(shutil.copytree(run.folder, tmp_path / "run")), tmp_path / "more" / "gray"
+    lines = (place / "predictions.csv").read_text(encoding="utf-8").splitlines()
+    wrong = [line.replace(",warm-circles,warm-circles,", ",warm-circles,cold-squares,") for line in lines]
+    wrong = [line.replace(",cold-squares,cold-squares,", ",cold-squares,warm-circles,") for line in wrong]
+    (place / "predictions.csv").write_text("\n".join(wrong) + "\n", encoding="utf-8")
+    more.mkdir(parents=True)
+    for number in range(5):
+        old = learnable_folder / "cold-squares" / f"{number:02}.png"
+        (more / f"{number}.png").write_bytes(old.read_bytes() + b"x")
+    code, shown, _ = pawlab(
+        "train", "--extend", place, more.parent, "--out", place, "--overwrite", "--no-report", "--json"
+    )
+    changed = json.loads(shown)["extended"]
+    assert code == 0
+    assert (changed["pictures"], changed["before"]) == (run.metrics["test"]["pictures"], 0.0)
+    assert (changed["after"] or 0) > 0.5
+    assert changed["new_classes"] == ["gray"]
+
+
 @pytest.mark.parametrize("command", ["review", "label"])
 def test_the_pages_need_their_extra(pawlab: Any, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setitem(sys.modules, "pawlab.serve.server", None)

@@ -10,8 +10,11 @@ import pytest
 from page_checks import read_page
 from pawlab import pipeline as workflow
 from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.discover import discover
 from pawlab.datasets.known import KNOWN_DATA
-from pawlab.errors import MissingExtraError, OutputError, RecipeError, WeightsError
+from pawlab.datasets.labels import Decision, Labels
+from pawlab.datasets.splits import assign_splits
+from pawlab.errors import DataError, MissingExtraError, OutputError, RecipeError, WeightsError
 from pawlab.evaluation.history import read_history
 from pawlab.graphs import keras_runtime
 from pawlab.pipeline import compare
@@ -153,6 +156,58 @@ def test_pictures_that_have_changed_are_refused(learnable_folder: Path, tmp_path
         f"{tmp_path / 'out' / 'fast'} holds a run on other pictures, or data has changed since. "
         "Choose another --out, or delete it."
     )
+
+
+def test_labels_that_have_changed_are_told_from_pictures(learnable_folder: Path, tmp_path: Path) -> None:
+    labels, other = Labels(tmp_path / "labels.csv"), Labels(tmp_path / "other.csv")
+    trained = [picture for picture in assign_splits(discover(learnable_folder)).pictures if picture.split == "train"]
+    for table in (labels, other):
+        table.decide(trained[0].sha256, Decision("exclude"))
+    compare(learnable_folder, ["fast"], tmp_path / "out", report=False, labels=str(labels.path))
+    labels.decide("0" * 64, Decision("exclude"))  # which is none of these pictures
+    compare(learnable_folder, ["fast"], tmp_path / "out", report=False, labels=str(labels.path))
+    labels.decide(trained[1].sha256, Decision("exclude"))
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path / "out", report=False, labels=str(labels.path))
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run with other labels: {labels.path} has changed since. "
+        "Choose another --out, or delete it."
+    )
+    with pytest.raises(OutputError) as caught:
+        compare(learnable_folder, ["fast"], tmp_path / "out", report=False)
+    assert str(caught.value) == (
+        f"{tmp_path / 'out' / 'fast'} holds a run with data read in another way: --labels {labels.path}, not no "
+        "options. Choose another --out, or delete it."
+    )
+
+
+@pytest.mark.usefixtures("keras")
+def test_a_resumed_run_tells_changed_labels_from_changed_pictures(learnable_folder: Path, tmp_path: Path) -> None:
+    data, run = Path(shutil.copytree(learnable_folder, tmp_path / "data")), tmp_path / "run"
+    (tmp_path / "small.toml").write_text(SMALL)
+    labels = Labels(tmp_path / "labels.csv")
+    trained = [picture for picture in assign_splits(discover(data)).pictures if picture.split == "train"]
+    labels.decide(trained[0].sha256, Decision("label", "cold-squares"))
+    asked: dict[str, Any] = {"labels": str(labels.path), "report": False, "progress": interrupting("Epoch 2")}
+    workflow.train(data, tmp_path / "small.toml", run, **asked)
+    labels.decide(trained[1].sha256, Decision("exclude"))
+    with pytest.raises(DataError) as caught:
+        workflow.resume(run)
+    assert str(caught.value) == (
+        f"the labels in {labels.path} have changed since {run} was begun. Bring that file back as it was, "
+        "or train anew."
+    )
+    trained[2].path.unlink()
+    with pytest.raises(DataError) as caught:
+        workflow.resume(run)
+    pictures = f"{data} has changed since {run} was begun. Bring the pictures back, or train anew."
+    assert str(caught.value) == pictures
+    labels.undo(trained[1].sha256)
+    with pytest.raises(DataError) as caught:
+        workflow.resume(run)
+    assert str(caught.value) == pictures
+    shutil.copy(learnable_folder / trained[2].name, trained[2].path)
+    assert workflow.resume(run).finished
 
 
 def test_the_same_pictures_may_be_named_otherwise(learnable_folder: Path, tmp_path: Path) -> None:

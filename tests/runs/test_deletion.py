@@ -32,7 +32,7 @@ def test_what_is_not_the_runs_own_is_kept(tmp_path: Path) -> None:
     for name in ("notes.txt", "my.onnx", "my.npy"):
         (run / name).write_text("precious")
     (run / "plots").symlink_to(tmp_path)
-    for name in ("epoch-0003.npz", "train-pixels.npy"):  # of a run that was killed
+    for name in ("epoch-0003.npz", "train-pixels.npy", "earlier_split.csv"):  # of a run that was killed
         (run / name).write_text("")
     assert delete_run(run) == [run / "my.npy", run / "my.onnx", run / "notes.txt"]
     assert sorted(tmp_path.rglob("*")) == [run, run / "my.npy", run / "my.onnx", run / "notes.txt"]

@@ -11,7 +11,7 @@ from PIL import Image
 import pawlab
 from pawlab.datasets.dataset import Dataset
 from pawlab.errors import DataError, OutputError
-from pawlab.runs.extension import changes
+from pawlab.runs.extension import changes, read_score
 from pawlab.runs.record import read_split
 from picture_folders import dataset_of
 
@@ -51,6 +51,23 @@ def test_old_pictures_stay_in_their_splits(learnable_folder: Path, more: Path, t
     third = pawlab.extend(new.folder, more, tmp_path / "third", report=False)  # an extended run can be extended
     assert read_split(third.folder) == after
     assert [run.record["request"]["memory"] for run in (old, new, third)] == [1.5] * 3
+
+
+def test_a_run_that_was_replaced_is_compared_only_by_what_was_read_before(
+    learnable_folder: Path, more: Path, tmp_path: Path
+) -> None:
+    old = pawlab.train(learnable_folder, out=tmp_path / "run", report=False)
+    before, pictures = read_score(old), old.metrics["test"]["pictures"]
+    new = pawlab.extend(old, more, tmp_path / "run", report=False, overwrite=True)
+    changed = changes(before, new)
+    assert (changed["pictures"], changed["new_classes"]) == (pictures, ["gray"])
+    assert changed["new_test_pictures"] == new.metrics["test"]["pictures"] - pictures > 0
+    with pytest.raises(OutputError) as caught:
+        changes(pawlab.Run(tmp_path / "more" / ".." / "run"), new)
+    assert str(caught.value) == (
+        f"{tmp_path / 'more' / '..' / 'run'} holds the new run alone: the old one was replaced. Extend with another "
+        "--out to compare."
+    )
 
 
 def test_splits_that_the_new_pictures_were_given_are_kept(learnable_folder: Path, more: Path, tmp_path: Path) -> None:

@@ -68,7 +68,14 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
     (other / "split.csv").write_text("path,label\n")
     with pytest.raises(OutputError) as caught:
         compare_runs(one, other)
-    assert str(caught.value) == (f"{other / 'predictions.csv'} or split.csv beside it is damaged. Train the run anew.")
+    assert str(caught.value) == (
+        f"{other / 'split.csv'} is damaged: its first line isn't path,label,split,sha256. Bring the file back as it "
+        "was, or train that run anew."
+    )
+    (other / "split.csv").write_bytes((one / "split.csv").read_bytes())  # of other names
+    with pytest.raises(OutputError) as caught:
+        compare_runs(one, other)
+    assert str(caught.value) == f"{other / 'predictions.csv'} or split.csv beside it is damaged. Train the run anew."
     begun = make_run(tmp_path / "begun", accuracy=None)
     with pytest.raises(OutputError) as caught:
         compare_runs(one, begun)

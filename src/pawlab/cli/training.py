@@ -150,7 +150,7 @@ def _extend(context: typer.Context, run: Path, more: str | None, as_json: bool) 
     """Extend a run and say what became of its score."""
     from pawlab import pipeline
     from pawlab.cli.tables import print_changes, print_run
-    from pawlab.runs.extension import changes
+    from pawlab.runs.extension import changes, read_score
     from pawlab.runs.record import Run
 
     if more is None:
@@ -159,8 +159,9 @@ def _extend(context: typer.Context, run: Path, more: str | None, as_json: bool) 
     if beside:
         raise PawlabError(f"--extend trains as the run was trained. Leave out {', '.join(beside)}.")
     asked = {name: context.params[name] for name in ("out", "report", "overwrite")}
+    before = read_score(Run(run.expanduser()))  # now: with --overwrite the new run may take its place
     extended = pipeline.extend(run, more, progress=bar, **asked, **_engine(context))
-    changed = changes(Run(run), extended)
+    changed = changes(before, extended)
     if as_json:
         show_json({"run": str(extended.folder), **extended.metrics, "extended": changed})
     else:

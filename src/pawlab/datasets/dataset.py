@@ -78,6 +78,7 @@ class Dataset:
 
     `notes`: sentences on how the data was understood and split, where that isn't plain; `doubts`: such that people
     should look at. `questioned`: test pictures that a person has judged otherwise than their labels say.
+    `before_labels`: the fingerprint that there was before labels given by hand were applied; None where none were.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Dataset:
     notes: tuple[str, ...] = field(default=())
     doubts: tuple[str, ...] = field(default=())
     questioned: int = 0
+    before_labels: str | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)

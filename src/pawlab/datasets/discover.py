@@ -1,5 +1,6 @@
 """Whatever the user names - folder, archive, table, address or known name - becomes a Dataset here."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pawlab.datasets.known import is_known, known_name_like, load_known
 from pawlab.datasets.options import DEFAULT, DataOptions
 from pawlab.datasets.tables import is_table, table_dataset, table_with_its_files
 from pawlab.errors import DataError, NetworkError
-from pawlab.files.addresses import last_part, on_the_web, redacted, scheme_of
+from pawlab.files.addresses import is_address, last_part, on_the_web, path_of_file, redacted, scheme_of
 from pawlab.files.archives import archive_kind, stem, unpack
 from pawlab.files.download import cached_path
 from pawlab.files.remote import Fetched, fetch
@@ -36,6 +37,14 @@ def discover(data: str | Path, progress: Progress = silent, options: DataOptions
         dataset = _from_path(_existing(data), progress, options)
     dataset = grouped_by_name(dataset, options)
     return replace(dataset, doubts=dataset.doubts + _alike(dataset.classes))
+
+
+def is_gone(data: str) -> bool:
+    """Say whether data is a path, or a file:// one, where nothing stands; of other addresses nothing is asked."""
+    if is_known(data) or (is_address(data) and scheme_of(data) != "file"):
+        return False
+    path = path_of_file(data) if is_address(data) else data
+    return not os.path.exists(os.path.expanduser(path))  # noqa: PTH110, PTH111  (neither fails, whatever the name)
 
 
 def require_table(data: str | Path, options: DataOptions) -> None:

@@ -81,7 +81,7 @@ def labelled_material(given: str | Path | Run, options: DataOptions, progress: P
     if beside := [flag(name) for name in replace(options, labels=None).to_dict()]:
         raise PawlabError(f"a run's pictures are read as they were in training. Leave out {', '.join(beside)}.")
     run = Run(folder)
-    request = Request.from_record(run.record, folder / RUN_FILE).seen_from_here()
+    request = Request.of_run(run)
     own = replace(request.options, labels=None, split_from=str(folder))
     recipe = _frozen(request)
     weights = request.weights if recipe.backbone == request.chosen().backbone else None

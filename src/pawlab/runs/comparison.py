@@ -19,6 +19,7 @@ from pawlab.notebook import comparison_html
 from pawlab.recipes import PUBLISHED, RECIPES, choose_recipe
 from pawlab.recipes.recipe import Recipe
 from pawlab.report.comparison import COMPARISON_PAGE, COMPARISON_PICTURE, ComparedRun
+from pawlab.runs.reading import what_has_changed
 from pawlab.runs.record import RUN_FILE, Run
 from pawlab.runs.request import Request
 from pawlab.runs.side_by_side import correct_by_picture, paired_by_picture
@@ -199,8 +200,11 @@ def require_same(place: Path, asked: Request, recipe: Recipe, dataset: Dataset) 
     request, other = Request.from_record(record, place / RUN_FILE), None
     if request.own_recipe != (None if recipe in RECIPES else recipe.to_dict()):
         other = "with another recipe of that name"
-    elif record["data"]["fingerprint"] != dataset.fingerprint:
-        other = f"on other pictures, or {dataset.name} has changed since"
+    elif request.options == asked.options:  # else that is why the data differs
+        other = {
+            "pictures": f"on other pictures, or {dataset.name} has changed since",
+            "labels": f"with other labels: {asked.options.labels} has changed since",
+        }.get(what_has_changed(record.get("data"), dataset) or "")
     for name, words in _OTHER.items():
         there, value = getattr(request, name), getattr(asked, name)
         if other is None and there != value:

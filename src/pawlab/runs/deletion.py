@@ -8,6 +8,7 @@ from pawlab.errors import OutputError
 from pawlab.runs.directory import held
 from pawlab.runs.listing import is_ours
 from pawlab.runs.record import (
+    EARLIER_SPLIT_FILE,
     HISTORY_FILE,
     LABEL_ISSUES_FILE,
     METRICS_FILE,
@@ -21,7 +22,7 @@ from pawlab.trainers.keras.checkpoint import UNFINISHED
 _ALONE = (FILE_NAME, HISTORY_FILE, PREDICTIONS_FILE, SPLIT_FILE, LABEL_ISSUES_FILE)
 _OURS = (
     *(*_ALONE, METRICS_FILE, "report.html", "MODEL_CARD.md", "plots", "folds", "tensorboard", ".*.partial"),
-    *UNFINISHED,
+    *(*UNFINISHED, EARLIER_SPLIT_FILE),
     RUN_FILE,  # the last: a run that is half-deleted is still one that can be deleted
 )
 

@@ -35,7 +35,7 @@ def pictures_of(model: str | Path, progress: Progress) -> tuple[Picture, ...]:
     folder = model_file(model).parent
     if not (folder / RUN_FILE).is_file():
         return ()
-    request = Request.from_record(Run(folder).record, folder / RUN_FILE).seen_from_here()
+    request = Request.of_run(Run(folder))
     splits = read_split(folder)
     options = replace(request.options, min_per_class=0)  # `splits` knows which were used
     found = (labelled_data(data, options, progress).pictures for data in (request.data, *request.more))

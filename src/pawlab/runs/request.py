@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pawlab.audit.measurements import Measurements
 from pawlab.datasets.dataset import Dataset
+from pawlab.datasets.discover import is_gone
 from pawlab.datasets.groups import Pair
 from pawlab.datasets.known import is_known
 from pawlab.datasets.options import DEFAULT, DataOptions
@@ -20,11 +21,11 @@ from pawlab.errors import DataError, OutputError, PawlabError
 from pawlab.features.source import FeatureSource
 from pawlab.files.addresses import LEFT_OUT, is_address, redacted
 from pawlab.images import ResizeMode
-from pawlab.names import as_path, plain
+from pawlab.names import as_path, plain, printable
 from pawlab.progress import Progress
 from pawlab.recipes import RECIPES, checked_recipe, find_recipe
 from pawlab.recipes.recipe import Recipe
-from pawlab.runs.record import machine, versions
+from pawlab.runs.record import RUN_FILE, SPLIT_FILE, Run, machine, versions
 from pawlab.trainers.cross_validation import FOLDS
 from pawlab.trainers.fitted import Settings
 from pawlab.trainers.probe import Balance
@@ -129,6 +130,18 @@ class Request:
         return path if absolute else str(Path(self.directory, path))
 
     @staticmethod
+    def of_run(run: Run) -> "Request":
+        """Return a run's request, as seen from here, for its pictures to be read again.
+
+        Raises as `from_record`, and DataError where its data isn't where it was.
+        """
+        request = Request.from_record(run.record, run.folder / RUN_FILE).seen_from_here()
+        for data in (request.data, *request.more):
+            if is_gone(data):
+                raise _moved(run, data)
+        return request
+
+    @staticmethod
     def from_record(record: dict[str, Any], path: Path) -> "Request":
         """Read it from what run.json holds. Raises OutputError where that is no request, RecipeError for its recipe."""
         values: Any = record.get("request", record.get("order"))  # its name until 0.1
@@ -150,6 +163,15 @@ class Request:
         if request.own_recipe is None:
             return request
         return replace(request, own_recipe=checked_recipe(dict(request.own_recipe), f"the recipe in {path}").to_dict())
+
+
+def _moved(run: Run, data: str) -> DataError:
+    gone = f"the data that {run.folder} was trained on is no longer at {printable(redacted(data))}."
+    if not (run.folder / SPLIT_FILE).is_file():
+        return DataError(f"{gone} Bring it back, or train anew.")
+    return DataError(
+        f"{gone} Bring it back; or train anew where it is now, with --split-from {run.folder} to keep its splits."
+    )
 
 
 def data_text(data: str | Path) -> str:
@@ -266,6 +288,7 @@ class Context:
                 "given": redacted(self.request.data),
                 "name": self.dataset.name,
                 "fingerprint": self.dataset.fingerprint,
+                "fingerprint_before_labels": self.dataset.before_labels,
             },
             "versions": versions(),
             "machine": machine(),

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from pawlab.errors import OutputError
+from pawlab.errors import DataError, OutputError
 from pawlab.evaluation.metrics import wilson_interval
 from pawlab.evaluation.paired import Paired, paired
 from pawlab.runs.listing import find_run
-from pawlab.runs.record import PREDICTIONS_FILE, SPLIT_FILE
+from pawlab.runs.record import PREDICTIONS_FILE, SPLIT_FILE, split_rows
 
 Picture = tuple[str, str]  # SHA-256 and label
 
@@ -92,9 +92,11 @@ def paired_by_picture(one: dict[Picture, bool], other: dict[Picture, bool]) -> P
 def correct_by_picture(folder: Path) -> dict[Picture, bool]:
     """Return whether each different test picture of a run was predicted correctly. Raises OutputError."""
     try:
-        contents = {row["path"]: row["sha256"] for row in _rows(folder / SPLIT_FILE)}
+        contents = {row.path: row.sha256 for row in split_rows(folder / SPLIT_FILE)}
         rows = [row for row in _rows(folder / PREDICTIONS_FILE) if row["split"] == "test"]
         return {(contents[row["path"]], row["label"]): row["predicted"] == row["label"] for row in rows}
+    except DataError as error:
+        raise OutputError(str(error)) from error
     except OSError as error:
         hint = "Is the run finished? `pawlab runs` shows it."
         raise OutputError(f"can't read {error.filename}: {error.strerror or error}. {hint}") from error
