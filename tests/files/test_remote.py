@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -64,15 +65,37 @@ def stored(memory: Any, photos: Path) -> str:
     return "memory://bucket/photos"
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """Python's own web server of a folder, but for what `faults` names: a status, or None for a connection cut off."""
+
+    faults: dict[str, list[int | None]]  # by the end of a path, for one request after the other
+
+    def send_head(self) -> Any:
+        for end, left in self.faults.items():
+            if left and self.path.endswith(end):
+                status = left.pop(0)
+                if status is None:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                else:
+                    self.send_error(status)
+                return None
+        return super().send_head()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture
-def web(photos: Path) -> Iterator[str]:
+def faults() -> dict[str, list[int | None]]:
+    """What the web server gets wrong: nothing, unless a test adds it."""
+    return {}
+
+
+@pytest.fixture
+def web(photos: Path, faults: dict[str, list[int | None]]) -> Iterator[str]:
     """The same folder, listed by Python's own web server."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(photos.parent)))
+    handler = type("Own", (Quiet,), {"faults": faults})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(photos.parent)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/photos/"
@@ -197,6 +220,9 @@ def test_a_prefix_without_pictures_is_told(stored: str, memory: Any) -> None:
 def test_a_glob_of_objects(stored: str) -> None:
     found = find_pictures([f"{stored}/*/1.jpg"]).pictures
     assert [item.name for item in found] == [f"{stored}/cats/1.jpg", f"{stored}/dogs/1.jpg"]
+    deep = find_pictures([f"{stored}/**/[1ü]*.jpg"]).pictures
+    assert [item.name for item in deep] == [f"{stored}/{name}" for name in ("cats/1.jpg", *NAMES[2:4])]
+    assert len(find_pictures([f"{stored}/c*s/?.jpg"]).pictures) == 2
 
 
 def test_a_table_brings_only_what_it_names(stored: str, memory: Any, fetched: list[str]) -> None:
@@ -245,6 +271,64 @@ def test_nothing_there_is_told(memory: Any, web: str) -> None:
         "there's nothing at memory://bucket/none. Check the address."
     )
     assert sentence(lambda: discover(f"{web}none/")) == f"there's nothing at {web}none/. Check the address."
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (404, "there's nothing at {}. Check the address."),
+        (403, "{} may not be used (403): Forbidden. Check how you are signed in (docs/data.md)."),
+        (503, "can't use {} (503): Service Unavailable, at the last of 5 attempts. Try again later."),
+        (None, "can't reach {}: Server disconnected, at the last of 5 attempts. Try again later."),
+    ],
+)
+def test_a_web_folder_below_that_fails_ends_the_command(
+    web: str, faults: dict[str, list[int | None]], fault: int | None, said: str
+) -> None:
+    for read in (discover, remote.list_pictures):
+        faults["/dogs/"] = [fault] * 2 * ATTEMPTS  # of a request that isn't answered, aiohttp makes a second
+        assert sentence(functools.partial(read, web)) == said.format(f"{web}dogs/")
+
+
+def test_a_web_folder_below_that_fails_once_is_asked_again(
+    web: str, photos: Path, faults: dict[str, list[int | None]]
+) -> None:
+    faults["/dogs/"], faults["b/"] = [503, 429], [None] * 3
+    same(discover(web), discover(photos))
+    assert faults == {"/dogs/": [], "b/": []}
+
+
+def test_web_folders_that_have_no_end_are_told(web: str, photos: Path) -> None:
+    (photos / "dogs/loop").symlink_to(photos)
+    loop = f"{web}{'dogs/loop/' * 16}"
+    assert sentence(lambda: discover(web), DataError) == (
+        f"{loop}dogs/ lies more than 32 folders below {web}, as where a folder links to one above it. Remove the link, "
+        "or name a folder without it."
+    )
+
+
+def test_links_to_folders_above_or_hidden_are_not_followed(web: str, photos: Path) -> None:
+    links = ("cats/", "./", "../", "../../", "/", "/photos/", "?C=M;O=D", "?up=/", ".git/", "/elsewhere/")
+    (photos / "index.html").write_text("".join(f'<a href="{link}">{link}</a>' for link in links), encoding="utf-8")
+    listed = remote.list_pictures(web)
+    assert listed is not None
+    assert [name for name, *_ in listed.pictures] == ["cats/1.jpg", "cats/2.jpg"]
+
+
+def test_a_glob_of_which_a_folder_fails_ends_the_command(
+    stored: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = type(memory).ls
+
+    def ls(self: Any, path: str, *others: Any, **options: Any) -> Any:
+        if path.endswith("/dogs"):
+            raise ConnectionResetError("Connection reset by peer")
+        return original(self, path, *others, **options)
+
+    monkeypatch.setattr(type(memory), "ls", ls)
+    assert sentence(lambda: find_pictures([f"{stored}/*/1.jpg"])) == (
+        f"can't reach {stored}/dogs: Connection reset by peer, at the last of 5 attempts. Try again later."
+    )
 
 
 def test_a_refusal_and_a_busy_server_and_silence_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

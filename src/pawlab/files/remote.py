@@ -26,7 +26,7 @@ from pawlab.files.addresses import WEB, last_part, on_the_web, path_of_file, red
 from pawlab.files.download import download
 from pawlab.files.failures import patiently
 from pawlab.files.names import is_ignored
-from pawlab.files.stores import Store, open_store
+from pawlab.files.stores import Store, glob_pattern, open_store
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.names import printable
 from pawlab.progress import Advance, Progress, silent
@@ -43,7 +43,7 @@ _FILES, _ADDRESS, _RECORD = "files", "address.txt", "fetched.jsonl"  # of a copy
 _IN_A_COPY = re.compile(rf"(?P<folder>.+[\\/]remote[\\/][0-9a-f]{{16}})[\\/]{_FILES}[\\/](?P<name>.+)", re.DOTALL)
 _NO_PICTURES_NAME = "isn't called like a picture, and what isn't fetched goes by its name"
 
-_WALKED = (*WEB, "memory")  # which fsspec lists folder by folder
+_DEEPEST = 32  # folders within folders of a walk; servers follow a link to a folder above 40 times
 
 Wanted = Callable[[str], bool]
 
@@ -181,11 +181,9 @@ def _nothing(address: str, listing: _Listing) -> DataError:
 def _list(store: Store, wanted: Wanted | None) -> _Listing:
     """List an object, a prefix with all below it, or what matches a glob."""
     path = store.path.rstrip("/") if store.scheme not in WEB else store.path
-    how = {"on_error": "raise"} if store.scheme in _WALKED else {}  # else a folder that fails would be left out
-    found = store.files.find(path, detail=True, **how)
+    found = _walk(store, path) if store.scheme in WEB else store.files.find(path, detail=True)
     if not found and has_magic(path):
-        found = {key: info for key, info in store.files.glob(path, detail=True).items() if info["type"] == "file"}
-        path = _before_magic(path)
+        found, path = _matching(store, path), _before_magic(path)
     listing = _Listing(root=path, single=list(found) == [path])
     if listing.single:
         listing.root = path.rpartition("/")[0]
@@ -193,6 +191,49 @@ def _list(store: Store, wanted: Wanted | None) -> _Listing:
         _add(listing, store, key, info or store.files.info(key), wanted)
     _skip_namesakes(listing)
     return listing
+
+
+def _walk(store: Store, root: str, levels: int | None = None) -> dict[str, dict[str, Any]]:
+    """Return the files of a folder, and of all below or so many levels; fsspec's own walk leaves out what fails.
+
+    Raises NetworkError for a folder that can't be listed, DataError where folders have no end.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    asked, waiting = {root.rstrip("/")}, [(root, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise DataError(
+                f"{store.address_of(folder)} lies more than {_DEEPEST} folders below {store.address_of(root)}, as "
+                "where a folder links to one above it. Remove the link, or name a folder without it."
+            )
+        for info in _entries(store, folder):
+            name = info["name"]
+            if info["type"] != "directory":
+                found[name] = info
+            elif depth + 1 != levels and name.rstrip("/") not in asked and _is_of_data(name[len(root) :]):
+                asked.add(name.rstrip("/"))
+                waiting.append((name, depth + 1))
+    return found
+
+
+def _entries(store: Store, folder: str) -> list[dict[str, Any]]:
+    listed = patiently(lambda: store.files.ls(folder, detail=True), store.address_of(folder))
+    return sorted(listed, key=lambda info: str(info["name"]))
+
+
+def _is_of_data(path: str) -> bool:
+    """Say whether a folder's path is of people's data: not a link by which a page sorts itself, nor hidden."""
+    return "?" not in path and not any(is_ignored(unquote(part)) for part in path.split("/"))
+
+
+def _matching(store: Store, pattern: str) -> dict[str, dict[str, Any]]:
+    """Return the files that match a glob."""
+    root = _before_magic(pattern)
+    levels = pattern.count("/") - root.count("/")
+    found = store.files.find(root, detail=True) if "**" in pattern else _walk(store, root, levels)
+    fits = glob_pattern(pattern)
+    return {key: info for key, info in found.items() if fits.match(key) and info["type"] == "file"}
 
 
 def _before_magic(pattern: str) -> str:
