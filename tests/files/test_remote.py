@@ -258,6 +258,26 @@ def test_names_that_no_disk_takes_are_skipped_and_told(stored: str, memory: Any)
     assert {name for name, why in skipped.items() if why == reason} == {"cats/back\\slash.jpg", f"cats/{'x' * 256}.jpg"}
 
 
+def test_of_objects_that_differ_by_a_slash_each_keeps_its_name(stored: str, memory: Any) -> None:
+    for name in ("/cats/1.jpg", "cats//2.jpg", "/3.jpg"):
+        memory.pipe(f"/bucket/photos/{name}", content("another"))
+    found = find_pictures([stored])
+    assert [Path(item.path).read_bytes() for item in found.pictures] == [content(name) for name in sorted(NAMES)]
+    reason = "has a name that can't be that of a file here"
+    skipped = [(item.name, item.reason) for item in found.passed_over if "notes" not in item.name]
+    assert skipped[:3] == [(name, reason) for name in ("/3.jpg", "/cats/1.jpg", "cats//2.jpg")]
+    listed = remote.list_pictures(stored)
+    assert listed is not None
+    assert [(name, at) for name, at, _ in listed.pictures] == [(name, f"{stored}/{name}") for name in sorted(NAMES[:4])]
+    (one,) = find_pictures([f"{stored}//cats/1.jpg"]).pictures
+    assert (one.name, Path(one.path).read_bytes()) == (f"{stored}//cats/1.jpg", content("another"))
+    assert copied_from(one.path) == one.name
+    memory.pipe("/bucket/twice//1.jpg", content("another"))
+    assert (
+        copied_from(find_pictures(["memory://bucket/twice//1.jpg"]).pictures[0].path) == "memory://bucket/twice//1.jpg"
+    )
+
+
 def test_a_folder_without_classes_is_named_by_its_address(memory: Any) -> None:
     memory.pipe("/bucket/flat/1.jpg", content("1"))
     assert sentence(lambda: discover("memory://bucket/flat"), DataError) == (

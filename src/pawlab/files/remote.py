@@ -149,8 +149,12 @@ def copied_from(path: str) -> str:
     address = _address_of(found["folder"]) if found else ""
     if not found or not address:
         return ""
-    name = found["name"].replace(os.sep, "/")
-    return f"{address.rstrip('/')}/{quote(name) if on_the_web(address) else name}"
+    return address_below(address, found["name"].replace(os.sep, "/"))
+
+
+def address_below(address: str, name: str) -> str:
+    """Return the address of a file by its name below a prefix or a web folder, as `Fetched` names them."""
+    return address + quote(name) if on_the_web(address) else f"{address}/{name}"
 
 
 @cache
@@ -180,9 +184,10 @@ def _nothing(address: str, listing: _Listing) -> DataError:
 
 def _list(store: Store, wanted: Wanted | None) -> _Listing:
     """List an object, a prefix with all below it, or what matches a glob."""
-    path = store.path.rstrip("/") if store.scheme not in WEB else store.path
-    found = _walk(store, path) if store.scheme in WEB else store.files.find(path, detail=True)
-    if not found and has_magic(path):
+    on_web = store.scheme in WEB
+    path = store.path if on_web else store.path.rstrip("/")
+    found = _walk(store, path) if on_web else store.files.find(path, detail=True)
+    if not found and has_magic(path) and not on_web:
         found, path = _matching(store, path), _before_magic(path)
     listing = _Listing(root=path, single=list(found) == [path])
     if listing.single:
@@ -242,7 +247,7 @@ def _before_magic(pattern: str) -> str:
 
 
 def _add(listing: _Listing, store: Store, key: str, info: dict[str, Any], wanted: Wanted | None) -> None:
-    name = key[len(listing.root) :].lstrip("/")
+    name = key[len(listing.root) :].removeprefix("/")  # one: what follows another is an object of its own
     if store.scheme in WEB:
         if "?" in name:  # the links by which a server's page sorts itself
             return
