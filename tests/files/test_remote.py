@@ -206,6 +206,15 @@ def test_pictures_can_stay_at_their_addresses(stored: str, fetched: list[str], m
     assert [one == other for one, other in zip(before, after, strict=True)].count(False) == 1
 
 
+def test_of_those_listed_none_is_compared_with_all_others(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million objects are listed in a time that grows as their number does."""
+    compared: list[object] = []
+    monkeypatch.setattr(remote._Object, "__eq__", lambda one, other: compared.append(one) or one is other)
+    listed = remote.list_pictures(stored)
+    assert listed is not None
+    assert (len(listed.pictures), len(listed.others), len(compared)) == (4, 4, 0)
+
+
 def test_one_object_and_an_archive_are_fetched_all_the_same(stored: str) -> None:
     (one,) = find_pictures([f"{stored}/cats/1.jpg"], fetched=False).pictures
     assert Path(one.path).read_bytes() == content(NAMES[0])

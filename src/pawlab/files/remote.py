@@ -126,7 +126,7 @@ def list_pictures(address: str, progress: Progress = silent) -> Listed | None:
         return None
     named = sorted(listing.objects, key=lambda item: PurePosixPath(item.name))
     pictures = [item for item in named if is_picture_name(PurePosixPath(item.name).name)]
-    others = [(item.name, _NO_PICTURES_NAME) for item in named if item not in pictures]
+    others = [(item.name, _NO_PICTURES_NAME) for item in named if not is_picture_name(PurePosixPath(item.name).name)]
     found = ((item.name, store.address_of(item.path), item.version) for item in pictures)
     return Listed(tuple(found), (*listing.skipped, *others))
 
