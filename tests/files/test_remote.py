@@ -327,6 +327,25 @@ def test_a_web_folder_below_that_fails_once_is_asked_again(
     assert faults == {"/dogs/": [], "b/": []}
 
 
+def test_a_web_server_that_dies_after_listing_is_asked_again_and_told(
+    web: str, photos: Path, faults: dict[str, list[int | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pawlab.files.remote._THREADS", 1)
+    again = "at the last of 5 attempts. Try again later. 1 object is here now; the same command goes on from there."
+    faults["2.jpg"] = [None] * 100
+    assert sentence(lambda: discover(web)) == f"can't reach {web}cats/2.jpg: Server disconnected, {again}"
+    faults["2.jpg"] = [502] * 100
+    assert sentence(lambda: discover(web)) == f"can't use {web}cats/2.jpg (502): Bad Gateway, {again}"
+    faults["2.jpg"] = [404] * 2  # to HEAD and to GET
+    assert sentence(lambda: discover(web)) == (
+        f"there's nothing at {web}cats/2.jpg (404). Check the address. "
+        "1 object is here now; the same command goes on from there."
+    )
+    faults["2.jpg"] = [502, None, None, 429, 502]
+    same(discover(web), discover(photos))
+    assert not faults["2.jpg"]
+
+
 def test_web_folders_that_have_no_end_are_told(web: str, photos: Path) -> None:
     (photos / "dogs/loop").symlink_to(photos)
     loop = f"{web}{'dogs/loop/' * 16}"
