@@ -1,6 +1,7 @@
 """Pictures at addresses: fsspec's memory and http file systems, and what goes wrong between here and a store."""
 
 import functools
+import os
 import shutil
 import socket
 import sys
@@ -213,6 +214,22 @@ def test_of_those_listed_none_is_compared_with_all_others(stored: str, monkeypat
     listed = remote.list_pictures(stored)
     assert listed is not None
     assert (len(listed.pictures), len(listed.others), len(compared)) == (4, 4, 0)
+
+
+def test_pictures_of_a_web_folder_are_named_by_addresses_that_exist(web: str, photos: Path) -> None:
+    odd = make(photos / "odd", "a#b.jpg", "a b.jpg", "a%20b.jpg", "ü?.jpg")
+    named = {item.name: content_at(item.name) for item in find_pictures([f"{web}odd/"]).pictures}
+    quoted = {"a%23b.jpg": "a#b.jpg", "a%20b.jpg": "a b.jpg", "a%2520b.jpg": "a%20b.jpg", "%C3%BC%3F.jpg": "ü?.jpg"}
+    assert {name: Path(str(path)).read_bytes() for name, path in named.items()} == {
+        f"{web}odd/{address}": (odd / name).read_bytes() for address, name in quoted.items()
+    }
+    listed = find_pictures([f"{web}odd/"], fetched=False).pictures
+    assert [item.name for item in listed] == list(named)
+    other = next(iter(make(photos / "other", "1.jpg").iterdir()))
+    other.rename(other.with_name(os.fsdecode(b"caf\xe9.jpg")))
+    (here,), (there,) = (find_pictures([f"{web}other/"], fetched=fetched).pictures for fetched in (True, False))
+    assert here.name == there.name
+    assert Path(here.path).read_bytes() == Path(str(content_at(there.path))).read_bytes() == content("1.jpg")
 
 
 def test_one_object_and_an_archive_are_fetched_all_the_same(stored: str) -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,10 +20,10 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 from threading import Event, Lock
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from pawlab.errors import DataError, NetworkError, NotThereError, OutputError, counted
-from pawlab.files.addresses import WEB, last_part, on_the_web, path_of_file, redacted, scheme_of
+from pawlab.files.addresses import WEB, address_below, last_part, on_the_web, path_of_file, redacted, scheme_of
 from pawlab.files.download import download
 from pawlab.files.failures import patiently
 from pawlab.files.names import is_ignored
@@ -127,7 +128,8 @@ def list_pictures(address: str, progress: Progress = silent) -> Listed | None:
     named = sorted(listing.objects, key=lambda item: PurePosixPath(item.name))
     pictures = [item for item in named if is_picture_name(PurePosixPath(item.name).name)]
     others = [(item.name, _NO_PICTURES_NAME) for item in named if not is_picture_name(PurePosixPath(item.name).name)]
-    found = ((item.name, store.address_of(item.path), item.version) for item in pictures)
+    around = store.address_of(listing.root)
+    found = ((item.name, address_below(around, item.name), item.version) for item in pictures)
     return Listed(tuple(found), (*listing.skipped, *others))
 
 
@@ -150,11 +152,6 @@ def copied_from(path: str) -> str:
     if not found or not address:
         return ""
     return address_below(address, found["name"].replace(os.sep, "/"))
-
-
-def address_below(address: str, name: str) -> str:
-    """Return the address of a file by its name below a prefix or a web folder, as `Fetched` names them."""
-    return address + quote(name) if on_the_web(address) else f"{address}/{name}"
 
 
 @cache
@@ -248,13 +245,14 @@ def _before_magic(pattern: str) -> str:
 
 def _add(listing: _Listing, store: Store, key: str, info: dict[str, Any], wanted: Wanted | None) -> None:
     name = key[len(listing.root) :].removeprefix("/")  # one: what follows another is an object of its own
+    parts = name.split("/")
     if store.scheme in WEB:
         if "?" in name:  # the links by which a server's page sorts itself
             return
-        name = unquote(name)
-    parts = name.split("/")
+        parts = [unquote(part, errors="surrogateescape") for part in parts]
     if info.get("type") != "file" or name.endswith("/") or any(is_ignored(part) for part in parts):
         return  # folders' own markers, and what is skipped on a disk too
+    name = "/".join(parts)
     if wanted is not None and not wanted(name):
         return
     if not all(_storable(part) for part in parts):
@@ -274,7 +272,10 @@ def _skip_namesakes(listing: _Listing) -> None:
 
 
 def _storable(part: str) -> bool:
-    return part not in ("", ".", "..") and not set(part) & set("\\\0") and len(part.encode()) <= _LONGEST
+    if part in ("", ".", "..") or set(part) & set("/\\\0"):
+        return False
+    text_alone = sys.platform == "darwin"  # other systems' names hold any bytes
+    return len(os.fsencode(part)) <= _LONGEST and (printable(part) == part or not text_alone)
 
 
 def _version(info: dict[str, Any]) -> str:
@@ -378,7 +379,7 @@ class _Copy:
         target = self.file_of(item.name)
         if not version or here.get(item.name) != version:
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{hashlib.sha256(item.name.encode()).hexdigest()[:16]}.partial")
+            partial = target.with_name(f".{hashlib.sha256(os.fsencode(item.name)).hexdigest()[:16]}.partial")
             patiently(lambda: self._write(item, partial), address, self._stopped)
             with self._alone, self._record.open("a", encoding="utf-8") as record:
                 partial.replace(target)
