@@ -396,6 +396,16 @@ def test_a_glob_of_which_a_folder_fails_ends_the_command(
     )
 
 
+def test_a_folder_that_is_there_without_pictures_is_told(memory: Any, web: str, photos: Path) -> None:
+    (photos / "empty").mkdir()
+    write(photos / "hidden/.1.jpg", b"")
+    memory.pipe("/bucket/hidden/.1.jpg", b"")
+    for address in (f"{web}empty/", f"{web}hidden/", "memory://bucket/hidden"):
+        for read in (discover, remote.list_pictures, lambda named: find_pictures([named])):
+            told = sentence(functools.partial(read, address), DataError)
+            assert told == f"there are no pictures at {address}."
+
+
 def test_a_refusal_and_a_busy_server_and_silence_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     with refusing(403) as server:
         url = f"http://127.0.0.1:{server.server_port}/photos/"

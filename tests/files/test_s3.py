@@ -139,6 +139,15 @@ def test_nothing_there(server: S3Server, photos: str) -> None:
     )
 
 
+def test_a_folder_marker_alone_is_no_picture(server: S3Server) -> None:
+    import s3fs
+
+    store = s3fs.S3FileSystem(skip_instance_cache=True)
+    store.mkdir("markers")
+    store.pipe("markers/empty/", b"")
+    assert sentence(lambda: discover("s3://markers/empty"), DataError) == "there are no pictures at s3://markers/empty."
+
+
 def test_a_refusal_silence_and_a_busy_server_are_told_apart(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with refusing(403) as refusal, signed_in(f"http://127.0.0.1:{refusal.server_port}"):
         assert sentence(lambda: discover("s3://bucket/a")) == (

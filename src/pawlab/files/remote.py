@@ -74,6 +74,7 @@ class _Listing:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     root: str = ""  # the path of the prefix; that of the folder where the address is of one object
     single: bool = False
+    there: bool = False  # whatever it holds
 
 
 def fetch(address: str, progress: Progress = silent, wanted: Wanted | None = None, purpose: str = "") -> Fetched:
@@ -176,6 +177,8 @@ def _nothing(address: str, listing: _Listing) -> DataError:
     if listing.skipped:
         name, reason = listing.skipped[0]
         return DataError(f"nothing at {redacted(address)} can be used; the first is {name}, which {reason}.")
+    if listing.there:
+        return DataError(f"there are no pictures at {redacted(address)}.")
     return NotThereError(f"there's nothing at {redacted(address)}. Check the address.")
 
 
@@ -186,7 +189,7 @@ def _list(store: Store, wanted: Wanted | None) -> _Listing:
     found = _walk(store, path) if on_web else store.files.find(path, detail=True)
     if not found and has_magic(path) and not on_web:
         found, path = _matching(store, path), _before_magic(path)
-    listing = _Listing(root=path, single=list(found) == [path])
+    listing = _Listing(root=path, single=list(found) == [path], there=on_web or bool(found))
     if listing.single:
         listing.root = path.rpartition("/")[0]
     for key, info in sorted(found.items()):
@@ -250,7 +253,7 @@ def _add(listing: _Listing, store: Store, key: str, info: dict[str, Any], wanted
         if "?" in name:  # the links by which a server's page sorts itself
             return
         parts = [unquote(part, errors="surrogateescape") for part in parts]
-    if info.get("type") != "file" or name.endswith("/") or any(is_ignored(part) for part in parts):
+    if info.get("type") != "file" or not parts[-1] or any(is_ignored(part) for part in parts):
         return  # folders' own markers, and what is skipped on a disk too
     name = "/".join(parts)
     if wanted is not None and not wanted(name):
