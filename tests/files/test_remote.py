@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from pawlab.classifier import Classifier
+from pawlab.cli import app
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.discover import discover
 from pawlab.datasets.inputs import find_pictures
 from pawlab.errors import DataError, MissingExtraError, NetworkError, OutputError
 from pawlab.files import download, failures, remote
 from pawlab.files.addresses import is_address, path_of_file, redacted
+from pawlab.files.download import cached_path
 from pawlab.files.failures import ATTEMPTS
 from pawlab.files.remote import content as content_at
 from pawlab.files.remote import copied_from, fetch
@@ -210,7 +213,12 @@ def test_pictures_can_stay_at_their_addresses(stored: str, fetched: list[str], m
 def test_of_those_listed_none_is_compared_with_all_others(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A million objects are listed in a time that grows as their number does."""
     compared: list[object] = []
-    monkeypatch.setattr(remote._Object, "__eq__", lambda one, other: compared.append(one) or one is other)
+
+    def compare(one: object, other: object) -> bool:
+        compared.append(one)
+        return one is other
+
+    monkeypatch.setattr(remote._Object, "__eq__", compare)
     listed = remote.list_pictures(stored)
     assert listed is not None
     assert (len(listed.pictures), len(listed.others), len(compared)) == (4, 4, 0)
@@ -361,6 +369,15 @@ def test_a_web_server_that_dies_after_listing_is_asked_again_and_told(
     faults["2.jpg"] = [502, None, None, 429, 502]
     same(discover(web), discover(photos))
     assert not faults["2.jpg"]
+
+
+def test_a_web_folder_without_its_slash_is_told(web: str, photos: Path) -> None:
+    address = web.rstrip("/")
+    said = f"{address} is a web page. Check the address; that of a folder ends with a slash."
+    assert sentence(lambda: discover(address), DataError) == said
+    assert sentence(lambda: find_pictures([address]), DataError) == said
+    assert sentence(lambda: find_pictures([address], fetched=False), DataError) == said
+    assert not list(cached_path(address).parent.iterdir())
 
 
 def test_web_folders_that_have_no_end_are_told(web: str, photos: Path) -> None:
@@ -558,6 +575,16 @@ def test_what_is_written_to_an_address_appears_whole(memory: Any, tmp_path: Path
     assert sentence(lambda: writing("https://h/a.csv?sig=1").__enter__(), OutputError) == (
         "https://h/a.csv?sig=*** can't be written: give a path, or an address of s3, gs, az or hf."
     )
+
+
+def test_a_format_is_named_with_the_address_that_it_is_of(memory: Any, learnable_model: Path) -> None:
+    memory.pipe("/bucket/precious.csv", b"name,value\n")
+    for out, said in (
+        ("memory://bucket/dir/", "must end with .json, .csv, .parquet, .txt. Choose another --out."),
+        ("memory://bucket/precious.csv", "is there already and holds no predictions. Choose another --out."),
+    ):
+        done = CliRunner().invoke(app, ["predict", str(learnable_model), "none.jpg", "--out", out])
+        assert (done.exit_code, str(done.exception)) == (1, f"{out} {said}")
 
 
 def test_a_folder_is_sent_whole(memory: Any, photos: Path) -> None:

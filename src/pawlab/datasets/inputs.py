@@ -95,7 +95,7 @@ class _Finder:
             yield from self._in_folder(path, name) if path.is_dir() else self._in_file(path, name)
 
     def _at_address(self, address: str) -> Iterator[Named]:
-        from pawlab.files.remote import fetch, list_pictures  # 20 ms, which files here needn't wait for
+        from pawlab.files.remote import fetch, list_pictures, refuse_page  # 20 ms, which files here needn't wait for
 
         listed = None if self._fetched else list_pictures(address, self._progress)
         if listed is not None:
@@ -106,6 +106,7 @@ class _Finder:
                 yield Named(at, at, version)
             return
         fetched = fetch(address, self._progress)
+        refuse_page(fetched, address)
         self.passed_over += [Skipped(name, reason) for name, reason in fetched.skipped]
         if fetched.place.is_dir():
             yield from self._in_folder(fetched.place, fetched.address)

@@ -26,7 +26,7 @@ from pawlab.errors import DataError, NetworkError, NotThereError, OutputError, c
 from pawlab.files.addresses import WEB, address_below, last_part, on_the_web, path_of_file, redacted, scheme_of
 from pawlab.files.download import download
 from pawlab.files.failures import patiently
-from pawlab.files.names import is_ignored
+from pawlab.files.names import is_ignored, is_web_page
 from pawlab.files.stores import Store, glob_pattern, open_store
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.names import printable
@@ -132,6 +132,13 @@ def list_pictures(address: str, progress: Progress = silent) -> Listed | None:
     around = store.address_of(listing.root)
     found = ((item.name, address_below(around, item.name), item.version) for item in pictures)
     return Listed(tuple(found), (*listing.skipped, *others))
+
+
+def refuse_page(fetched: Fetched, address: str) -> None:
+    """Raise DataError where a web address has brought a page, as it does of a folder; the next run fetches it anew."""
+    if on_the_web(address) and fetched.place.is_file() and is_web_page(fetched.place):
+        fetched.place.unlink(missing_ok=True)
+        raise DataError(f"{redacted(address)} is a web page. Check the address; that of a folder ends with a slash.")
 
 
 def content(address: str) -> bytes | Path:
