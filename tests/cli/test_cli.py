@@ -78,7 +78,7 @@ def test_train_json_is_one_document_and_nothing_else(pawlab: Any, learnable_fold
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("0", "--memory is 0; it must be more than 0, in GB."),
+        ("0", "--memory is 0; it must be more than 0 and less than 1,000,000, in GB."),
         (
             "0.001",
             "--memory 0.001 is too little: a probe on 3824 features of 54 pictures in 2 classes takes 0.02 GB. "

@@ -226,6 +226,13 @@ def test_only_missing_files(folder: Path) -> None:
     )
 
 
+def test_an_address_in_a_table_is_told(folder: Path) -> None:
+    dataset = discover(table(folder, "path,label\na/1.jpg,cats\nb/3.jpg,dogs\ns3://bucket/1.jpg,dogs\n"))
+    assert left_out(dataset) == {
+        "s3://bucket/1.jpg": "is an address, which isn't followed in a table. Give a path that is relative to the table"
+    }
+
+
 def test_no_rows(folder: Path) -> None:
     assert sentence(table(folder, "path,label\n")) == (
         "labels.csv has no rows. It needs one a picture, with the columns path and label."

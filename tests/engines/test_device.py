@@ -1,5 +1,6 @@
 """`--device`: the processor stands in for the device, as there is hardly another one where tests run."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from pawlab.backbones.load import backbone_graph
 from pawlab.classifier import Classifier, save_classifier
 from pawlab.datasets.sample import sample_files
-from pawlab.engines.device import KINDS, Device
+from pawlab.engines.device import _SYSTEMS, KINDS, Device
 from pawlab.engines.local import LOCAL
 from pawlab.engines.options import EngineOptions
 from pawlab.engines.work import ForwardPass, Outputs
@@ -77,11 +78,24 @@ def test_results_beyond_the_tolerance_are_refused(
 
 
 def test_what_is_not_installed_is_named_with_what_brings_it() -> None:
-    name = next(name for name, kind in KINDS.items() if kind.provider not in providers())
-    kind = KINDS[name]
+    lacking = ((name, kind) for name, kind in KINDS.items() if kind.provider not in providers())
+    name, kind = next((name, kind) for name, kind in lacking if _SYSTEMS[sys.platform] in kind.systems)
     said = f"--device {name} needs ONNX Runtime's {kind.provider}, and installed are .*Install {kind.package} in"
     with pytest.raises(PawlabError, match=said):
         EngineOptions(device=name).open()  # type: ignore[arg-type]
+
+
+def test_a_device_of_another_system_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pawlab.engines.device.providers", lambda: [CPU])
+    for system, name, said in (
+        ("linux", "coreml", "--device coreml is there on macOS alone. Leave --device out."),
+        ("linux", "dml", "--device dml is there on Windows alone. Leave --device out."),
+        ("darwin", "cuda", "--device cuda is there on Linux and Windows alone. Leave --device out."),
+    ):
+        monkeypatch.setattr("sys.platform", system)
+        with pytest.raises(PawlabError) as caught:
+            Device(name)
+        assert str(caught.value) == said
 
 
 def test_a_device_that_falls_back_to_the_processor_is_none(

@@ -432,6 +432,10 @@ def test_a_download_that_cannot_serve_is_not_kept(site: Site) -> None:
     url = f"{site.address}/birds.zip"
     site.files["/birds.zip"] = b"<html>Please sign in</html>"
     assert sentence(lambda: discover(url)) == (
+        f"{url} is a web page. Check the address; that of a folder ends with a slash."
+    )
+    site.files["/birds.zip"] = b"birds"
+    assert sentence(lambda: discover(url)) == (
         f"what lies at {url} is no archive (zip, tar, tar.gz, tar.bz2, tar.xz). Check the address."
     )
     site.files["/birds.zip"] = zipped("1.jpg")

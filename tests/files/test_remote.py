@@ -1,7 +1,9 @@
 """Pictures at addresses: fsspec's memory and http file systems, and what goes wrong between here and a store."""
 
 import functools
+import os
 import shutil
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -10,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from pawlab.classifier import Classifier
+from pawlab.cli import app
 from pawlab.datasets.dataset import Dataset
 from pawlab.datasets.discover import discover
 from pawlab.datasets.inputs import find_pictures
 from pawlab.errors import DataError, MissingExtraError, NetworkError, OutputError
 from pawlab.files import download, failures, remote
 from pawlab.files.addresses import is_address, path_of_file, redacted
+from pawlab.files.download import cached_path
 from pawlab.files.failures import ATTEMPTS
 from pawlab.files.remote import content as content_at
 from pawlab.files.remote import copied_from, fetch
@@ -64,15 +69,37 @@ def stored(memory: Any, photos: Path) -> str:
     return "memory://bucket/photos"
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """Python's own web server of a folder, but for what `faults` names: a status, or None for a connection cut off."""
+
+    faults: dict[str, list[int | None]]  # by the end of a path, for one request after the other
+
+    def send_head(self) -> Any:
+        for end, left in self.faults.items():
+            if left and self.path.endswith(end):
+                status = left.pop(0)
+                if status is None:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                else:
+                    self.send_error(status)
+                return None
+        return super().send_head()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture
-def web(photos: Path) -> Iterator[str]:
+def faults() -> dict[str, list[int | None]]:
+    """What the web server gets wrong: nothing, unless a test adds it."""
+    return {}
+
+
+@pytest.fixture
+def web(photos: Path, faults: dict[str, list[int | None]]) -> Iterator[str]:
     """The same folder, listed by Python's own web server."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(photos.parent)))
+    handler = type("Own", (Quiet,), {"faults": faults})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(photos.parent)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/photos/"
@@ -183,6 +210,36 @@ def test_pictures_can_stay_at_their_addresses(stored: str, fetched: list[str], m
     assert [one == other for one, other in zip(before, after, strict=True)].count(False) == 1
 
 
+def test_of_those_listed_none_is_compared_with_all_others(stored: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million objects are listed in a time that grows as their number does."""
+    compared: list[object] = []
+
+    def compare(one: object, other: object) -> bool:
+        compared.append(one)
+        return one is other
+
+    monkeypatch.setattr(remote._Object, "__eq__", compare)
+    listed = remote.list_pictures(stored)
+    assert listed is not None
+    assert (len(listed.pictures), len(listed.others), len(compared)) == (4, 4, 0)
+
+
+def test_pictures_of_a_web_folder_are_named_by_addresses_that_exist(web: str, photos: Path) -> None:
+    odd = make(photos / "odd", "a#b.jpg", "a b.jpg", "a%20b.jpg", "ü?.jpg")
+    named = {item.name: content_at(item.name) for item in find_pictures([f"{web}odd/"]).pictures}
+    quoted = {"a%23b.jpg": "a#b.jpg", "a%20b.jpg": "a b.jpg", "a%2520b.jpg": "a%20b.jpg", "%C3%BC%3F.jpg": "ü?.jpg"}
+    assert {name: Path(str(path)).read_bytes() for name, path in named.items()} == {
+        f"{web}odd/{address}": (odd / name).read_bytes() for address, name in quoted.items()
+    }
+    listed = find_pictures([f"{web}odd/"], fetched=False).pictures
+    assert [item.name for item in listed] == list(named)
+    other = next(iter(make(photos / "other", "1.jpg").iterdir()))
+    other.rename(other.with_name(os.fsdecode(b"caf\xe9.jpg")))
+    (here,), (there,) = (find_pictures([f"{web}other/"], fetched=fetched).pictures for fetched in (True, False))
+    assert here.name == there.name
+    assert Path(here.path).read_bytes() == Path(str(content_at(there.path))).read_bytes() == content("1.jpg")
+
+
 def test_one_object_and_an_archive_are_fetched_all_the_same(stored: str) -> None:
     (one,) = find_pictures([f"{stored}/cats/1.jpg"], fetched=False).pictures
     assert Path(one.path).read_bytes() == content(NAMES[0])
@@ -197,6 +254,9 @@ def test_a_prefix_without_pictures_is_told(stored: str, memory: Any) -> None:
 def test_a_glob_of_objects(stored: str) -> None:
     found = find_pictures([f"{stored}/*/1.jpg"]).pictures
     assert [item.name for item in found] == [f"{stored}/cats/1.jpg", f"{stored}/dogs/1.jpg"]
+    deep = find_pictures([f"{stored}/**/[1ü]*.jpg"]).pictures
+    assert [item.name for item in deep] == [f"{stored}/{name}" for name in ("cats/1.jpg", *NAMES[2:4])]
+    assert len(find_pictures([f"{stored}/c*s/?.jpg"]).pictures) == 2
 
 
 def test_a_table_brings_only_what_it_names(stored: str, memory: Any, fetched: list[str]) -> None:
@@ -232,6 +292,26 @@ def test_names_that_no_disk_takes_are_skipped_and_told(stored: str, memory: Any)
     assert {name for name, why in skipped.items() if why == reason} == {"cats/back\\slash.jpg", f"cats/{'x' * 256}.jpg"}
 
 
+def test_of_objects_that_differ_by_a_slash_each_keeps_its_name(stored: str, memory: Any) -> None:
+    for name in ("/cats/1.jpg", "cats//2.jpg", "/3.jpg"):
+        memory.pipe(f"/bucket/photos/{name}", content("another"))
+    found = find_pictures([stored])
+    assert [Path(item.path).read_bytes() for item in found.pictures] == [content(name) for name in sorted(NAMES)]
+    reason = "has a name that can't be that of a file here"
+    skipped = [(item.name, item.reason) for item in found.passed_over if "notes" not in item.name]
+    assert skipped[:3] == [(name, reason) for name in ("/3.jpg", "/cats/1.jpg", "cats//2.jpg")]
+    listed = remote.list_pictures(stored)
+    assert listed is not None
+    assert [(name, at) for name, at, _ in listed.pictures] == [(name, f"{stored}/{name}") for name in sorted(NAMES[:4])]
+    (one,) = find_pictures([f"{stored}//cats/1.jpg"]).pictures
+    assert (one.name, Path(one.path).read_bytes()) == (f"{stored}//cats/1.jpg", content("another"))
+    assert copied_from(one.path) == one.name
+    memory.pipe("/bucket/twice//1.jpg", content("another"))
+    assert (
+        copied_from(find_pictures(["memory://bucket/twice//1.jpg"]).pictures[0].path) == "memory://bucket/twice//1.jpg"
+    )
+
+
 def test_a_folder_without_classes_is_named_by_its_address(memory: Any) -> None:
     memory.pipe("/bucket/flat/1.jpg", content("1"))
     assert sentence(lambda: discover("memory://bucket/flat"), DataError) == (
@@ -245,6 +325,102 @@ def test_nothing_there_is_told(memory: Any, web: str) -> None:
         "there's nothing at memory://bucket/none. Check the address."
     )
     assert sentence(lambda: discover(f"{web}none/")) == f"there's nothing at {web}none/. Check the address."
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (404, "there's nothing at {}. Check the address."),
+        (403, "{} may not be used (403): Forbidden. Check how you are signed in (docs/data.md)."),
+        (503, "can't use {} (503): Service Unavailable, at the last of 5 attempts. Try again later."),
+        (None, "can't reach {}: Server disconnected, at the last of 5 attempts. Try again later."),
+    ],
+)
+def test_a_web_folder_below_that_fails_ends_the_command(
+    web: str, faults: dict[str, list[int | None]], fault: int | None, said: str
+) -> None:
+    for read in (discover, remote.list_pictures):
+        faults["/dogs/"] = [fault] * 2 * ATTEMPTS  # of a request that isn't answered, aiohttp makes a second
+        assert sentence(functools.partial(read, web)) == said.format(f"{web}dogs/")
+
+
+def test_a_web_folder_below_that_fails_once_is_asked_again(
+    web: str, photos: Path, faults: dict[str, list[int | None]]
+) -> None:
+    faults["/dogs/"], faults["b/"] = [503, 429], [None] * 3
+    same(discover(web), discover(photos))
+    assert faults == {"/dogs/": [], "b/": []}
+
+
+def test_a_web_server_that_dies_after_listing_is_asked_again_and_told(
+    web: str, photos: Path, faults: dict[str, list[int | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pawlab.files.remote._THREADS", 1)
+    again = "at the last of 5 attempts. Try again later. 1 object is here now; the same command goes on from there."
+    faults["2.jpg"] = [None] * 100
+    assert sentence(lambda: discover(web)) == f"can't reach {web}cats/2.jpg: Server disconnected, {again}"
+    faults["2.jpg"] = [502] * 100
+    assert sentence(lambda: discover(web)) == f"can't use {web}cats/2.jpg (502): Bad Gateway, {again}"
+    faults["2.jpg"] = [404] * 2  # to HEAD and to GET
+    assert sentence(lambda: discover(web)) == (
+        f"there's nothing at {web}cats/2.jpg (404). Check the address. "
+        "1 object is here now; the same command goes on from there."
+    )
+    faults["2.jpg"] = [502, None, None, 429, 502]
+    same(discover(web), discover(photos))
+    assert not faults["2.jpg"]
+
+
+def test_a_web_folder_without_its_slash_is_told(web: str, photos: Path) -> None:
+    address = web.rstrip("/")
+    said = f"{address} is a web page. Check the address; that of a folder ends with a slash."
+    assert sentence(lambda: discover(address), DataError) == said
+    assert sentence(lambda: find_pictures([address]), DataError) == said
+    assert sentence(lambda: find_pictures([address], fetched=False), DataError) == said
+    assert not list(cached_path(address).parent.iterdir())
+
+
+def test_web_folders_that_have_no_end_are_told(web: str, photos: Path) -> None:
+    (photos / "dogs/loop").symlink_to(photos)
+    loop = f"{web}{'dogs/loop/' * 16}"
+    assert sentence(lambda: discover(web), DataError) == (
+        f"{loop}dogs/ lies more than 32 folders below {web}, as where a folder links to one above it. Remove the link, "
+        "or name a folder without it."
+    )
+
+
+def test_links_to_folders_above_or_hidden_are_not_followed(web: str, photos: Path) -> None:
+    links = ("cats/", "./", "../", "../../", "/", "/photos/", "?C=M;O=D", "?up=/", ".git/", "/elsewhere/")
+    (photos / "index.html").write_text("".join(f'<a href="{link}">{link}</a>' for link in links), encoding="utf-8")
+    listed = remote.list_pictures(web)
+    assert listed is not None
+    assert [name for name, *_ in listed.pictures] == ["cats/1.jpg", "cats/2.jpg"]
+
+
+def test_a_glob_of_which_a_folder_fails_ends_the_command(
+    stored: str, memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = type(memory).ls
+
+    def ls(self: Any, path: str, *others: Any, **options: Any) -> Any:
+        if path.endswith("/dogs"):
+            raise ConnectionResetError("Connection reset by peer")
+        return original(self, path, *others, **options)
+
+    monkeypatch.setattr(type(memory), "ls", ls)
+    assert sentence(lambda: find_pictures([f"{stored}/*/1.jpg"])) == (
+        f"can't reach {stored}/dogs: Connection reset by peer, at the last of 5 attempts. Try again later."
+    )
+
+
+def test_a_folder_that_is_there_without_pictures_is_told(memory: Any, web: str, photos: Path) -> None:
+    (photos / "empty").mkdir()
+    write(photos / "hidden/.1.jpg", b"")
+    memory.pipe("/bucket/hidden/.1.jpg", b"")
+    for address in (f"{web}empty/", f"{web}hidden/", "memory://bucket/hidden"):
+        for read in (discover, remote.list_pictures, lambda named: find_pictures([named])):
+            told = sentence(functools.partial(read, address), DataError)
+            assert told == f"there are no pictures at {address}."
 
 
 def test_a_refusal_and_a_busy_server_and_silence_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,6 +575,16 @@ def test_what_is_written_to_an_address_appears_whole(memory: Any, tmp_path: Path
     assert sentence(lambda: writing("https://h/a.csv?sig=1").__enter__(), OutputError) == (
         "https://h/a.csv?sig=*** can't be written: give a path, or an address of s3, gs, az or hf."
     )
+
+
+def test_a_format_is_named_with_the_address_that_it_is_of(memory: Any, learnable_model: Path) -> None:
+    memory.pipe("/bucket/precious.csv", b"name,value\n")
+    for out, said in (
+        ("memory://bucket/dir/", "must end with .json, .csv, .parquet, .txt. Choose another --out."),
+        ("memory://bucket/precious.csv", "is there already and holds no predictions. Choose another --out."),
+    ):
+        done = CliRunner().invoke(app, ["predict", str(learnable_model), "none.jpg", "--out", out])
+        assert (done.exit_code, str(done.exception)) == (1, f"{out} {said}")
 
 
 def test_a_folder_is_sent_whole(memory: Any, photos: Path) -> None:

@@ -113,7 +113,7 @@ def test_odd_names(server: S3Server) -> None:
     store = s3fs.S3FileSystem(skip_instance_cache=True)
     store.mkdir("odd-bucket")
     names = ("cats/a b/ü #1%?.jpg", "cats/back\\slash.jpg", "dogs/x", "dogs/x/1.jpg", "dogs/.hid.jpg", "dogs/+&=2.jpg")
-    for name in names:
+    for name in (*names, "dogs/x//1.jpg"):
         store.pipe(f"odd-bucket/{name}", content(name))
     store.pipe("odd-bucket/empty/", b"")
     found = discover("s3://odd-bucket")
@@ -122,7 +122,13 @@ def test_odd_names(server: S3Server) -> None:
     assert left_out(found) == {
         "cats/back\\slash.jpg": "has a name that can't be that of a file here",
         "dogs/x": "has the name of a folder beside it",
+        "dogs/x//1.jpg": "has a name that can't be that of a file here",
     }
+    store.pipe("odd-bucket/twice/cats/1.jpg", content("one"))
+    store.pipe("odd-bucket/twice//cats/1.jpg", content("other"))
+    found = discover("s3://odd-bucket/twice")
+    assert [picture.path.read_bytes() for picture in found.pictures] == [content("one")]
+    assert left_out(found) == {"/cats/1.jpg": "has a name that can't be that of a file here"}
 
 
 def test_nothing_there(server: S3Server, photos: str) -> None:
@@ -131,6 +137,15 @@ def test_nothing_there(server: S3Server, photos: str) -> None:
     assert sentence(lambda: discover("s3://no-such-bucket/photos")) == (
         "there's nothing at s3://no-such-bucket/photos (404). Check the address."
     )
+
+
+def test_a_folder_marker_alone_is_no_picture(server: S3Server) -> None:
+    import s3fs
+
+    store = s3fs.S3FileSystem(skip_instance_cache=True)
+    store.mkdir("markers")
+    store.pipe("markers/empty/", b"")
+    assert sentence(lambda: discover("s3://markers/empty"), DataError) == "there are no pictures at s3://markers/empty."
 
 
 def test_a_refusal_silence_and_a_busy_server_are_told_apart(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,9 @@ from pawlab.runs.request import Request
     [
         ("sure_at", 2, "--sure-at is 2; it must be a share above 0 and below 1, as in 0.95."),
         ("sure_at", 0.0, "--sure-at is 0; it must be a share above 0 and below 1, as in 0.95."),
-        ("memory", -1, "--memory is -1; it must be more than 0, in GB."),
+        ("memory", -1, "--memory is -1; it must be more than 0 and less than 1,000,000, in GB."),
+        ("memory", float("inf"), "--memory is inf; it must be more than 0 and less than 1,000,000, in GB."),
+        ("memory", 1e9, "--memory is 1e+09; it must be more than 0 and less than 1,000,000, in GB."),
         ("balance", "weight", "--balance can't be 'weight'. Give auto, none, weights."),
     ],
 )

@@ -95,7 +95,7 @@ def _predict(
         raise typer.BadParameter("Parquet isn't text; add --out FILE.", param_hint="--format")
     unreadable: list[str] = []
     with nullcontext() if out is None else writing(out) as path:
-        form = choose_format(form, path)
+        form = choose_format(form, path, out and redacted(out))
         classifier, engine = Classifier.load(model, sure_at), engines.open()
         there = engine.reads_addresses
         found = find_pictures(pictures, sys.stdin.buffer if sys.stdin else None, bar, fetched=not there)

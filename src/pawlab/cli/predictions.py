@@ -21,21 +21,23 @@ _A_LINE = re.compile(rb"[^\n]*(%|\)|error) {2,}\S")  # of the table
 _ROWS_A_GROUP = 10_000  # of Parquet: what memory holds at a time, and what a reader may skip
 
 
-def choose_format(asked: Format | None, out: Path | None) -> Format:
+def choose_format(asked: Format | None, out: Path | None, shown: str | None = None) -> Format:
     """Return the format asked for, or else the one that the file's ending names, or else the table.
+
+    `shown`: how messages name the file; as `out` says by default.
 
     Raises OutputError where the two contradict each other, where the ending names no format, or where a file stands
     there that isn't such a table of pawlab's: a picture, most likely.
     """
-    suffix = "" if out is None else out.suffix.lower()
+    shown, suffix = shown or str(out), "" if out is None else out.suffix.lower()
     named = _ENDINGS.get(suffix)
     if out is not None and named is None and suffix != _TEXT:
-        raise OutputError(f"{out} must end with {', '.join([*_ENDINGS, _TEXT])}. Choose another --out.")
+        raise OutputError(f"{shown} must end with {', '.join([*_ENDINGS, _TEXT])}. Choose another --out.")
     if asked and named and asked != named:
-        raise OutputError(f"{out} ends as {named} does, but --format is {asked}. Choose another --out or --format.")
+        raise OutputError(f"{shown} ends as {named} does, but --format is {asked}. Choose another --out or --format.")
     form = asked or named or "table"
     if out is not None and out.is_file() and not _is_ours(out, form):
-        raise OutputError(f"{out} is there already and holds no predictions. Choose another --out.")
+        raise OutputError(f"{shown} is there already and holds no predictions. Choose another --out.")
     return form
 
 

@@ -17,7 +17,7 @@ from pawlab.errors import DataError, NetworkError
 from pawlab.files.addresses import is_address, last_part, on_the_web, path_of_file, redacted, scheme_of
 from pawlab.files.archives import archive_kind, stem, unpack
 from pawlab.files.download import cached_path
-from pawlab.files.remote import Fetched, fetch
+from pawlab.files.remote import Fetched, fetch, refuse_page
 from pawlab.names import printable
 from pawlab.progress import Progress, silent
 
@@ -116,6 +116,7 @@ def _from_address(address: str, progress: Progress, options: DataOptions) -> Dat
 
 
 def _from_fetched(address: str, fetched: Fetched, progress: Progress, options: DataOptions) -> Dataset:
+    refuse_page(fetched, address)
     name = last_part(address)
     if fetched.place.is_dir():
         dataset = folder_dataset(fetched.place, printable(name) or "pictures", progress, Path(name), options)

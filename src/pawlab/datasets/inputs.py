@@ -10,7 +10,7 @@ from typing import BinaryIO
 from pawlab.datasets.dataset import Named, Skipped
 from pawlab.datasets.tables import is_table, table_paths, table_with_its_files
 from pawlab.errors import DataError
-from pawlab.files.addresses import is_address, redacted
+from pawlab.files.addresses import address_below, is_address, redacted
 from pawlab.files.archives import archive_kind, unpack
 from pawlab.files.find import Files
 from pawlab.files.names import is_ignored, is_picture_file, why_passed_over
@@ -95,7 +95,7 @@ class _Finder:
             yield from self._in_folder(path, name) if path.is_dir() else self._in_file(path, name)
 
     def _at_address(self, address: str) -> Iterator[Named]:
-        from pawlab.files.remote import fetch, list_pictures  # 20 ms, which files here needn't wait for
+        from pawlab.files.remote import fetch, list_pictures, refuse_page  # 20 ms, which files here needn't wait for
 
         listed = None if self._fetched else list_pictures(address, self._progress)
         if listed is not None:
@@ -106,6 +106,7 @@ class _Finder:
                 yield Named(at, at, version)
             return
         fetched = fetch(address, self._progress)
+        refuse_page(fetched, address)
         self.passed_over += [Skipped(name, reason) for name, reason in fetched.skipped]
         if fetched.place.is_dir():
             yield from self._in_folder(fetched.place, fetched.address)
@@ -125,7 +126,7 @@ class _Finder:
             raise DataError(f"there are no pictures in the folder {printable(shown)}.")
         for file in files:
             name = file.relative_to(folder)
-            path = f"{shown.rstrip('/')}/{name.as_posix()}" if is_address(shown) else os.path.join(shown, name)  # noqa: PTH118
+            path = address_below(shown, name.as_posix()) if is_address(shown) else os.path.join(shown, name)  # noqa: PTH118
             at = str(file)
             if self._is_new(at):
                 yield Named(at if at == path else path, at)  # one text where they are equal, of a million

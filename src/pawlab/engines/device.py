@@ -1,5 +1,6 @@
 """A device of this machine, by ONNX Runtime's providers: pictures are decoded by threads and computed in batches."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,23 +18,27 @@ Result = TypeVar("Result")
 
 LARGEST_DIFFERENCE = 1e-3  # from the processor's values, relative to the largest of them, or to 1
 _SAMPLE = 16  # pictures that are computed on the processor too
+_SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}  # by sys.platform
 
 
 class _Kind(NamedTuple):
-    """`provider`: of ONNX Runtime; `package`: which has it; `batch_size`: pictures a run, that keep it busy;
-    `options`: so that it computes as exactly as it can."""
+    """`provider`: of ONNX Runtime; `package`: which has it, for `systems`; `batch_size`: pictures a run, that keep it
+    busy; `options`: so that it computes as exactly as it can."""
 
     provider: str
     package: str
+    systems: tuple[str, ...]
     batch_size: int
     options: dict[str, Any]
 
 
 KINDS = {
-    "cuda": _Kind("CUDAExecutionProvider", "onnxruntime-gpu", 64, {"use_tf32": 0}),
-    "coreml": _Kind("CoreMLExecutionProvider", "onnxruntime", 8, {}),  # that for macOS
-    "dml": _Kind("DmlExecutionProvider", "onnxruntime-directml", 32, {}),
-    "openvino": _Kind("OpenVINOExecutionProvider", "onnxruntime-openvino", 8, {"precision": "ACCURACY"}),
+    "cuda": _Kind("CUDAExecutionProvider", "onnxruntime-gpu", ("Linux", "Windows"), 64, {"use_tf32": 0}),
+    "coreml": _Kind("CoreMLExecutionProvider", "onnxruntime", ("macOS",), 8, {}),
+    "dml": _Kind("DmlExecutionProvider", "onnxruntime-directml", ("Windows",), 32, {}),
+    "openvino": _Kind(
+        "OpenVINOExecutionProvider", "onnxruntime-openvino", ("Linux", "Windows"), 8, {"precision": "ACCURACY"}
+    ),
 }
 
 
@@ -46,6 +51,10 @@ class Device:
     def __post_init__(self) -> None:
         """Raise PawlabError where ONNX Runtime, as it is installed, has no such device."""
         kind, there = KINDS[self.name], providers()
+        if kind.provider not in there and _SYSTEMS.get(sys.platform) not in kind.systems:
+            raise PawlabError(
+                f"--device {self.name} is there on {' and '.join(kind.systems)} alone. Leave --device out."
+            )
         if kind.provider not in there:
             raise PawlabError(
                 f"--device {self.name} needs ONNX Runtime's {kind.provider}, and installed are {', '.join(there)}. "

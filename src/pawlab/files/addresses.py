@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pawlab.errors import DataError
 
@@ -53,6 +53,13 @@ def path_of_file(address: str) -> Path:
         raise DataError(f"{redacted(address)} names the machine {parts.netloc}. Write file:///PATH for a path here.")
     path = unquote(parts.path)
     return Path(path.lstrip("/") if os.name == "nt" else path)
+
+
+def address_below(address: str, name: str) -> str:
+    """Return the address of a file by its name below a web folder, a prefix or an archive."""
+    if on_the_web(address) and address.endswith("/"):
+        return address + quote(name, errors="surrogateescape")
+    return f"{address}/{name}"
 
 
 def last_part(address: str) -> str:

@@ -63,6 +63,8 @@ def patiently(work: Callable[[], Result], address: str, stopped: Event | None = 
 def explain(error: Exception, address: str) -> Failure:
     """Tell from whatever a store's library raises what went wrong."""
     shown = redacted(printable(address))
+    while isinstance(error, FileNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # fsspec calls a web file missing whatever went wrong
     chain = list(_chain(error))
     status = next((code for code in map(_status, chain) if code), 0)
     names = " ".join(kind.__name__ for one in chain for kind in type(one).__mro__)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pawlab.errors import DataError
+from pawlab.files.addresses import is_address
 from pawlab.files.names import is_picture_file
 from pawlab.files.scan import scan
 from pawlab.images import extensions, is_picture_name
@@ -75,6 +76,8 @@ def _slashed(text: str) -> str:
 
 
 def _missing(text: str) -> str:
+    if is_address(text.strip()):
+        return "is an address, which isn't followed in a table. Give a path that is relative to the table"
     if _DRIVE.match(text.strip()):
         return "is a path of another machine, with a drive and backslashes; make it relative to the table"
     return "doesn't exist"

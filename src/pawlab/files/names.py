@@ -45,6 +45,12 @@ def is_picture_file(path: Path) -> bool:
         return False
 
 
+def is_web_page(path: Path) -> bool:
+    """Say whether a file begins as HTML does. Raises OSError."""
+    with path.open("rb", buffering=0) as file:
+        return file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+
+
 def why_passed_over(path: Path) -> str:
     """Return why a file that is no picture is skipped, as a verb phrase, by its extension."""
     return _OTHER_KINDS.get(path.suffix.lower(), NO_PICTURE)

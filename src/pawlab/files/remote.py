@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,14 +20,14 @@ from glob import has_magic
 from pathlib import Path, PurePosixPath
 from threading import Event, Lock
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from pawlab.errors import DataError, NetworkError, NotThereError, OutputError, counted
-from pawlab.files.addresses import WEB, last_part, on_the_web, path_of_file, redacted, scheme_of
+from pawlab.files.addresses import WEB, address_below, last_part, on_the_web, path_of_file, redacted, scheme_of
 from pawlab.files.download import download
 from pawlab.files.failures import patiently
-from pawlab.files.names import is_ignored
-from pawlab.files.stores import Store, open_store
+from pawlab.files.names import is_ignored, is_web_page
+from pawlab.files.stores import Store, glob_pattern, open_store
 from pawlab.images import is_picture_name, looks_like_picture
 from pawlab.names import printable
 from pawlab.progress import Advance, Progress, silent
@@ -43,7 +44,7 @@ _FILES, _ADDRESS, _RECORD = "files", "address.txt", "fetched.jsonl"  # of a copy
 _IN_A_COPY = re.compile(rf"(?P<folder>.+[\\/]remote[\\/][0-9a-f]{{16}})[\\/]{_FILES}[\\/](?P<name>.+)", re.DOTALL)
 _NO_PICTURES_NAME = "isn't called like a picture, and what isn't fetched goes by its name"
 
-_WALKED = (*WEB, "memory")  # which fsspec lists folder by folder
+_DEEPEST = 32  # folders within folders of a walk; servers follow a link to a folder above 40 times
 
 Wanted = Callable[[str], bool]
 
@@ -73,6 +74,7 @@ class _Listing:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     root: str = ""  # the path of the prefix; that of the folder where the address is of one object
     single: bool = False
+    there: bool = False  # whatever it holds
 
 
 def fetch(address: str, progress: Progress = silent, wanted: Wanted | None = None, purpose: str = "") -> Fetched:
@@ -126,9 +128,17 @@ def list_pictures(address: str, progress: Progress = silent) -> Listed | None:
         return None
     named = sorted(listing.objects, key=lambda item: PurePosixPath(item.name))
     pictures = [item for item in named if is_picture_name(PurePosixPath(item.name).name)]
-    others = [(item.name, _NO_PICTURES_NAME) for item in named if item not in pictures]
-    found = ((item.name, store.address_of(item.path), item.version) for item in pictures)
+    others = [(item.name, _NO_PICTURES_NAME) for item in named if not is_picture_name(PurePosixPath(item.name).name)]
+    around = store.address_of(listing.root)
+    found = ((item.name, address_below(around, item.name), item.version) for item in pictures)
     return Listed(tuple(found), (*listing.skipped, *others))
+
+
+def refuse_page(fetched: Fetched, address: str) -> None:
+    """Raise DataError where a web address has brought a page, as it does of a folder; the next run fetches it anew."""
+    if on_the_web(address) and fetched.place.is_file() and is_web_page(fetched.place):
+        fetched.place.unlink(missing_ok=True)
+        raise DataError(f"{redacted(address)} is a web page. Check the address; that of a folder ends with a slash.")
 
 
 def content(address: str) -> bytes | Path:
@@ -149,8 +159,7 @@ def copied_from(path: str) -> str:
     address = _address_of(found["folder"]) if found else ""
     if not found or not address:
         return ""
-    name = found["name"].replace(os.sep, "/")
-    return f"{address.rstrip('/')}/{quote(name) if on_the_web(address) else name}"
+    return address_below(address, found["name"].replace(os.sep, "/"))
 
 
 @cache
@@ -175,18 +184,19 @@ def _nothing(address: str, listing: _Listing) -> DataError:
     if listing.skipped:
         name, reason = listing.skipped[0]
         return DataError(f"nothing at {redacted(address)} can be used; the first is {name}, which {reason}.")
+    if listing.there:
+        return DataError(f"there are no pictures at {redacted(address)}.")
     return NotThereError(f"there's nothing at {redacted(address)}. Check the address.")
 
 
 def _list(store: Store, wanted: Wanted | None) -> _Listing:
     """List an object, a prefix with all below it, or what matches a glob."""
-    path = store.path.rstrip("/") if store.scheme not in WEB else store.path
-    how = {"on_error": "raise"} if store.scheme in _WALKED else {}  # else a folder that fails would be left out
-    found = store.files.find(path, detail=True, **how)
-    if not found and has_magic(path):
-        found = {key: info for key, info in store.files.glob(path, detail=True).items() if info["type"] == "file"}
-        path = _before_magic(path)
-    listing = _Listing(root=path, single=list(found) == [path])
+    on_web = store.scheme in WEB
+    path = store.path if on_web else store.path.rstrip("/")
+    found = _walk(store, path) if on_web else store.files.find(path, detail=True)
+    if not found and has_magic(path) and not on_web:
+        found, path = _matching(store, path), _before_magic(path)
+    listing = _Listing(root=path, single=list(found) == [path], there=on_web or bool(found))
     if listing.single:
         listing.root = path.rpartition("/")[0]
     for key, info in sorted(found.items()):
@@ -195,20 +205,64 @@ def _list(store: Store, wanted: Wanted | None) -> _Listing:
     return listing
 
 
+def _walk(store: Store, root: str, levels: int | None = None) -> dict[str, dict[str, Any]]:
+    """Return the files of a folder, and of all below or so many levels; fsspec's own walk leaves out what fails.
+
+    Raises NetworkError for a folder that can't be listed, DataError where folders have no end.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    asked, waiting = {root.rstrip("/")}, [(root, 0)]
+    while waiting:
+        folder, depth = waiting.pop()
+        if depth > _DEEPEST:
+            raise DataError(
+                f"{store.address_of(folder)} lies more than {_DEEPEST} folders below {store.address_of(root)}, as "
+                "where a folder links to one above it. Remove the link, or name a folder without it."
+            )
+        for info in _entries(store, folder):
+            name = info["name"]
+            if info["type"] != "directory":
+                found[name] = info
+            elif depth + 1 != levels and name.rstrip("/") not in asked and _is_of_data(name[len(root) :]):
+                asked.add(name.rstrip("/"))
+                waiting.append((name, depth + 1))
+    return found
+
+
+def _entries(store: Store, folder: str) -> list[dict[str, Any]]:
+    listed = patiently(lambda: store.files.ls(folder, detail=True), store.address_of(folder))
+    return sorted(listed, key=lambda info: str(info["name"]))
+
+
+def _is_of_data(path: str) -> bool:
+    """Say whether a folder's path is of people's data: not a link by which a page sorts itself, nor hidden."""
+    return "?" not in path and not any(is_ignored(unquote(part)) for part in path.split("/"))
+
+
+def _matching(store: Store, pattern: str) -> dict[str, dict[str, Any]]:
+    """Return the files that match a glob."""
+    root = _before_magic(pattern)
+    levels = pattern.count("/") - root.count("/")
+    found = store.files.find(root, detail=True) if "**" in pattern else _walk(store, root, levels)
+    fits = glob_pattern(pattern)
+    return {key: info for key, info in found.items() if fits.match(key) and info["type"] == "file"}
+
+
 def _before_magic(pattern: str) -> str:
     parts = pattern.split("/")
     return "/".join(parts[: next(place for place, part in enumerate(parts) if has_magic(part))])
 
 
 def _add(listing: _Listing, store: Store, key: str, info: dict[str, Any], wanted: Wanted | None) -> None:
-    name = key[len(listing.root) :].lstrip("/")
+    name = key[len(listing.root) :].removeprefix("/")  # one: what follows another is an object of its own
+    parts = name.split("/")
     if store.scheme in WEB:
         if "?" in name:  # the links by which a server's page sorts itself
             return
-        name = unquote(name)
-    parts = name.split("/")
-    if info.get("type") != "file" or name.endswith("/") or any(is_ignored(part) for part in parts):
+        parts = [unquote(part, errors="surrogateescape") for part in parts]
+    if info.get("type") != "file" or not parts[-1] or any(is_ignored(part) for part in parts):
         return  # folders' own markers, and what is skipped on a disk too
+    name = "/".join(parts)
     if wanted is not None and not wanted(name):
         return
     if not all(_storable(part) for part in parts):
@@ -228,7 +282,10 @@ def _skip_namesakes(listing: _Listing) -> None:
 
 
 def _storable(part: str) -> bool:
-    return part not in ("", ".", "..") and not set(part) & set("\\\0") and len(part.encode()) <= _LONGEST
+    if part in ("", ".", "..") or set(part) & set("/\\\0"):
+        return False
+    text_alone = sys.platform == "darwin"  # other systems' names hold any bytes
+    return len(os.fsencode(part)) <= _LONGEST and (printable(part) == part or not text_alone)
 
 
 def _version(info: dict[str, Any]) -> str:
@@ -332,7 +389,7 @@ class _Copy:
         target = self.file_of(item.name)
         if not version or here.get(item.name) != version:
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f".{hashlib.sha256(item.name.encode()).hexdigest()[:16]}.partial")
+            partial = target.with_name(f".{hashlib.sha256(os.fsencode(item.name)).hexdigest()[:16]}.partial")
             patiently(lambda: self._write(item, partial), address, self._stopped)
             with self._alone, self._record.open("a", encoding="utf-8") as record:
                 partial.replace(target)

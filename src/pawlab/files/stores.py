@@ -4,6 +4,7 @@ Credentials are those that each store's own library finds: in the environment, i
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -88,6 +89,13 @@ def open_store(address: str) -> Store:
         raise PawlabError(f"reading {scheme}:// needs {kind.package}: {install_command(kind.package)}") from error
     except ValueError as error:
         raise DataError(f"{shown} isn't a valid address: {redacted(str(error))}.") from error
+
+
+def glob_pattern(path: str) -> re.Pattern[str]:
+    """Return what paths match that are meant by a glob, as fsspec understands it."""
+    from fsspec.utils import glob_translate
+
+    return re.compile(glob_translate(path))
 
 
 def _host(address: str) -> str:

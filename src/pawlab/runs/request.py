@@ -73,7 +73,7 @@ class Request:
         if self.balance not in get_args(Balance):
             raise PawlabError(f"--balance can't be {self.balance!r}. Give {', '.join(get_args(Balance))}.")
         if self.memory is not None and not 0 < self.memory < 1e6:
-            raise PawlabError(f"--memory is {self.memory:g}; it must be more than 0, in GB.")
+            raise PawlabError(f"--memory is {self.memory:g}; it must be more than 0 and less than 1,000,000, in GB.")
         if self.sure_at is not None and not 0 < self.sure_at < 1:
             raise PawlabError(f"--sure-at is {self.sure_at:g}; it must be a share above 0 and below 1, as in 0.95.")
 
