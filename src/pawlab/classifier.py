@@ -96,8 +96,8 @@ class NoPrediction:
 
 
 Result = Prediction | NoPrediction
-_LASTING = (str, os.PathLike, bytes)
-_ONE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)  # what is one picture, though it may be iterable
+_LASTING = (str, os.PathLike, bytes)  # what can be read later as well as at once
+_ONE = (*_LASTING, bytearray, memoryview, Image.Image)  # what is one picture, though it may be iterable
 
 
 def _document(prediction: Result) -> dict[str, Any]:

@@ -15,21 +15,10 @@ from pawlab.errors import DataError
 from pawlab.runs.record import Run, read_split
 from pawlab.trainers.fitted import Fitted
 from pawlab.trainers.table import TRAINERS
-from quick_training import SMALL, interrupting
+from quick_training import SMALL, interrupting, killing
 
-KILLED_IN_EPOCH_2 = """
-import os, signal, sys
-from contextlib import contextmanager
-from pathlib import Path
+KILLED_IN_EPOCH_2 = f"""{killing(2)}
 from pawlab import pipeline
-
-@contextmanager
-def deadly(title, total, unit="pictures"):
-    def advance(steps, note=""):
-        if title.startswith("Epoch 2"):
-            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-    yield advance
-
 pipeline.extend(sys.argv[1], sys.argv[2], sys.argv[1], overwrite=True, report=False, progress=deadly)
 """
 

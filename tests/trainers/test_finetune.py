@@ -30,6 +30,7 @@ from pawlab.trainers.finish import fit_temperature
 from pawlab.trainers.fitted import Fitted, Settings
 from pawlab.trainers.graph_outputs import logits_of_pictures
 from pawlab.trainers.keras import finetune, fit
+from quick_training import killing
 
 pytestmark = pytest.mark.usefixtures("keras")
 NETWORKS = Path(__file__).parents[1] / "networks"
@@ -155,19 +156,10 @@ def test_the_graph_gives_what_keras_gave(tuned: Fitted, dataset: Dataset) -> Non
     assert np.abs(share - tuned.validation[:, 1]).max() < 1e-4
 
 
-KILLED_IN_EPOCH_2 = """
-import os, signal, sys
-from contextlib import contextmanager
+KILLED_IN_EPOCH_2 = f"""{killing(2)}
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
 from test_finetune import assign_splits, discover, tune_a_bad_probe
-
-@contextmanager
-def deadly(title, total, unit="pictures"):
-    def advance(steps, note=""):
-        if title.startswith("Epoch 2"):
-            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-    yield advance
 
 data = assign_splits(discover(sys.argv[1]))
 tune_a_bad_probe(data, Path(sys.argv[2]), progress=deadly)
@@ -183,7 +175,7 @@ def test_a_run_killed_in_epoch_2_resumes_and_ends_as_an_unbroken_one(
         KILLED_IN_EPOCH_2,
         str(learnable_folder),
         str(tmp_path),
-        str(Path(__file__).parent),
+        *map(str, Path(__file__).parents[:2]),
     ]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert process.returncode != 0

@@ -33,7 +33,7 @@ from pawlab.trainers.keras.batches import Decoded, decode_splits, one_ahead, pic
 from pawlab.trainers.keras.network import prepare
 from pawlab.trainers.keras.randomness import shuffled
 from pawlab.trainers.keras.to_onnx import require_same_predictions, to_onnx, to_probabilities
-from quick_training import interrupting, train_keras
+from quick_training import interrupting, killing, train_keras
 
 Array = NDArray[Any]
 SMALL = Preprocess(height=48, width=48)
@@ -196,9 +196,7 @@ def test_training_features_change_with_the_epoch_and_only_with_it(
 
 # Kills, interrupts, resumes
 
-KILLED_IN_EPOCH_3 = """
-import os, signal, sys
-from contextlib import contextmanager
+KILLED_IN_EPOCH_3 = f"""{killing(3)}
 from dataclasses import replace
 from pathlib import Path
 from pawlab.datasets.discover import discover
@@ -208,13 +206,6 @@ from pawlab.recipes import find_recipe, layers
 from pawlab.features.source import FeatureSource
 from pawlab.trainers.fitted import Settings
 from pawlab.trainers.keras.fit import fit
-
-@contextmanager
-def deadly(title, total, unit="pictures"):
-    def advance(steps, note=""):
-        if title.startswith("Epoch 3"):
-            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-    yield advance
 
 recipe = replace(find_recipe("a2"), preprocess=Preprocess(48, 48))
 data = assign_splits(discover(sys.argv[1]))
